@@ -1,0 +1,1 @@
+//! Rules judged in the commit of the answer.

@@ -1,0 +1,17 @@
+//! FHIR R4 (4.0.1) as pure functions: no I/O, no async, no clock.
+//!
+//! The tree everywhere is [`serde_json::Value`], which keeps decimals as
+//! written and members in order. Reading order: [`definitions`], [`json`],
+//! [`validate`], [`resource`], [`path`], [`search`], [`permit`].
+
+pub mod compartment;
+pub mod date;
+pub mod definitions;
+pub mod json;
+pub mod outcome;
+pub mod path;
+pub mod permit;
+pub mod reference;
+pub mod resource;
+pub mod search;
+pub mod validate;

@@ -1,0 +1,1 @@
+//! FHIRPath: one compiled engine for search parameters, invariants and rules.

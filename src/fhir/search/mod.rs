@@ -1,0 +1,5 @@
+//! Search: parameters, queries and index rows, without a database.
+
+pub mod parameters;
+pub mod query;
+pub mod rows;

@@ -1,0 +1,1 @@
+//! Search parameters with their expressions compiled.

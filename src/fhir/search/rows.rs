@@ -1,0 +1,83 @@
+//! What the store keeps of a resource so that it can be found: typed rows.
+//!
+//! Specification: <http://hl7.org/fhir/R4/search.html>.
+
+use super::super::definitions::ResourceType;
+
+/// Index rows of one version of one resource, each list without duplicates.
+///
+/// `param` is [`super::parameters::SearchParameter::id`]: stable for a (type, code) pair.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct IndexRows {
+    /// Token values.
+    pub tokens: Vec<TokenRow>,
+    /// String values.
+    pub strings: Vec<StringRow>,
+    /// Date values.
+    pub dates: Vec<DateRow>,
+    /// Number and quantity values.
+    pub numbers: Vec<NumberRow>,
+    /// References.
+    pub references: Vec<ReferenceRow>,
+    /// URIs and canonicals.
+    pub uris: Vec<UriRow>,
+    /// Ids of the patients whose compartment holds the resource.
+    pub patients: Vec<String>,
+}
+
+/// A coded value; `0` stands for an absent system.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "columns of the table `token`")]
+pub struct TokenRow {
+    pub param: i64,
+    pub code: i64,
+    pub system: i64,
+}
+
+/// A string, folded for case and accents, and as written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "columns of the table `string`")]
+pub struct StringRow {
+    pub param: i64,
+    pub folded: String,
+    pub exact: String,
+}
+
+/// A date as the milliseconds since 1970 that it spans, both ends included.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "columns of the table `date`")]
+pub struct DateRow {
+    pub param: i64,
+    pub start: i64,
+    pub end: i64,
+}
+
+/// A number or quantity as the range its precision spans; `system` and `code` are hashes of the
+/// unit, `0` where absent.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "columns of the table `number`")]
+pub struct NumberRow {
+    pub param: i64,
+    pub low: f64,
+    pub high: f64,
+    pub value: f64,
+    pub system: i64,
+    pub code: i64,
+}
+
+/// A reference: a local one has a type and an id, any other only its text in `target_id`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "columns of the table `reference`")]
+pub struct ReferenceRow {
+    pub param: i64,
+    pub target_type: Option<ResourceType>,
+    pub target_id: String,
+}
+
+/// A URI as written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "columns of the table `uri`")]
+pub struct UriRow {
+    pub param: i64,
+    pub value: String,
+}

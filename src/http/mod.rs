@@ -1,0 +1,1 @@
+//! The router table, and problems as HTTP.

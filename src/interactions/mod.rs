@@ -1,0 +1,1 @@
+//! One FHIR interaction or operation a file, headed by its specification.

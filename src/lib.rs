@@ -1,0 +1,36 @@
+//! Vigie: a FHIR R4-native telemonitoring server.
+//!
+//! The modules stand in layers; each names only what stands above it in this
+//! list, and siblings on one line never meet (`tests/architecture.rs` checks):
+//!
+//! 1. [`kernel`]: time, chance, problems; nothing of FHIR.
+//! 2. [`config`], [`fhir`]: what the operator says; R4 as pure functions.
+//! 3. [`store`]: versions, index rows and jobs in one transaction.
+//! 4. [`queue`]: durable jobs.
+//! 5. [`notify`]: messages and their channels.
+//! 6. [`interactions`], [`pathways`], [`alerts`]: what the service does.
+//! 7. [`http`]: the router table, and problems as HTTP.
+//! 8. [`app`]: the composition root.
+//! 9. [`cli`], [`demo`]: the commands.
+
+pub mod kernel;
+
+pub mod config;
+pub mod fhir;
+
+pub mod store;
+
+pub mod queue;
+
+pub mod notify;
+
+pub mod alerts;
+pub mod interactions;
+pub mod pathways;
+
+pub mod http;
+
+pub mod app;
+
+pub mod cli;
+pub mod demo;

@@ -1,0 +1,3 @@
+//! The `vigie` binary: hands the command line to [`vigie::cli`].
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Follow-ups: schedules, enrolment, due reports, silence and the end.

@@ -1,0 +1,1 @@
+//! Durable jobs: leased, retried with back-off, buried when they cannot succeed.
