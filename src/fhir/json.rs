@@ -232,9 +232,10 @@ impl Reader<'_> {
 
     fn object(&mut self) -> Read<Value> {
         let mut members = Map::new();
+        let outermost = self.open == 1;
         match self.members(&mut members) {
             Ok(()) => Ok(Value::Object(members)),
-            Err(fault) if self.open == 1 => Err(rooted(fault, &members)),
+            Err(fault) if outermost => Err(rooted(fault, &members)),
             Err(fault) => Err(fault),
         }
     }
