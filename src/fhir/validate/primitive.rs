@@ -2,6 +2,9 @@
 //!
 //! Specification: <http://hl7.org/fhir/R4/datatypes.html#primitive>.
 
+#[cfg(test)]
+mod tests;
+
 use serde_json::{Number, Value};
 
 use super::super::reference::is_id;
