@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     super::{
-        definitions::{Definitions, Element, ResourceType, Type, definitions},
+        definitions::{Definitions, Element, Kind, ResourceType, Type, definitions},
         json::is_plain_name,
         reference,
     },
@@ -120,7 +120,7 @@ impl Walk {
     }
 
     fn members(&mut self, scope: Scope<'_>) {
-        let is_resource = scope.kind.kind == super::super::definitions::Kind::Resource;
+        let is_resource = scope.kind.kind == Kind::Resource;
         let mut seen = 0_u128;
         for (name, value) in scope.members {
             if self.is_full() {
