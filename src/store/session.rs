@@ -5,7 +5,9 @@ use jiff::Timestamp;
 
 use super::{Job, LeasedJob, Page, Stored};
 use crate::{
-    fhir::{definitions::ResourceType, permit::Permit, search::query::Query, search::rows::IndexRows},
+    fhir::{
+        definitions::ResourceType, permit::Permit, search::query::Query, search::rows::IndexRows,
+    },
     kernel::problem::Result,
 };
 
