@@ -1,1 +1,33 @@
-//! The store.
+//! The store: versions, index rows, changes and jobs, in one transaction.
+//!
+//! - [`Store`] is what the other layers hold; reads go to a pool, writes to the one writer.
+//! - [`Tx`] is the one door to write. [`Tx::put`] writes the version, its history, its index
+//!   rows, its compartments and its change in the caller's transaction, and then lets the
+//!   [`Reactor`]s see the change and add to it.
+//! - Everything takes a [`Permit`](crate::fhir::permit::Permit).
+//!
+//! To add a database: implement `Session` (rows of one connection) and `Readers` in a folder
+//! beside `sqlite/`; nothing above this module changes.
+//!
+//! Specification: <http://hl7.org/fhir/R4/http.html#transactional-integrity>.
+
+mod change;
+mod facade;
+mod jobs;
+mod page;
+mod prepared;
+mod session;
+mod sqlite;
+mod stored;
+mod tx;
+mod writer;
+
+pub use self::{
+    change::{Change, Reactor},
+    facade::{Store, StoreOptions},
+    jobs::{Job, LeasedJob},
+    page::{History, Hit, HitMode, Page},
+    prepared::Prepared,
+    stored::Stored,
+    tx::{Tx, Written},
+};

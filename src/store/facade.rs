@@ -1,0 +1,153 @@
+//! What the other layers hold of the store.
+
+use std::{path::PathBuf, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    History, LeasedJob, Page, Reactor, Stored, Tx,
+    sqlite::{self, Readers},
+    writer::Writer,
+};
+use crate::{
+    fhir::{definitions::ResourceType, permit::Permit, search::query::Query},
+    kernel::{chance::Chance, clock::Clock, problem::Result},
+};
+
+/// What a store is opened with.
+pub struct StoreOptions {
+    /// The database file; it is made if absent.
+    pub path: PathBuf,
+    /// Connections that read at the same time.
+    pub readers: u32,
+    /// The time of each version.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub chance: Arc<dyn Chance>,
+    /// Who sees each change in its transaction, in this order.
+    pub reactors: Vec<Arc<dyn Reactor>>,
+}
+
+/// The store; clones share it.
+#[derive(Clone)]
+pub struct Store {
+    readers: Readers,
+    writer: Writer,
+}
+
+impl Store {
+    /// Opens the database, migrates it, and starts its writer.
+    ///
+    /// # Errors
+    /// `Fault`, if the file cannot be opened or is of a newer Vigie.
+    pub async fn open(options: StoreOptions) -> Result<Self> {
+        let session = sqlite::open_session(&options.path).await?;
+        let readers = Readers::open(&options.path, options.readers).await?;
+        let tx = Tx::new(Box::new(session), options.clock, options.chance);
+        Ok(Self {
+            readers,
+            writer: Writer::start(tx, options.reactors.into()),
+        })
+    }
+
+    /// The current version, a deletion included; none if there is none or the permit does not
+    /// reach it.
+    ///
+    /// # Errors
+    /// `Fault`, if the stored version does not match its hash.
+    pub async fn read(
+        &self,
+        permit: &Permit,
+        kind: ResourceType,
+        id: &str,
+    ) -> Result<Option<Stored>> {
+        self.readers.current(permit, kind, id).await
+    }
+
+    /// One version, current or not.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn vread(
+        &self,
+        permit: &Permit,
+        kind: ResourceType,
+        id: &str,
+        version: u64,
+    ) -> Result<Option<Stored>> {
+        self.readers.version(permit, (kind, id), version).await
+    }
+
+    /// The versions of one resource below `before`, newest first; none if it never existed or the
+    /// permit does not reach it.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn history(
+        &self,
+        permit: &Permit,
+        target: (ResourceType, &str),
+        before: Option<u64>,
+        count: u32,
+    ) -> Result<Option<History>> {
+        self.readers.history(permit, target, before, count).await
+    }
+
+    /// Searches what is durable.
+    ///
+    /// # Errors
+    /// As the query asks too much, or the database fails.
+    pub async fn search(&self, permit: &Permit, query: &Query) -> Result<Page> {
+        self.readers.search(permit, query).await
+    }
+
+    /// Runs `work` in a transaction and answers once it is durable.
+    ///
+    /// What `work` writes, and what reactors add, stands or falls as a whole.
+    ///
+    /// # Errors
+    /// Those of `work` and of reactors; `Busy` if too many writes wait.
+    pub async fn write<T, F>(&self, permit: &Permit, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+    {
+        self.writer.write(permit.clone(), work).await
+    }
+
+    /// Lends up to `limit` due jobs for `lease`.
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails.
+    pub async fn lease_jobs(
+        &self,
+        permit: &Permit,
+        lease: SignedDuration,
+        limit: u32,
+    ) -> Result<Vec<LeasedJob>> {
+        self.write(permit, move |tx| {
+            Box::pin(async move {
+                let until = tx.now().saturating_add(lease).unwrap_or(Timestamp::MAX);
+                tx.lease_jobs(until, limit).await
+            })
+        })
+        .await
+    }
+
+    /// When the next waiting job is due, if there is one.
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails.
+    pub async fn next_job_at(&self, _permit: &Permit) -> Result<Option<Timestamp>> {
+        self.readers.next_job_at().await
+    }
+
+    /// Jobs by state: waiting and dead.
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails.
+    pub async fn job_counts(&self, _permit: &Permit) -> Result<(u64, u64)> {
+        self.readers.job_counts().await
+    }
+}

@@ -1,0 +1,31 @@
+//! A resource ready to be written: checked, and its index rows extracted, outside the writer.
+
+use crate::fhir::{
+    resource::Resource,
+    search::{extract, rows::IndexRows},
+};
+
+/// A resource with its index rows.
+///
+/// Rows depend neither on the version nor on the time of writing, so that this work is done by
+/// the request, in parallel, and not by the one writer.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    pub(super) resource: Resource,
+    pub(super) rows: IndexRows,
+}
+
+impl Prepared {
+    /// Extracts the index rows of `resource`.
+    #[must_use]
+    pub fn new(resource: Resource) -> Self {
+        let rows = extract::index_rows(resource.tree(), resource.kind());
+        Self { resource, rows }
+    }
+
+    /// The resource.
+    #[must_use]
+    pub const fn resource(&self) -> &Resource {
+        &self.resource
+    }
+}

@@ -1,0 +1,86 @@
+//! What the store needs of one database connection.
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+
+use super::{Job, LeasedJob, Page, Stored};
+use crate::{
+    fhir::{
+        definitions::ResourceType, permit::Permit, search::query::Query, search::rows::IndexRows,
+    },
+    kernel::problem::Result,
+};
+
+/// One connection with a transaction open: rows in, rows out, no rules.
+pub(super) trait Session: Send {
+    /// Opens the transaction that a group of requests shares.
+    fn begin(&mut self) -> BoxFuture<'_, Result<()>>;
+
+    /// Makes the group durable.
+    fn commit(&mut self) -> BoxFuture<'_, Result<()>>;
+
+    /// Gives the group up, after a failed commit.
+    fn rollback(&mut self) -> BoxFuture<'_, Result<()>>;
+
+    /// Opens one request's part of the group.
+    fn begin_part(&mut self) -> BoxFuture<'_, Result<()>>;
+
+    /// Keeps one request's part.
+    fn keep_part(&mut self) -> BoxFuture<'_, Result<()>>;
+
+    /// Undoes one request's part.
+    fn undo_part(&mut self) -> BoxFuture<'_, Result<()>>;
+
+    /// The current version, a deletion included.
+    fn current<'a>(
+        &'a mut self,
+        kind: ResourceType,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Stored>>>;
+
+    /// The patients whose compartment holds the resource of this key.
+    fn patients(&mut self, key: i64) -> BoxFuture<'_, Result<Vec<String>>>;
+
+    /// Writes the first version of a resource with its rows; gives its key.
+    fn insert<'a>(&'a mut self, row: &'a Stored, rows: &'a IndexRows)
+    -> BoxFuture<'a, Result<i64>>;
+
+    /// Supersedes the current version of `row.key` and replaces its rows.
+    fn supersede<'a>(
+        &'a mut self,
+        row: &'a Stored,
+        rows: &'a IndexRows,
+    ) -> BoxFuture<'a, Result<()>>;
+
+    /// Searches, the open transaction's own writes included.
+    fn search<'a>(
+        &'a mut self,
+        permit: &'a Permit,
+        query: &'a Query,
+    ) -> BoxFuture<'a, Result<Page>>;
+
+    /// Adds a job, unless one of the same kind and key waits.
+    fn enqueue<'a>(&'a mut self, job: &'a Job) -> BoxFuture<'a, Result<()>>;
+
+    /// Lends up to `limit` due jobs until `until`.
+    fn lease(
+        &mut self,
+        now: Timestamp,
+        until: Timestamp,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<LeasedJob>>>;
+
+    /// Removes a job whose lease still holds; `false` if it does not.
+    fn finish<'a>(&'a mut self, job: &'a LeasedJob) -> BoxFuture<'a, Result<bool>>;
+
+    /// Gives a job back, to be run at `at`; `false` if the lease has passed.
+    fn postpone<'a>(
+        &'a mut self,
+        job: &'a LeasedJob,
+        at: Timestamp,
+        error: &'a str,
+    ) -> BoxFuture<'a, Result<bool>>;
+
+    /// Marks a job as one that cannot succeed; `false` if the lease has passed.
+    fn bury<'a>(&'a mut self, job: &'a LeasedJob, error: &'a str) -> BoxFuture<'a, Result<bool>>;
+}

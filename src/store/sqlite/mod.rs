@@ -1,0 +1,73 @@
+//! The store on SQLite: WAL, `synchronous=FULL`, one writing connection, several reading ones.
+//!
+//! Settings and their reasons: <https://www.sqlite.org/pragma.html>,
+//! <https://www.sqlite.org/wal.html>.
+
+mod insert;
+mod jobs;
+mod readers;
+mod rows;
+mod search;
+mod session;
+
+use std::{path::Path, time::Duration};
+
+use sqlx::{
+    ConnectOptions, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+
+pub(super) use self::{readers::Readers, session::SqliteSession};
+use crate::kernel::problem::{Problem, Result};
+
+/// How long a connection waits for a lock of another process, such as a backup.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Prepared statements kept by a connection: inserts of 1 to [`insert::ROWS_MAX`] rows into
+/// seven tables, and the queries.
+const STATEMENTS_MAX: usize = 512;
+
+/// Page cache of one connection, in KiB (negative: that is how the pragma tells KiB from pages).
+const CACHE_KIB: &str = "-16384";
+
+/// WAL pages after which a commit also checkpoints: 16 MiB.
+const CHECKPOINT_PAGES: &str = "4096";
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT)
+        .statement_cache_capacity(STATEMENTS_MAX)
+        .pragma("cache_size", CACHE_KIB)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        .pragma("temp_store", "memory")
+        .disable_statement_logging()
+}
+
+/// Opens the writing connection; the database is made and migrated as needed.
+pub(super) async fn open_session(path: &Path) -> Result<SqliteSession> {
+    let mut connection = options(path)
+        .create_if_missing(true)
+        .connect()
+        .await
+        .map_err(|e| {
+            Problem::fault(format!(
+                "the database {} cannot be opened: {e}",
+                path.display()
+            ))
+        })?;
+    migrate(&mut connection).await?;
+    Ok(SqliteSession::new(connection))
+}
+
+/// Brings the schema up to date; a newer one than this program knows is refused.
+async fn migrate(connection: &mut SqliteConnection) -> Result<()> {
+    MIGRATIONS
+        .run(&mut *connection)
+        .await
+        .map_err(|e| Problem::fault(format!("the database cannot be migrated: {e}")))
+}

@@ -1,0 +1,399 @@
+//! The one door to write.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::{Change, Job, LeasedJob, Page, Prepared, Reactor, Stored, session::Session};
+use crate::{
+    fhir::{
+        definitions::ResourceType, permit::Permit, reference, resource::Resource,
+        search::query::Query, search::rows::IndexRows,
+    },
+    kernel::{
+        chance::Chance,
+        clock::Clock,
+        id,
+        problem::{Category, Problem, Result},
+    },
+};
+
+/// Most changes that one request may make, those of reactors included.
+///
+/// A reactor that answers its own writes for ever would hold the writer; this stops it.
+pub const CHANGES_PER_REQUEST_MAX: usize = 20_000;
+
+/// One request's part of the open transaction.
+///
+/// It is handed to the closure given to [`super::Store::write`]; what the closure writes stands
+/// or falls as a whole.
+pub struct Tx {
+    session: Box<dyn Session>,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+    permit: Permit,
+    now: Timestamp,
+    pending: VecDeque<Change>,
+    changes: usize,
+}
+
+/// What a put did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The new version.
+    pub stored: Stored,
+    /// Whether nothing (or a deletion) stood there before.
+    pub created: bool,
+}
+
+impl Tx {
+    pub(super) fn new(
+        session: Box<dyn Session>,
+        clock: Arc<dyn Clock>,
+        chance: Arc<dyn Chance>,
+    ) -> Self {
+        let now = clock.now();
+        Self {
+            session,
+            clock,
+            chance,
+            permit: Permit::system("store"),
+            now,
+            pending: VecDeque::new(),
+            changes: 0,
+        }
+    }
+
+    /// The permit under which this part reads and writes.
+    #[must_use]
+    pub const fn permit(&self) -> &Permit {
+        &self.permit
+    }
+
+    /// The instant of this part: every version that it writes carries it.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// An id that no resource has.
+    #[must_use]
+    pub fn new_id(&self) -> String {
+        id::new_id(self.now, self.chance.as_ref())
+    }
+
+    /// The current version, a deletion included.
+    ///
+    /// # Errors
+    /// `Fault`, if the stored version does not match its hash.
+    pub async fn read(&mut self, kind: ResourceType, id: &str) -> Result<Option<Stored>> {
+        let found = self.session.current(kind, id).await?;
+        match (found, self.permit.patient().map(str::to_owned)) {
+            (Some(stored), Some(patient)) => {
+                let reachable = self.session.patients(stored.key).await?.contains(&patient);
+                Ok(reachable.then_some(stored))
+            }
+            (found, _) => Ok(found),
+        }
+    }
+
+    /// Searches; this part's own writes are seen.
+    ///
+    /// # Errors
+    /// As the search itself.
+    pub async fn search(&mut self, query: &Query) -> Result<Page> {
+        self.session.search(&self.permit, query).await
+    }
+
+    /// The resource of a canonical URL, with or without `|version`; the newest by creation, where
+    /// several have it.
+    ///
+    /// # Errors
+    /// As a search.
+    pub async fn find_canonical(
+        &mut self,
+        kind: ResourceType,
+        canonical: &str,
+    ) -> Result<Option<Stored>> {
+        let (url, version) = match canonical.split_once('|') {
+            Some((url, version)) => (url, Some(version)),
+            None => (canonical, None),
+        };
+        let mut query = Query::new(kind).uri("url", url);
+        if let Some(version) = version {
+            query = query.token("version", None, version);
+        }
+        Ok(self
+            .search(&query.limit(1))
+            .await?
+            .hits
+            .pop()
+            .map(|hit| hit.stored))
+    }
+
+    /// Writes a resource under an id where nothing stands.
+    ///
+    /// # Errors
+    /// `Conflict`, if something stands there, a deletion included.
+    pub async fn create(&mut self, id: &str, prepared: Prepared) -> Result<Stored> {
+        check_id(id)?;
+        if self
+            .session
+            .current(prepared.resource.kind(), id)
+            .await?
+            .is_some()
+        {
+            return Err(Problem::new(
+                Category::Conflict,
+                "duplicate",
+                "A resource of this id exists already.",
+            ));
+        }
+        self.insert(id, prepared).await
+    }
+
+    /// Writes the next version of a resource, or its first one under a client's own id.
+    ///
+    /// # Errors
+    /// `PreconditionFailed`, if `if_match` is given and is not the current version.
+    pub async fn put(
+        &mut self,
+        id: &str,
+        prepared: Prepared,
+        if_match: Option<u64>,
+    ) -> Result<Written> {
+        check_id(id)?;
+        let current = self.session.current(prepared.resource.kind(), id).await?;
+        check_version(if_match, current.as_ref())?;
+        match current {
+            None => {
+                let stored = self.insert(id, prepared).await?;
+                Ok(Written {
+                    stored,
+                    created: true,
+                })
+            }
+            Some(current) => {
+                self.check_reach_of(current.key).await?;
+                let created = current.is_deleted();
+                let stored = self.supersede(current, prepared).await?;
+                Ok(Written { stored, created })
+            }
+        }
+    }
+
+    /// Records a deletion; nothing is written where nothing stands or a deletion does.
+    ///
+    /// # Errors
+    /// `PreconditionFailed`, if `if_match` is given and is not the current version.
+    pub async fn delete(
+        &mut self,
+        kind: ResourceType,
+        id: &str,
+        if_match: Option<u64>,
+    ) -> Result<Option<Stored>> {
+        let current = self.session.current(kind, id).await?;
+        check_version(if_match, current.as_ref())?;
+        let Some(current) = current.filter(|stored| !stored.is_deleted()) else {
+            return Ok(None);
+        };
+        self.check_reach_of(current.key).await?;
+        let row = Stored {
+            version: current.version + 1,
+            updated: self.now,
+            body: None,
+            ..current.clone()
+        };
+        self.session.supersede(&row, &IndexRows::default()).await?;
+        self.note(Change {
+            stored: row.clone(),
+            resource: None,
+            previous: Some(current),
+        })?;
+        Ok(Some(row))
+    }
+
+    /// Adds a job to this transaction.
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails.
+    pub async fn enqueue(&mut self, job: &Job) -> Result<()> {
+        self.session.enqueue(job).await
+    }
+
+    /// Removes a job that has done its work; what the job wrote stands only if its lease holds.
+    ///
+    /// # Errors
+    /// `Conflict`, if the lease has passed to another worker.
+    pub async fn finish_job(&mut self, job: &LeasedJob) -> Result<()> {
+        held(self.session.finish(job).await?)
+    }
+
+    /// Gives a job back for a later run.
+    ///
+    /// # Errors
+    /// `Conflict`, if the lease has passed to another worker.
+    pub async fn postpone_job(
+        &mut self,
+        job: &LeasedJob,
+        at: Timestamp,
+        error: &str,
+    ) -> Result<()> {
+        held(self.session.postpone(job, at, error).await?)
+    }
+
+    /// Marks a job as one that cannot succeed; it stays visible as dead.
+    ///
+    /// # Errors
+    /// `Conflict`, if the lease has passed to another worker.
+    pub async fn bury_job(&mut self, job: &LeasedJob, error: &str) -> Result<()> {
+        held(self.session.bury(job, error).await?)
+    }
+
+    pub(super) async fn lease_jobs(
+        &mut self,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<LeasedJob>> {
+        let now = self.now;
+        self.session.lease(now, until, limit).await
+    }
+
+    async fn insert(&mut self, id: &str, prepared: Prepared) -> Result<Stored> {
+        self.check_reach(&prepared.rows)?;
+        let (mut row, resource) = self.stamp(id, 1, prepared.resource);
+        row.key = self.session.insert(&row, &prepared.rows).await?;
+        self.note(Change {
+            stored: row.clone(),
+            resource: Some(resource),
+            previous: None,
+        })?;
+        Ok(row)
+    }
+
+    async fn supersede(&mut self, current: Stored, prepared: Prepared) -> Result<Stored> {
+        self.check_reach(&prepared.rows)?;
+        let (mut row, resource) = self.stamp(&current.id, current.version + 1, prepared.resource);
+        row.key = current.key;
+        self.session.supersede(&row, &prepared.rows).await?;
+        let previous = Some(current).filter(|stored| !stored.is_deleted());
+        self.note(Change {
+            stored: row.clone(),
+            resource: Some(resource),
+            previous,
+        })?;
+        Ok(row)
+    }
+
+    fn stamp(&self, id: &str, version: u64, mut resource: Resource) -> (Stored, Arc<Resource>) {
+        resource.stamp(id, version, self.now);
+        let stored = Stored {
+            key: 0,
+            kind: resource.kind(),
+            id: id.to_owned(),
+            version,
+            updated: self.now,
+            body: Some(resource.to_bytes()),
+        };
+        (stored, Arc::new(resource))
+    }
+
+    fn check_reach(&self, rows: &IndexRows) -> Result<()> {
+        match self.permit.patient() {
+            Some(patient) if !rows.patients.iter().any(|p| p == patient) => Err(out_of_reach()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn check_reach_of(&mut self, key: i64) -> Result<()> {
+        let Some(patient) = self.permit.patient().map(str::to_owned) else {
+            return Ok(());
+        };
+        if self.session.patients(key).await?.contains(&patient) {
+            Ok(())
+        } else {
+            Err(out_of_reach())
+        }
+    }
+
+    fn note(&mut self, change: Change) -> Result<()> {
+        self.changes += 1;
+        if self.changes > CHANGES_PER_REQUEST_MAX {
+            return Err(Problem::new(
+                Category::TooLarge,
+                "too-costly",
+                format!("One request may make at most {CHANGES_PER_REQUEST_MAX} changes."),
+            ));
+        }
+        self.pending.push_back(change);
+        Ok(())
+    }
+}
+
+/// What the writer does around a part.
+impl Tx {
+    pub(super) fn session(&mut self) -> &mut dyn Session {
+        self.session.as_mut()
+    }
+
+    pub(super) fn start(&mut self, permit: Permit) {
+        self.permit = permit;
+        self.now = self.clock.now();
+        self.pending.clear();
+        self.changes = 0;
+    }
+
+    /// Lets the reactors see each change, those of other reactors included, until none is left.
+    pub(super) async fn settle(&mut self, reactors: &[Arc<dyn Reactor>]) -> Result<()> {
+        while let Some(change) = self.pending.pop_front() {
+            for reactor in reactors {
+                if reactor.concerns(&change) {
+                    self.permit = Permit::system(reactor.name());
+                    reactor.react(self, &change).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_id(id: &str) -> Result<()> {
+    if reference::is_id(id) {
+        return Ok(());
+    }
+    Err(Problem::malformed(
+        "value",
+        "An id is 1 to 64 of A-Z, a-z, 0-9, '-' and '.'.",
+    ))
+}
+
+fn check_version(if_match: Option<u64>, current: Option<&Stored>) -> Result<()> {
+    match (if_match, current) {
+        (None, _) => Ok(()),
+        (Some(wanted), Some(stored)) if stored.version == wanted => Ok(()),
+        _ => Err(Problem::new(
+            Category::PreconditionFailed,
+            "conflict",
+            "The current version is not the one named by If-Match.",
+        )),
+    }
+}
+
+fn out_of_reach() -> Problem {
+    Problem::new(
+        Category::Forbidden,
+        "forbidden",
+        "The permit does not reach this resource.",
+    )
+}
+
+fn held(held: bool) -> Result<()> {
+    if held {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Category::Conflict,
+        "conflict",
+        "The lease of the job has passed.",
+    ))
+}
