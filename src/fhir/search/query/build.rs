@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{
     Query, Summary, Total,
     chain::Reader,
-    clause::{Clause, DateTest, Prefix, ReferenceTest, Rows, SystemTest, Tests, TokenTest},
+    clause::{Clause, DateTest, Prefix, ReferenceTest, Rows, SystemTest, Tests, TokenTest, UriTest},
     result,
 };
 use crate::fhir::{
@@ -86,6 +86,16 @@ impl Query {
                 param: parameter.id,
                 tests: Tests::Token(values.iter().map(test).collect()),
             }
+        })
+    }
+
+    /// Those with this URI.
+    #[must_use]
+    pub fn uri(self, code: &str, value: &str) -> Self {
+        let test = UriTest::Is(value.to_owned());
+        self.some(code, ParameterKind::Uri, |parameter| Rows {
+            param: parameter.id,
+            tests: Tests::Uri(vec![test]),
         })
     }
 
