@@ -81,7 +81,11 @@ fn member<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
 }
 
 fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
-    value.get(name).and_then(Value::as_array).into_iter().flatten()
+    value
+        .get(name)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
 }
 
 fn token(value: &Value, fhir_type: &str, param: i64, rows: &mut IndexRows) {
@@ -104,7 +108,10 @@ fn token(value: &Value, fhir_type: &str, param: i64, rows: &mut IndexRows) {
         }
         "Coding" => push(member(value, "code"), system(value)),
         "Identifier" => push(member(value, "value"), system(value)),
-        "ContactPoint" => push(member(value, "value"), hash::of_option(member(value, "use"))),
+        "ContactPoint" => push(
+            member(value, "value"),
+            hash::of_option(member(value, "use")),
+        ),
         "code" => push(value.as_str(), hash::IMPLIED),
         _ => match value {
             Value::String(text) => push(Some(text), hash::ABSENT),
@@ -182,7 +189,9 @@ fn period(value: &Value) -> Option<Span> {
 /// From the first to the last moment that a timing names; how often between is not searched.
 fn timing(value: &Value) -> Option<Span> {
     let events = list(value, "event").filter_map(|event| date::span(event.as_str()?));
-    let bounds = value.get("repeat").and_then(|repeat| repeat.get("boundsPeriod"));
+    let bounds = value
+        .get("repeat")
+        .and_then(|repeat| repeat.get("boundsPeriod"));
     events
         .chain(bounds.and_then(period))
         .reduce(|all, next| Span {
@@ -220,8 +229,9 @@ fn quantity(value: &Value, fhir_type: &str, param: i64, rows: &mut IndexRows) {
             let Some(amount) = decimal(value.get("value")) else {
                 return;
             };
-            let unit = member(value, "currency")
-                .map_or((0, 0), |code| (hash::of_text(CURRENCIES), hash::of_text(code)));
+            let unit = member(value, "currency").map_or((0, 0), |code| {
+                (hash::of_text(CURRENCIES), hash::of_text(code))
+            });
             (amount, amount, amount, vec![unit])
         }
         _ if value.is_number() => {
@@ -242,14 +252,15 @@ fn quantity(value: &Value, fhir_type: &str, param: i64, rows: &mut IndexRows) {
             (low, high, amount, units(value))
         }
     };
-    rows.numbers.extend(units.into_iter().map(|(system, code)| NumberRow {
-        param,
-        low,
-        high,
-        value: middle,
-        system,
-        code,
-    }));
+    rows.numbers
+        .extend(units.into_iter().map(|(system, code)| NumberRow {
+            param,
+            low,
+            high,
+            value: middle,
+            system,
+            code,
+        }));
 }
 
 /// System and code of a quantity's unit; its text, too, where that is another.
@@ -276,11 +287,12 @@ fn reference(value: &Value, fhir_type: &str, ids: Ids, rows: &mut IndexRows) {
     }
     // A resource in the place of a reference, as in a Bundle's first entry.
     if let Some(target) = ResourceType::named(fhir_type) {
-        rows.references.extend(member(value, "id").map(|id| ReferenceRow {
-            param: ids.param,
-            target_type: Some(target),
-            target_id: id.to_owned(),
-        }));
+        rows.references
+            .extend(member(value, "id").map(|id| ReferenceRow {
+                param: ids.param,
+                target_type: Some(target),
+                target_id: id.to_owned(),
+            }));
         return;
     }
     if let Some(text) = member(value, "reference") {

@@ -8,9 +8,13 @@ use crate::fhir::definitions::{Component, Parameter, ParameterKind};
 const FILES: [&str; 11] = [
     include_str!("../../../../profiles/search-parameters/SearchParameter-CarePlan-end.json"),
     include_str!("../../../../profiles/search-parameters/SearchParameter-Communication-about.json"),
-    include_str!("../../../../profiles/search-parameters/SearchParameter-Communication-priority.json"),
+    include_str!(
+        "../../../../profiles/search-parameters/SearchParameter-Communication-priority.json"
+    ),
     include_str!("../../../../profiles/search-parameters/SearchParameter-Communication-topic.json"),
-    include_str!("../../../../profiles/search-parameters/SearchParameter-CommunicationRequest-about.json"),
+    include_str!(
+        "../../../../profiles/search-parameters/SearchParameter-CommunicationRequest-about.json"
+    ),
     include_str!("../../../../profiles/search-parameters/SearchParameter-Flag-category.json"),
     include_str!("../../../../profiles/search-parameters/SearchParameter-Flag-code.json"),
     include_str!("../../../../profiles/search-parameters/SearchParameter-Flag-detail.json"),
