@@ -44,7 +44,6 @@ async fn open(
         clock,
         chance: Arc::new(Generator::from_seed(1)),
         reactors,
-        on_commit: None,
     };
     Store::open(options).await.expect("a store")
 }
@@ -155,10 +154,9 @@ async fn a_flipped_bit_is_noticed_and_not_served() {
     let bench = bench(vec![]).await;
     bench.put("p", patient("A"), None).await.expect("a write");
     let path = bench.folder.path().join("vigie.sqlite");
-    let mut other = sqlx::Connection::connect(&format!("sqlite:{}", path.display()))
-        .await
-        .map(|connection: sqlx::SqliteConnection| connection)
-        .expect("a second connection");
+    let address = format!("sqlite:{}", path.display());
+    let mut other: sqlx::SqliteConnection =
+        sqlx::Connection::connect(&address).await.expect("a second connection");
     sqlx::query("update resource set body = cast(replace(cast(body as text), 'A', 'B') as blob)")
         .execute(&mut other)
         .await
@@ -253,11 +251,11 @@ async fn a_job_is_lent_once_and_a_late_worker_is_refused() {
     }
     assert_eq!(bench.store.next_job_at(&ANY).await.expect("read"), Some(from_millis(800_000)));
     let lease = SignedDuration::from_secs(60);
-    let first = bench.store.lease_jobs(&ANY, lease, 10).await.expect("a lease");
+    let first = bench.store.lease_jobs(&ANY, lease, 10, vec![]).await.expect("a lease");
     assert_eq!(first.len(), 1, "one of the two of one key, and none that is not due");
-    assert!(bench.store.lease_jobs(&ANY, lease, 10).await.expect("a lease").is_empty());
+    assert!(bench.store.lease_jobs(&ANY, lease, 10, vec![]).await.expect("a lease").is_empty());
     bench.clock.advance_to(from_millis(1_100_000));
-    let again = bench.store.lease_jobs(&ANY, lease, 10).await.expect("a lease");
+    let again = bench.store.lease_jobs(&ANY, lease, 10, vec![]).await.expect("a lease");
     assert_eq!(again.len(), 1, "the lease has passed");
     for (held, ok) in [(first, false), (again, true)] {
         let outcome = bench
