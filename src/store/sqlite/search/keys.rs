@@ -75,7 +75,7 @@ fn of_rows(rows: &Rows) -> Option<Keys> {
     let count = match &rows.tests {
         Tests::Token(tests) => {
             rank = 2;
-            ordered = tests.iter().all(|test| is_point(test));
+            ordered = tests.iter().all(is_point);
             arms(&mut sql, rows, tests, token)?
         }
         Tests::String(tests) => {
@@ -92,9 +92,8 @@ fn of_rows(rows: &Rows) -> Option<Keys> {
         }
         Tests::Reference(tests) => {
             rank = 1;
-            let is_typed = |test: &ReferenceTest| {
-                !matches!(test, ReferenceTest::Local { kind: None, .. })
-            };
+            let is_typed =
+                |test: &ReferenceTest| !matches!(test, ReferenceTest::Local { kind: None, .. });
             ordered = tests.iter().all(is_typed);
             arms(&mut sql, rows, tests, reference)?
         }

@@ -105,7 +105,11 @@ async fn start(
     best: &Keys,
     found: i64,
 ) -> Result<Start> {
-    let Some(limit) = query.limit.map(i64::from).filter(|_| !query.is_count_only()) else {
+    let Some(limit) = query
+        .limit
+        .map(i64::from)
+        .filter(|_| !query.is_count_only())
+    else {
         return Ok(Start::Keys);
     };
     if found <= FEW {
@@ -148,6 +152,14 @@ fn walk(query: &Query) -> Option<Start> {
 }
 
 impl Plan {
+    /// The key of a match, by the table whose index has the order of keys.
+    pub const fn key(&self) -> &'static str {
+        match self.start {
+            Start::Stream => "d.key",
+            _ => "r0.key",
+        }
+    }
+
     /// Writes the matches as `… r0 … where …`: what follows `from`.
     pub fn candidates(&self, sql: &mut Sql, query: &Query, scope: &Scope<'_>) {
         let by_update = matches!(
