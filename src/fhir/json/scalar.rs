@@ -76,7 +76,11 @@ impl Reader<'_> {
             0 => return Err(Fault::at(start, "the character U+0000 is not allowed")),
             0xDC00..=0xDFFF => return Err(lone()),
             0xD800..=0xDBFF => {
-                if !self.text.get(self.at..).is_some_and(|t| t.starts_with("\\u")) {
+                if !self
+                    .text
+                    .get(self.at..)
+                    .is_some_and(|t| t.starts_with("\\u"))
+                {
                     return Err(lone());
                 }
                 self.at += 1;

@@ -97,21 +97,8 @@ fn the_text_ends_with_the_value() {
     refused("{} {}", "follows the end", None);
     refused("1 2", "follows the end", None);
     for cut in [
-        "",
-        " ",
-        "{",
-        "{\"a",
-        "{\"a\"",
-        "{\"a\":",
-        "{\"a\":1",
-        "[1",
-        "[1,",
-        "\"\\",
-        "\"\\u12",
-        "-",
-        "1.",
-        "1e",
-        "tru",
+        "", " ", "{", "{\"a", "{\"a\"", "{\"a\":", "{\"a\":1", "[1", "[1,", "\"\\", "\"\\u12", "-",
+        "1.", "1e", "tru",
     ] {
         assert!(parse(cut.as_bytes(), &Limits::default()).is_err(), "{cut}");
     }
@@ -145,7 +132,10 @@ fn what_json_does_not_know_is_refused() {
         "[0x1]",
         "[1.e1]",
     ] {
-        assert!(parse(text.as_bytes(), &Limits::default()).is_err(), "{text}");
+        assert!(
+            parse(text.as_bytes(), &Limits::default()).is_err(),
+            "{text}"
+        );
     }
 }
 
