@@ -3,7 +3,7 @@
 //! There is no fallback to plain text: a server that does not offer what the settings ask for
 //! gets no message, and the message waits.
 
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{error::Error as _, fmt, net::IpAddr, time::Duration};
 
 use futures_util::future::BoxFuture;
 use lettre::{
@@ -11,7 +11,7 @@ use lettre::{
     transport::smtp::{
         Error, PoolConfig,
         authentication::Credentials,
-        client::{Tls, TlsParameters},
+        client::{Certificate, Tls, TlsParameters},
     },
 };
 
@@ -60,6 +60,9 @@ pub struct EmailSettings {
     pub port: u16,
     /// How the connection is encrypted.
     pub security: Security,
+    /// The certificate of a private authority (PEM) to trust beside the public ones, as for a
+    /// hospital's own relay.
+    pub authority: Option<String>,
     /// User and password, where the server asks for them.
     pub credentials: Option<(String, Password)>,
     /// How long one message may take, from the connection to the last reply.
@@ -86,13 +89,9 @@ impl Email {
                 "Mail without encryption goes to a loopback address only.",
             ));
         }
-        let tls = || {
-            TlsParameters::new(settings.host.clone())
-                .map_err(|_| refused("The mail server's name cannot be checked by TLS."))
-        };
         let tls = match settings.security {
-            Security::StartTls => Tls::Required(tls()?),
-            Security::Tls => Tls::Wrapper(tls()?),
+            Security::StartTls => Tls::Required(trust(settings)?),
+            Security::Tls => Tls::Wrapper(trust(settings)?),
             Security::Loopback => Tls::None,
         };
         let mut builder =
@@ -144,18 +143,42 @@ fn judge(error: &Error) -> Rejection {
                 Rejection::transient(text)
             }
         }
-        None => Rejection::transient(if error.is_timeout() {
-            "SMTP: no reply in time"
-        } else if error.is_tls() {
-            "SMTP: no safe connection by TLS"
-        } else if error.is_response() {
-            "SMTP: a reply that cannot be read"
-        } else if error.is_client() {
-            "SMTP: the server does not offer what the settings ask for"
-        } else {
-            "SMTP: the connection failed or was lost"
-        }),
+        None => Rejection::transient(without_reply(error)),
     }
+}
+
+/// What went wrong where no reply says so; `invalid data` is how TLS tells of a certificate that
+/// it does not trust.
+fn without_reply(error: &Error) -> String {
+    if error.is_timeout() {
+        return "SMTP: no reply in time".to_owned();
+    }
+    if error.is_response() {
+        return "SMTP: a reply that cannot be read".to_owned();
+    }
+    if error.is_client() {
+        return "SMTP: the server does not offer what the settings ask for".to_owned();
+    }
+    let cause = error
+        .source()
+        .and_then(|source| source.downcast_ref::<std::io::Error>());
+    match cause {
+        Some(io) => format!("SMTP: no connection, or lost ({})", io.kind()),
+        None => "SMTP: no connection, or lost".to_owned(),
+    }
+}
+
+/// Whom to trust: the server's name, vouched for by a public or the private authority.
+fn trust(settings: &EmailSettings) -> Result<TlsParameters> {
+    let mut builder = TlsParameters::builder(settings.host.clone());
+    if let Some(pem) = &settings.authority {
+        let certificate = Certificate::from_pem(pem.as_bytes())
+            .map_err(|_| refused("The authority's certificate cannot be read as PEM."))?;
+        builder = builder.add_root_certificate(certificate);
+    }
+    builder
+        .build()
+        .map_err(|_| refused("The mail server's name or authority cannot be used by TLS."))
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -97,6 +97,7 @@ fn settings(port: u16, security: Security) -> EmailSettings {
         host: "127.0.0.1".into(),
         port,
         security,
+        authority: None,
         credentials: None,
         timeout: Duration::from_millis(500),
         connections: 2,
@@ -227,7 +228,7 @@ async fn nobody_listening_may_be_tried_again() {
     drop(listener);
     let channel = Email::open(&settings(port, Security::Loopback)).unwrap();
     let outcome = channel.send(&message("c-1")).await;
-    let lost = "SMTP: the connection failed or was lost";
+    let lost = "SMTP: no connection, or lost (connection refused)";
     assert_eq!(outcome, Err(Rejection::transient(lost)));
 }
 
@@ -269,6 +270,15 @@ async fn no_mail_leaves_the_machine_unencrypted() {
         };
         assert!(Email::open(&open).is_ok(), "{host}");
     }
+}
+
+#[test]
+fn an_authority_that_cannot_be_read_is_refused_at_once() {
+    let settings = EmailSettings {
+        authority: Some("-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n".into()),
+        ..settings(587, Security::StartTls)
+    };
+    assert!(Email::open(&settings).is_err());
 }
 
 #[test]
