@@ -81,6 +81,7 @@ pub(super) fn channel(mail: &Mail) -> ChannelSettings {
                 config::Tls::Implicit => Security::Tls,
                 config::Tls::None => Security::Loopback,
             },
+            authority: mail.authority.clone(),
             credentials: (!mail.user.is_empty()).then(|| {
                 let password = Password::new(mail.password.reveal().to_owned());
                 (mail.user.clone(), password)
