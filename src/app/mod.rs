@@ -177,7 +177,8 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     composed.runner.recover().await?;
     composed.context.base = base.as_str().into();
     let access = settings::access(&config.server);
-    let mut state = http::State::new(composed.context, access, settings::requests(config));
+    let mut state = http::State::new(composed.context, access, settings::requests(config))
+        .with_time_zone(settings::time_zone(config)?);
     let (stop_http, stop_queue) = (CancellationToken::new(), CancellationToken::new());
     let (hand, queue) = match composed.time {
         // A clock that stands still has no background work: moving it does the work.
@@ -219,7 +220,8 @@ pub async fn offline(config: &Config, chance: Arc<dyn Chance>) -> Result<Client>
         context,
         http::Access::Development,
         settings::requests(config),
-    );
+    )
+    .with_time_zone(settings::time_zone(config)?);
     Ok(Client::direct(http::router(Arc::new(state))))
 }
 
