@@ -106,7 +106,20 @@ pub(super) fn unescape(text: &str, form: &str) -> Option<String> {
                 .replace("&#39;", "'")
                 .replace("&amp;", "&"),
         ),
-        "json" => serde_json::from_str(&format!("\"{text}\"")).ok(),
+        "json" => serde_json::from_str(&format!("\"{}\"", quotes_escaped(text))).ok(),
         _ => None,
     }
+}
+
+/// The text with a backslash before every quote that has none.
+fn quotes_escaped(text: &str) -> String {
+    let mut escaped = false;
+    text.chars().fold(String::new(), |mut out, character| {
+        if character == '"' && !escaped {
+            out.push('\\');
+        }
+        out.push(character);
+        escaped = character == '\\' && !escaped;
+        out
+    })
 }

@@ -5,6 +5,8 @@
 
 use std::{borrow::Cow, cell::Cell};
 
+use serde_json::Value;
+
 use super::{
     ast::{Expr, Step, TypeTest},
     context::Context,
@@ -13,7 +15,7 @@ use super::{
     item::{Collection, Item, Node},
     limits::Limits,
     navigate, operators,
-    schema::TypeSpecifier,
+    schema::{System, TypeSpecifier},
 };
 
 /// A collection, borrowed where it already stands somewhere.
@@ -21,6 +23,9 @@ pub(super) type Items<'s, 'a> = Cow<'s, [Item<'a>]>;
 
 /// What evaluating a part gives.
 pub(super) type Outcome<'s, 'a> = Result<Items<'s, 'a>, EvaluationError>;
+
+/// Bytes of a text that are read or written in one step.
+pub(super) const BYTES_A_STEP: usize = 64;
 
 /// What `$this`, `$index` and `$total` mean at a place.
 #[derive(Clone, Copy)]
@@ -33,7 +38,8 @@ pub(super) struct Scope<'s, 'a> {
 /// One evaluation.
 pub(super) struct Evaluator<'s, 'a> {
     pub context: &'s Context<'a>,
-    steps: Cell<u64>,
+    /// Steps that are left; comparing trees takes from it too.
+    pub steps: Cell<u64>,
 }
 
 impl<'s, 'a> Evaluator<'s, 'a> {
@@ -67,6 +73,7 @@ impl<'s, 'a> Evaluator<'s, 'a> {
 
     /// A text as an item, if it is not too long.
     pub(super) fn text(&self, text: String) -> Result<Item<'a>, EvaluationError> {
+        self.charge(text.len() / BYTES_A_STEP)?;
         if text.len() > self.limits().text {
             return Err(EvaluationError::Limit(Bound::Text));
         }
@@ -138,6 +145,7 @@ impl<'s, 'a> Evaluator<'s, 'a> {
                     call,
                     scope: *scope,
                 })?;
+                self.charge(items.len())?;
                 self.bound(&items)?;
                 items
             }
@@ -210,7 +218,12 @@ pub(super) fn truth(items: &[Item<'_>]) -> Result<Option<bool>, EvaluationError>
     Ok(match single(items)? {
         None => None,
         Some(Item::Boolean(value)) => Some(*value),
-        Some(Item::Node(Node { value, .. })) => Some(value.as_bool().unwrap_or(true)),
+        Some(Item::Node(Node { value, kind, .. })) => match (value, kind) {
+            (Value::Bool(value), _) => Some(*value),
+            // A boolean that has only extensions says nothing.
+            (Value::Null, Some(kind)) if kind.system == Some(System::Boolean) => None,
+            _ => Some(true),
+        },
         Some(_) => Some(true),
     })
 }
@@ -280,5 +293,10 @@ pub(super) fn evaluate<'a>(
         index: None,
         total: &[],
     };
-    evaluator.eval(expr, &scope).map(Cow::into_owned)
+    let items = evaluator.eval(expr, &scope)?.into_owned();
+    // A comparison that ran out of steps has answered "different"; that is no result.
+    if evaluator.steps.get() == 0 {
+        return Err(EvaluationError::Limit(Bound::Steps));
+    }
+    Ok(items)
 }

@@ -13,6 +13,7 @@ use crate::fhir::path::{
     item::Item,
     quantity::{Quantity, Unit},
     temporal::{Precision, Temporal, TemporalKind},
+    text::Text,
 };
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -168,7 +169,7 @@ fn to_time(item: Item<'_>) -> Option<Item<'_>> {
 }
 
 /// A quantity; with a unit, only if it can be expressed in that unit, and then in it.
-fn quantity<'a>(item: Item<'a>, unit: Option<Cow<'a, str>>) -> Option<Item<'a>> {
+fn quantity<'a>(item: Item<'a>, unit: Option<Text<'a>>) -> Option<Item<'a>> {
     let quantity = match item {
         Item::Quantity(quantity) => quantity,
         Item::Integer(value) => dimensionless(value.into()),

@@ -163,8 +163,8 @@ fn compare_keys(a: &[Key<'_>], b: &[Key<'_>]) -> Result<Ordering, EvaluationErro
     for ((a, descending), (b, _)) in a.iter().zip(b) {
         let order = match (a, b) {
             (None, None) => Ordering::Equal,
-            (None, Some(_)) => Ordering::Less,
-            (Some(_), None) => Ordering::Greater,
+            (None, Some(_)) => return Ok(Ordering::Less),
+            (Some(_), None) => return Ok(Ordering::Greater),
             (Some(a), Some(b)) => compare::order(a, b)?.unwrap_or(Ordering::Equal),
         };
         if order != Ordering::Equal {

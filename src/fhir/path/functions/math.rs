@@ -131,7 +131,7 @@ fn whole_power(base: Decimal, exponent: Decimal) -> Option<Decimal> {
         }
     }
     if exponent.is_sign_negative() {
-        return Decimal::ONE.checked_div(product);
+        return Some(Decimal::ONE.checked_div(product)?.normalize());
     }
     Some(product)
 }

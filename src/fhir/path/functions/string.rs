@@ -13,6 +13,7 @@ use crate::fhir::path::{
     evaluate::Outcome,
     item::Item,
     pattern,
+    text::Text,
 };
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -65,15 +66,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 /// The input and the first argument, if both are there.
-fn pair<'a>(
-    call: &Invocation<'_, 'a>,
-) -> Result<Option<(Cow<'a, str>, Cow<'a, str>)>, EvaluationError> {
-    let (text, other) = (call.string()?, call.string_argument(0)?);
-    if let Some(text) = &text {
-        // Work on a text costs by its length.
-        call.evaluator.charge(text.len() / 16)?;
-    }
-    Ok(text.zip(other))
+fn pair<'a>(call: &Invocation<'_, 'a>) -> Result<Option<(Text<'a>, Text<'a>)>, EvaluationError> {
+    Ok(call.string()?.zip(call.string_argument(0)?))
 }
 
 fn test<'s, 'a>(call: &Invocation<'s, 'a>, ask: fn(&str, &str) -> bool) -> Outcome<'s, 'a> {
@@ -165,7 +159,7 @@ fn replace_matches<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
         return Ok(none());
     };
     if pattern.is_empty() {
-        return call.text(text.into_owned());
+        return Ok(some(Item::String(text)));
     }
     let pattern = pattern_of(&call, &pattern)?;
     // A substitution may name groups, each at most as long as the text.
