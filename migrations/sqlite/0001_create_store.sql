@@ -137,3 +137,4 @@ create table job (
 ) strict;
 create unique index job_dedup on job (kind, dedup) where dedup is not null and state = 'waiting';
 create index job_due on job (run_at, id) where state = 'waiting';
+create index job_leased on job (leased_until) where state = 'waiting' and leased_until is not null;

@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
 
 use super::{
     History, LeasedJob, Page, Reactor, Stored, Tx,
@@ -34,6 +35,7 @@ pub struct StoreOptions {
 pub struct Store {
     readers: Readers,
     writer: Writer,
+    jobs: Arc<Notify>,
 }
 
 impl Store {
@@ -45,9 +47,11 @@ impl Store {
         let session = sqlite::open_session(&options.path).await?;
         let readers = Readers::open(&options.path, options.readers).await?;
         let tx = Tx::new(Box::new(session), options.clock, options.chance);
+        let jobs = Arc::new(Notify::new());
         Ok(Self {
             readers,
-            writer: Writer::start(tx, options.reactors.into()),
+            writer: Writer::start(tx, options.reactors.into(), Arc::clone(&jobs)),
+            jobs,
         })
     }
 
@@ -116,7 +120,7 @@ impl Store {
         self.writer.write(permit.clone(), work).await
     }
 
-    /// Lends up to `limit` due jobs for `lease`.
+    /// Lends up to `limit` due jobs for `lease`, none of the kinds `except`.
     ///
     /// # Errors
     /// `Fault`, if the database fails.
@@ -125,14 +129,34 @@ impl Store {
         permit: &Permit,
         lease: SignedDuration,
         limit: u32,
+        except: Vec<String>,
     ) -> Result<Vec<LeasedJob>> {
         self.write(permit, move |tx| {
             Box::pin(async move {
                 let until = tx.now().saturating_add(lease).unwrap_or(Timestamp::MAX);
-                tx.lease_jobs(until, limit).await
+                tx.lease_jobs(until, limit, &except).await
             })
         })
         .await
+    }
+
+    /// Ends all leases, those of workers that died; gives their number.
+    ///
+    /// It is for the start of a process that is the only one to run jobs of this database. Should
+    /// another be alive all the same, what it has in hand is refused and run again.
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails.
+    pub async fn release_all_jobs(&self, permit: &Permit) -> Result<u64> {
+        self.write(permit, |tx| Box::pin(tx.release_all_jobs()))
+            .await
+    }
+
+    /// Returns once a commit has added jobs that no earlier call was told of.
+    ///
+    /// One waiter is told of each commit. It may be told for nothing; it is never left untold.
+    pub async fn jobs_enqueued(&self) {
+        self.jobs.notified().await;
     }
 
     /// When the next waiting job is due, if there is one.

@@ -35,6 +35,7 @@ pub struct Tx {
     now: Timestamp,
     pending: VecDeque<Change>,
     changes: usize,
+    enqueued: bool,
 }
 
 /// What a put did.
@@ -61,6 +62,7 @@ impl Tx {
             now,
             pending: VecDeque::new(),
             changes: 0,
+            enqueued: false,
         }
     }
 
@@ -218,6 +220,7 @@ impl Tx {
     /// # Errors
     /// `Fault`, if the database fails.
     pub async fn enqueue(&mut self, job: &Job) -> Result<()> {
+        self.enqueued = true;
         self.session.enqueue(job).await
     }
 
@@ -250,16 +253,30 @@ impl Tx {
         held(self.session.bury(job, error).await?)
     }
 
+    /// Gives a job back unrun: it is due as before, and the lease does not count as a run.
+    ///
+    /// # Errors
+    /// `Conflict`, if the lease has passed to another worker.
+    pub async fn release_job(&mut self, job: &LeasedJob) -> Result<()> {
+        held(self.session.release(job).await?)
+    }
+
+    pub(super) async fn release_all_jobs(&mut self) -> Result<u64> {
+        self.session.release_all().await
+    }
+
     pub(super) async fn lease_jobs(
         &mut self,
         until: Timestamp,
         limit: u32,
+        except: &[String],
     ) -> Result<Vec<LeasedJob>> {
         let now = self.now;
-        self.session.lease(now, until, limit).await
+        self.session.lease(now, until, limit, except).await
     }
 
-    async fn insert(&mut self, id: &str, prepared: Prepared) -> Result<Stored> {
+    async fn insert(&mut self, id: &str, mut prepared: Prepared) -> Result<Stored> {
+        prepared.settle_compartments(id);
         self.check_reach(&prepared.rows)?;
         let (mut row, resource) = self.stamp(id, 1, prepared.resource);
         row.key = self.session.insert(&row, &prepared.rows).await?;
@@ -271,7 +288,8 @@ impl Tx {
         Ok(row)
     }
 
-    async fn supersede(&mut self, current: Stored, prepared: Prepared) -> Result<Stored> {
+    async fn supersede(&mut self, current: Stored, mut prepared: Prepared) -> Result<Stored> {
+        prepared.settle_compartments(&current.id);
         self.check_reach(&prepared.rows)?;
         let (mut row, resource) = self.stamp(&current.id, current.version + 1, prepared.resource);
         row.key = current.key;
@@ -341,6 +359,11 @@ impl Tx {
         self.now = self.clock.now();
         self.pending.clear();
         self.changes = 0;
+    }
+
+    /// Whether jobs were added since the last call; asked once for each group.
+    pub(super) const fn take_enqueued(&mut self) -> bool {
+        std::mem::replace(&mut self.enqueued, false)
     }
 
     /// Lets the reactors see each change, those of other reactors included, until none is left.

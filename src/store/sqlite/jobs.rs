@@ -1,6 +1,7 @@
 //! The table `job`.
 
 use jiff::Timestamp;
+use serde_json::Value;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::rows::problem;
@@ -35,18 +36,21 @@ pub(super) async fn lease(
     now: Timestamp,
     until: Timestamp,
     limit: u32,
+    except: &[String],
 ) -> Result<Vec<LeasedJob>> {
     let rows = sqlx::query(
         "update job set leased_until = ?1, fence = fence + 1 where id in ( \
              select id from job \
              where state = 'waiting' and run_at <= ?2 \
                and (leased_until is null or leased_until <= ?2) \
+               and kind not in (select value from json_each(?4)) \
              order by run_at, id limit ?3) \
          returning id, kind, payload, run_at, attempts, fence",
     )
     .bind(until.as_millisecond())
     .bind(now.as_millisecond())
     .bind(limit)
+    .bind(Value::from(except).to_string())
     .fetch_all(connection)
     .await
     .map_err(problem)?;
@@ -101,6 +105,30 @@ pub(super) async fn postpone(
     .await
     .map_err(problem)?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Gives a job back unrun.
+pub(super) async fn release(connection: &mut SqliteConnection, job: &LeasedJob) -> Result<bool> {
+    let done = sqlx::query(
+        "update job set leased_until = null where id = ? and fence = ? and state = 'waiting'",
+    )
+    .bind(job.id)
+    .bind(job.fence)
+    .execute(connection)
+    .await
+    .map_err(problem)?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Ends all leases.
+pub(super) async fn release_all(connection: &mut SqliteConnection) -> Result<u64> {
+    let done = sqlx::query(
+        "update job set leased_until = null where state = 'waiting' and leased_until is not null",
+    )
+    .execute(connection)
+    .await
+    .map_err(problem)?;
+    Ok(done.rows_affected())
 }
 
 /// Marks a job as dead; it stays for the operator to see.
