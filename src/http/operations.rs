@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use axum::http::Method;
 use futures_util::future::BoxFuture;
+use serde_json::Value;
 
 use super::{
     fhir::{Body, Endpoint, Serve},
@@ -17,7 +18,8 @@ use super::{
 use crate::{
     fhir::{definitions::ResourceType, permit::Permit, resource::Resource},
     interactions::Reply,
-    kernel::problem::Result,
+    kernel::problem::{Category, Problem, Result},
+    pathways::apply::{self, Enrolment},
 };
 
 /// What an operation is called on.
@@ -44,6 +46,15 @@ pub struct Invocation {
     pub resource: Option<Resource>,
 }
 
+impl Invocation {
+    /// The body, if it is a Parameters resource.
+    #[must_use]
+    pub fn parameters(&self) -> Option<&Value> {
+        let resource = self.resource.as_ref()?;
+        (resource.kind().name() == "Parameters").then(|| resource.tree())
+    }
+}
+
 /// What runs an operation.
 pub type Run = fn(Arc<State>, Permit, Invocation) -> BoxFuture<'static, Result<Reply>>;
 
@@ -65,7 +76,49 @@ pub struct Operation {
 }
 
 /// The operations that this server offers.
-pub static OPERATIONS: &[Operation] = &[];
+pub static OPERATIONS: &[Operation] = &[Operation {
+    name: "apply",
+    definition: "http://hl7.org/fhir/OperationDefinition/PlanDefinition-apply",
+    kind: Some("PlanDefinition"),
+    levels: &[Level::Type, Level::Instance],
+    verbs: &[Method::POST],
+    run: apply,
+}];
+
+/// `PlanDefinition/$apply`: enrolment; the answer is the CarePlan.
+fn apply(
+    state: Arc<State>,
+    permit: Permit,
+    invocation: Invocation,
+) -> BoxFuture<'static, Result<Reply>> {
+    Box::pin(async move {
+        let Some(parameters) = invocation.parameters() else {
+            return Err(Problem::malformed(
+                "required",
+                "The body must be a Parameters resource.",
+            ));
+        };
+        let enrolment = Enrolment::read(invocation.id.as_deref(), parameters, &state.zone)?;
+        let enrolled = apply::apply(&state.context.store, &permit, enrolment).await?;
+        Ok(if enrolled.created {
+            Reply::Created(enrolled.care_plan)
+        } else {
+            Reply::Existing(enrolled.care_plan)
+        })
+    })
+}
+
+/// The refusal of a path that ends in `$name`, as no line of the table serves it.
+pub(super) fn unknown(segment: &str) -> Option<Problem> {
+    let name = segment.strip_prefix('$')?;
+    let is_name = |c: &char| c.is_ascii_alphanumeric() || *c == '-';
+    let shown: String = name.chars().filter(is_name).take(64).collect();
+    Some(Problem::new(
+        Category::NotSupported,
+        "not-supported",
+        format!("This server does not offer the operation ${shown} here."),
+    ))
+}
 
 impl Operation {
     /// Where it is served.
@@ -97,5 +150,91 @@ impl Operation {
             Level::Type => format!("/{kind}/${name}"),
             Level::Instance => format!("/{kind}/{{id}}/${name}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::http::testing::Site;
+
+    /// Answers with what it was given.
+    fn echo(_: Arc<State>, _: Permit, given: Invocation) -> BoxFuture<'static, Result<Reply>> {
+        let answer = json!({
+            "kind": given.kind.map(ResourceType::name),
+            "id": given.id,
+            "query": given.query,
+            "resource": given.resource.map(|resource| resource.tree().clone()),
+        });
+        Box::pin(async move { Ok(Reply::Document(answer.to_string().into())) })
+    }
+
+    static TABLE: &[Operation] = &[
+        Operation {
+            name: "echo",
+            definition: "http://vigie.test/OperationDefinition/echo",
+            kind: None,
+            levels: &[Level::System, Level::Type, Level::Instance],
+            verbs: &[Method::GET, Method::POST],
+            run: echo,
+        },
+        Operation {
+            name: "only",
+            definition: "http://vigie.test/OperationDefinition/only",
+            kind: Some("Patient"),
+            levels: &[Level::Instance],
+            verbs: &[Method::POST],
+            run: echo,
+        },
+    ];
+
+    #[tokio::test]
+    async fn an_operation_learns_where_it_was_called() {
+        let site = Site::offering(TABLE).await;
+        let system = site.get("/fhir/$echo?a=1").await.json();
+        assert_eq!(
+            (&system["kind"], &system["query"]),
+            (&json!(null), &json!([["a", "1"]]))
+        );
+        let of_type = site.get("/fhir/Group/$echo").await.json();
+        assert_eq!(of_type["kind"], "Group");
+        let body = r#"{"resourceType":"Parameters"}"#;
+        let instance = site.post("/fhir/Group/7/$echo", body).await.json();
+        assert_eq!(
+            (&instance["id"], &instance["kind"]),
+            (&"7".into(), &"Group".into())
+        );
+        assert_eq!(instance["resource"]["resourceType"], "Parameters");
+        let own = site.post("/fhir/Patient/7/$only", body).await.json();
+        assert_eq!((&own["id"], &own["kind"]), (&"7".into(), &"Patient".into()));
+        let bad = site.post("/fhir/Patient/7/$only", "{").await;
+        assert_eq!(bad.status, 400);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_in_the_table_is_refused_by_name() {
+        let site = Site::offering(TABLE).await;
+        for path in [
+            "/fhir/$none",
+            "/fhir/Patient/$none",
+            "/fhir/Patient/7/$none",
+        ] {
+            site.get(path).await.assert_outcome(501, "not-supported");
+            let answer = site.post(path, r#"{"resourceType":"Parameters"}"#).await;
+            answer.assert_outcome(501, "not-supported");
+            assert!(answer.json().to_string().contains("$none"));
+        }
+    }
+
+    #[tokio::test]
+    async fn enrolment_needs_its_parameters() {
+        let site = Site::open().await;
+        let path = "/fhir/PlanDefinition/x/$apply";
+        let answer = site.request(Method::POST, path, &[], "").await;
+        answer.assert_outcome(400, "required");
+        let answer = site.post(path, r#"{"resourceType":"Parameters"}"#).await;
+        answer.assert_outcome(400, "value");
     }
 }

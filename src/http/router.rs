@@ -9,7 +9,7 @@ use axum::{
     Router,
     body::Body,
     extract::Request,
-    http::{Method, Response},
+    http::{Method, Response, Uri},
     routing::{MethodFilter, on},
 };
 use jiff::Timestamp;
@@ -18,7 +18,7 @@ use super::{
     clock,
     fhir::{self, Body as RequestBody, Run},
     health,
-    operations::{OPERATIONS, Operation},
+    operations::{self, OPERATIONS, Operation},
     reply,
     state::State,
 };
@@ -198,7 +198,6 @@ const fn route(
 }
 
 /// The router of a whole server.
-#[must_use]
 pub fn router(state: Arc<State>) -> Router {
     router_with(state, OPERATIONS)
 }
@@ -219,18 +218,19 @@ pub(super) fn router_with(state: Arc<State>, operations: &'static [Operation]) -
     }
     let (unknown, wrong_verb) = (state.clone(), state);
     router
-        .fallback(move || {
+        .fallback(move |uri: Uri| {
             let state = unknown.clone();
             async move {
                 refuse(
                     &state,
+                    &uri,
                     Problem::not_found("Nothing is served at this path."),
                 )
             }
         })
-        .method_not_allowed_fallback(move || {
+        .method_not_allowed_fallback(move |uri: Uri| {
             let state = wrong_verb.clone();
-            async move { refuse(&state, wrong_verb_problem()) }
+            async move { refuse(&state, &uri, wrong_verb_problem()) }
         })
 }
 
@@ -263,7 +263,9 @@ fn add(router: Router, state: &Arc<State>, path: &str, endpoint: fhir::Endpoint)
     router.route(path, on(filter, serve))
 }
 
-fn refuse(state: &State, problem: Problem) -> Response<Body> {
+fn refuse(state: &State, uri: &Uri, problem: Problem) -> Response<Body> {
+    let last = uri.path().rsplit('/').next().unwrap_or_default();
+    let problem = operations::unknown(last).unwrap_or(problem);
     reply::problem(&problem, &state.request_id())
 }
 

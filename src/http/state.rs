@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 
 use super::auth::Access;
 use crate::{interactions::Context, kernel::problem::Result};
@@ -48,6 +48,8 @@ pub struct State {
     pub access: Access,
     /// Bounds on one request.
     pub limits: RequestLimits,
+    /// The time zone of a follow-up that names none.
+    pub zone: TimeZone,
     /// Moves the clock, where it is a simulated one.
     pub simulated: Option<Arc<dyn ClockControl>>,
     pub(super) capabilities: OnceLock<Bytes>,
@@ -56,7 +58,7 @@ pub struct State {
 }
 
 impl State {
-    /// The state of a server without a simulated clock.
+    /// The state of a server without a simulated clock, whose follow-ups are in UTC.
     #[must_use]
     pub fn new(context: Context, access: Access, limits: RequestLimits) -> Self {
         let started = context.clock.now().as_millisecond();
@@ -64,11 +66,19 @@ impl State {
             context,
             access,
             limits,
+            zone: TimeZone::UTC,
             simulated: None,
             capabilities: OnceLock::new(),
             started,
             requests: AtomicU64::new(0),
         }
+    }
+
+    /// The same state, with a time zone for follow-ups that name none.
+    #[must_use]
+    pub fn in_zone(mut self, zone: TimeZone) -> Self {
+        self.zone = zone;
+        self
     }
 
     /// The same state, with a clock that `PUT /clock` moves.
