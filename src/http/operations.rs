@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use axum::http::Method;
 use futures_util::future::BoxFuture;
-use serde_json::Value;
 
 use super::{
     fhir::{Body, Endpoint, Serve},
@@ -19,7 +18,7 @@ use crate::{
     fhir::{definitions::ResourceType, permit::Permit, resource::Resource},
     interactions::Reply,
     kernel::problem::{Category, Problem, Result},
-    pathways::apply::{self, Enrolment},
+    pathways::{self, apply::Enrolment},
 };
 
 /// What an operation is called on.
@@ -44,15 +43,6 @@ pub struct Invocation {
     pub query: Vec<(String, String)>,
     /// The body: a Parameters resource, or the one resource parameter.
     pub resource: Option<Resource>,
-}
-
-impl Invocation {
-    /// The body, if it is a Parameters resource.
-    #[must_use]
-    pub fn parameters(&self) -> Option<&Value> {
-        let resource = self.resource.as_ref()?;
-        (resource.kind().name() == "Parameters").then(|| resource.tree())
-    }
 }
 
 /// What runs an operation.
@@ -85,26 +75,26 @@ pub static OPERATIONS: &[Operation] = &[Operation {
     run: apply,
 }];
 
-/// `PlanDefinition/$apply`: enrolment; the answer is the CarePlan.
+/// `PlanDefinition/$apply`: the CarePlan, whether made now or running already.
 fn apply(
     state: Arc<State>,
     permit: Permit,
     invocation: Invocation,
 ) -> BoxFuture<'static, Result<Reply>> {
     Box::pin(async move {
-        let Some(parameters) = invocation.parameters() else {
+        let Some(parameters) = &invocation.resource else {
             return Err(Problem::malformed(
                 "required",
-                "The body must be a Parameters resource.",
+                "`$apply` takes a Parameters resource.",
             ));
         };
-        let enrolment = Enrolment::read(invocation.id.as_deref(), parameters, &state.zone)?;
-        let enrolled = apply::apply(&state.context.store, &permit, enrolment).await?;
-        Ok(if enrolled.created {
-            Reply::Created(enrolled.care_plan)
-        } else {
-            Reply::Existing(enrolled.care_plan)
-        })
+        let enrolment = Enrolment::read(
+            invocation.id.as_deref(),
+            parameters.tree(),
+            &state.time_zone,
+        )?;
+        let enrolled = pathways::apply::apply(&state.context.store, &permit, enrolment).await?;
+        Ok(Reply::Version(enrolled.care_plan))
     })
 }
 

@@ -48,8 +48,8 @@ pub struct State {
     pub access: Access,
     /// Bounds on one request.
     pub limits: RequestLimits,
-    /// The time zone of a follow-up that names none.
-    pub zone: TimeZone,
+    /// The calendar of a patient whose time zone is not told.
+    pub time_zone: TimeZone,
     /// Moves the clock, where it is a simulated one.
     pub simulated: Option<Arc<dyn ClockControl>>,
     pub(super) capabilities: OnceLock<Bytes>,
@@ -58,7 +58,7 @@ pub struct State {
 }
 
 impl State {
-    /// The state of a server without a simulated clock, whose follow-ups are in UTC.
+    /// The state of a server without a simulated clock.
     #[must_use]
     pub fn new(context: Context, access: Access, limits: RequestLimits) -> Self {
         let started = context.clock.now().as_millisecond();
@@ -66,7 +66,7 @@ impl State {
             context,
             access,
             limits,
-            zone: TimeZone::UTC,
+            time_zone: TimeZone::UTC,
             simulated: None,
             capabilities: OnceLock::new(),
             started,
@@ -74,10 +74,10 @@ impl State {
         }
     }
 
-    /// The same state, with a time zone for follow-ups that name none.
+    /// The same state, with the calendar of patients whose time zone is not told.
     #[must_use]
-    pub fn in_zone(mut self, zone: TimeZone) -> Self {
-        self.zone = zone;
+    pub fn with_time_zone(mut self, zone: TimeZone) -> Self {
+        self.time_zone = zone;
         self
     }
 

@@ -1,0 +1,240 @@
+//! The composition root: configuration in, a running server out.
+//!
+//! `serve`, `demo`, `load` and the integration tests all start the same way: [`start`]. Nothing
+//! is decided here; this is where what the other layers offer is put together.
+//!
+//! - `embedded` and `definitions`: the pathways and terms that come with the program.
+//! - `clock`: the hand that moves a simulated clock.
+//! - [`client`], [`command`], [`logging`], [`signals`], [`terminal`]: what the commands share.
+
+mod clock;
+mod definitions;
+mod embedded;
+mod settings;
+
+pub mod client;
+pub mod command;
+pub mod logging;
+pub mod signals;
+pub mod terminal;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+pub use self::embedded::EMBEDDED;
+use self::{
+    client::Client,
+    clock::{Hand, Time},
+};
+use crate::{
+    alerts,
+    config::Config,
+    http,
+    interactions::Context,
+    kernel::{
+        chance::Chance,
+        problem::{Problem, Result},
+    },
+    notify, pathways,
+    queue::{Handler, Runner},
+    store::{Reactor, Store, StoreOptions},
+};
+
+/// A server that runs.
+pub struct Running {
+    address: SocketAddr,
+    base: String,
+    stop_http: CancellationToken,
+    stop_queue: CancellationToken,
+    http: JoinHandle<()>,
+    queue: Option<JoinHandle<()>>,
+    hand: Option<Arc<Hand>>,
+}
+
+impl Running {
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The service base URL, such as `http://127.0.0.1:8080/fhir`.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Takes no more requests, lets those in hand end, and then the jobs in hand.
+    ///
+    /// What has been acknowledged is durable already; what waits is in the database.
+    pub async fn stop(self) {
+        self.stop_http.cancel();
+        ended("HTTP server", self.http).await;
+        self.stop_queue.cancel();
+        if let Some(queue) = self.queue {
+            ended("queue", queue).await;
+        }
+        if let Some(hand) = self.hand {
+            hand.rest().await;
+        }
+    }
+}
+
+async fn ended(what: &'static str, task: JoinHandle<()>) {
+    if let Err(error) = task.await {
+        tracing::error!(what, %error, "a part of the server ended badly");
+    }
+}
+
+/// Opens the store of a configuration, with everything that reacts to its changes.
+///
+/// # Errors
+/// `Fault`, if the database cannot be opened.
+pub async fn open_store(config: &Config, chance: Arc<dyn Chance>) -> Result<Store> {
+    open(config, &Time::of(&config.clock), chance).await
+}
+
+async fn open(config: &Config, time: &Time, chance: Arc<dyn Chance>) -> Result<Store> {
+    Store::open(StoreOptions {
+        path: config.database.path(),
+        readers: config.database.readers,
+        clock: time.clock(),
+        chance,
+        reactors: reactors(),
+    })
+    .await
+}
+
+/// Who sees each change in its transaction.
+///
+/// An answer first settles its report and then is judged, so that alerts stand beside what they
+/// are about; the end of a follow-up comes last.
+fn reactors() -> Vec<Arc<dyn Reactor>> {
+    vec![
+        Arc::new(pathways::answer::AnswerReactor),
+        Arc::new(alerts::answer::JudgeReactor::default()),
+        Arc::new(alerts::silence::SilenceReactor),
+        Arc::new(alerts::handled::HandledReactor),
+        Arc::new(alerts::technical::DeliveryReactor),
+        Arc::new(pathways::closing::ClosingReactor),
+    ]
+}
+
+/// Who does which jobs.
+fn handlers(config: &Config, time: &Time) -> Result<Vec<Arc<dyn Handler>>> {
+    let channel = settings::channel(&config.mail).open()?;
+    let sender = notify::Sender::new(channel, time.clock(), settings::messages(&config.mail))?;
+    Ok(vec![
+        Arc::new(pathways::report::ReportHandler),
+        Arc::new(sender),
+    ])
+}
+
+/// A server put together, before anything moves.
+struct Composed {
+    context: Context,
+    time: Time,
+    runner: Arc<Runner>,
+}
+
+async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
+    let time = Time::of(&config.clock);
+    let store = open(config, &time, Arc::clone(&chance)).await?;
+    definitions::load(&store).await?;
+    let runner = Runner::new(
+        store.clone(),
+        time.clock(),
+        Arc::clone(&chance),
+        handlers(config, &time)?,
+        settings::runner(&config.queue),
+    );
+    let context = Context {
+        store,
+        clock: time.clock(),
+        chance,
+        base: config.server.base(config.server.listen).into(),
+        limits: settings::interactions(&config.fhir),
+    };
+    Ok(Composed {
+        context,
+        time,
+        runner: Arc::new(runner),
+    })
+}
+
+/// Starts a server: store, definitions, queue and HTTP, in this order.
+///
+/// # Errors
+/// As the configuration cannot be put into effect: the database cannot be opened, the address is
+/// taken.
+pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> {
+    let (listener, address) = listen(config.server.listen).await?;
+    let base = config.server.base(address);
+    let mut composed = compose(config, chance).await?;
+    // The store has one process: what is lent was lent to one that has ended.
+    composed.runner.recover().await?;
+    composed.context.base = base.as_str().into();
+    let access = settings::access(&config.server);
+    let mut state = http::State::new(composed.context, access, settings::requests(config))
+        .with_time_zone(settings::time_zone(config)?);
+    let (stop_http, stop_queue) = (CancellationToken::new(), CancellationToken::new());
+    let (hand, queue) = match composed.time {
+        // A clock that stands still has no background work: moving it does the work.
+        Time::Simulated(clock) => {
+            let hand = Arc::new(Hand::new(clock, composed.runner));
+            state = state.with_simulated_clock(Arc::clone(&hand) as Arc<dyn http::ClockControl>);
+            (Some(hand), None)
+        }
+        Time::System => {
+            let jobs = serve_jobs(composed.runner, stop_queue.clone());
+            (None, Some(tokio::spawn(jobs)))
+        }
+    };
+    let http = tokio::spawn(http::serve(
+        listener,
+        http::router(Arc::new(state)),
+        settings::connections(&config.server),
+        stop_http.clone(),
+    ));
+    Ok(Running {
+        address,
+        base,
+        stop_http,
+        stop_queue,
+        http,
+        queue,
+        hand,
+    })
+}
+
+/// A client of the configured database itself: the same router without a socket, open to this
+/// process alone, and without running any job.
+///
+/// # Errors
+/// As [`start`].
+pub async fn offline(config: &Config, chance: Arc<dyn Chance>) -> Result<Client> {
+    let context = compose(config, chance).await?.context;
+    let state = http::State::new(
+        context,
+        http::Access::Development,
+        settings::requests(config),
+    )
+    .with_time_zone(settings::time_zone(config)?);
+    Ok(Client::direct(http::router(Arc::new(state))))
+}
+
+async fn serve_jobs(runner: Arc<Runner>, stop: CancellationToken) {
+    runner.serve(stop).await;
+}
+
+async fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
+    let refused = |e: std::io::Error| {
+        Problem::invalid("value", format!("{wanted} cannot be listened on: {e}."))
+            .at("server.listen")
+    };
+    let listener = TcpListener::bind(wanted).await.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    Ok((listener, address))
+}
