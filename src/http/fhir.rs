@@ -177,6 +177,8 @@ async fn answer(
         .await
         .map_err(|_| Problem::malformed("value", "The path is not percent-encoded UTF-8."))?;
     let (parts, body) = request.into_parts();
+    // A percent sequence that is none would otherwise be taken as written.
+    pairs::decode(parts.uri.path())?;
     let (query, format) = query(parts.uri.query())?;
     negotiate::check_accept(&parts.headers, format.as_deref())?;
     let mut call = Call {

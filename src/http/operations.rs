@@ -161,7 +161,19 @@ mod tests {
         Box::pin(async move { Ok(Reply::Document(answer.to_string().into())) })
     }
 
+    fn fail(_: Arc<State>, _: Permit, _: Invocation) -> BoxFuture<'static, Result<Reply>> {
+        Box::pin(async { panic!("on purpose") })
+    }
+
     static TABLE: &[Operation] = &[
+        Operation {
+            name: "fail",
+            definition: "http://vigie.test/OperationDefinition/fail",
+            kind: None,
+            levels: &[Level::System],
+            verbs: &[Method::GET],
+            run: fail,
+        },
         Operation {
             name: "echo",
             definition: "http://vigie.test/OperationDefinition/echo",
@@ -216,6 +228,15 @@ mod tests {
             answer.assert_outcome(501, "not-supported");
             assert!(answer.json().to_string().contains("$none"));
         }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer() {
+        let site = Site::offering(TABLE).await;
+        site.get("/fhir/$fail")
+            .await
+            .assert_outcome(500, "exception");
+        assert_eq!(site.get("/healthz").await.status, 200);
     }
 
     #[tokio::test]

@@ -28,7 +28,7 @@ pub enum Interaction {
     Read,
     Update,
     Delete,
-    HistoryInstance,
+    History,
     Vread,
 }
 
@@ -41,7 +41,7 @@ impl Interaction {
             Self::Read => Some("read"),
             Self::Update => Some("update"),
             Self::Delete => Some("delete"),
-            Self::HistoryInstance => Some("history-instance"),
+            Self::History => Some("history-instance"),
             Self::Vread => Some("vread"),
             Self::Capabilities
             | Self::Batch
