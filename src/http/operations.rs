@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use axum::http::Method;
 use futures_util::future::BoxFuture;
+use serde_json::Value;
 
 use super::{
     fhir::{Body, Endpoint, Serve},
@@ -18,6 +19,7 @@ use crate::{
     fhir::{definitions::ResourceType, permit::Permit, resource::Resource},
     interactions::Reply,
     kernel::problem::Result,
+    pathways::apply::{self, Enrolment},
 };
 
 /// What an operation is called on.
@@ -65,7 +67,28 @@ pub struct Operation {
 }
 
 /// The operations that this server offers.
-pub static OPERATIONS: &[Operation] = &[];
+pub static OPERATIONS: &[Operation] = &[Operation {
+    name: "apply",
+    definition: "http://hl7.org/fhir/OperationDefinition/PlanDefinition-apply",
+    kind: Some("PlanDefinition"),
+    levels: &[Level::Type, Level::Instance],
+    verbs: &[Method::POST],
+    run: apply,
+}];
+
+/// `PlanDefinition/$apply`: enrols a patient; gives the CarePlan.
+fn apply(
+    state: Arc<State>,
+    permit: Permit,
+    call: Invocation,
+) -> BoxFuture<'static, Result<Reply>> {
+    Box::pin(async move {
+        let parameters = call.resource.as_ref().map_or(&Value::Null, Resource::tree);
+        let enrolment = Enrolment::read(call.id.as_deref(), parameters, &state.default_zone)?;
+        let enrolled = apply::apply(&state.context.store, &permit, enrolment).await?;
+        Ok(Reply::Version(enrolled.care_plan))
+    })
+}
 
 impl Operation {
     /// Where it is served.
