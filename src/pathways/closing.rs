@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     care::kind,
     fhir::{
-        canonical::REPORT_STATE, care_plan::FollowUp, resource::Resource, search::query::Query,
+        canonical::{REPORT_STATE, SDC_TASK, code_in}, care_plan::FollowUp, resource::Resource, search::query::Query,
     },
     kernel::problem::Result,
     store::{Change, Prepared, Reactor, Tx},
@@ -75,7 +75,9 @@ async fn cancel_reports(tx: &mut Tx, follow_up: &FollowUp) -> Result<()> {
         Query::new(kind("Task")?).reference("based-on", &format!("CarePlan/{}", follow_up.id));
     for hit in tx.search(&query).await?.hits {
         let mut task = hit.stored.tree()?;
-        if task["status"] != "requested" && task["status"] != "ready" {
+        // An alert's Task is based on the same plan, and outlives it until somebody has seen it.
+        let is_report = code_in(&task["code"], SDC_TASK) == Some("complete-questionnaire");
+        if !is_report || (task["status"] != "requested" && task["status"] != "ready") {
             continue;
         }
         task["status"] = "cancelled".into();
