@@ -76,61 +76,64 @@ async fn chains_and_has_follow_references_both_ways() {
     }
 }
 
+/// A search, its matches, and what they bring.
+const INCLUDES: &[(&str, &str, &str)] = &[
+    (
+        "Observation?code=A&_include=Observation:subject",
+        "o3 o1",
+        "p1 p2",
+    ),
+    (
+        "Observation?code=A&_include=Observation:subject:Patient",
+        "o3 o1",
+        "p1 p2",
+    ),
+    (
+        "Observation?code=A&_include=Observation:subject:Group",
+        "o3 o1",
+        "",
+    ),
+    (
+        "Observation?code=B&_include=Observation:patient&_include=Observation:subject",
+        "o2",
+        "p1",
+    ),
+    ("Observation?code=B&_include=*", "o2", "p1"),
+    ("Observation?code=B&_include=Observation:*", "o2", "p1"),
+    (
+        "Observation?code=B&_include=Observation:subject&_include:iterate=Patient:organization",
+        "o2",
+        "p1 child",
+    ),
+    (
+        "Observation?code=B&_include=Observation:subject&_include:iterate=Patient:organization\
+             &_include:iterate=Organization:partof",
+        "o2",
+        "p1 child parent",
+    ),
+    ("Observation?code=B&_include=Patient:organization", "o2", ""),
+    ("Patient?_id=p2&_revinclude=Observation:patient", "p2", "o3"),
+    (
+        "Patient?_id=p1&_revinclude=Observation:subject&_include=Patient:organization",
+        "p1",
+        "child o1 o2",
+    ),
+    (
+        "Patient?_id=p1,p2&_include=Patient:link&_revinclude=*",
+        "p2 p1",
+        "o1 o2 o3",
+    ),
+    (
+        "Observation?code=A&_count=1&_include=Observation:subject",
+        "o3",
+        "p2",
+    ),
+];
+
 #[tokio::test]
 async fn includes_bring_each_resource_once_and_after_the_matches() {
     let mut base = ward().await;
-    for (url, matches, included) in [
-        (
-            "Observation?code=A&_include=Observation:subject",
-            "o3 o1",
-            "p1 p2",
-        ),
-        (
-            "Observation?code=A&_include=Observation:subject:Patient",
-            "o3 o1",
-            "p1 p2",
-        ),
-        (
-            "Observation?code=A&_include=Observation:subject:Group",
-            "o3 o1",
-            "",
-        ),
-        (
-            "Observation?code=B&_include=Observation:patient&_include=Observation:subject",
-            "o2",
-            "p1",
-        ),
-        ("Observation?code=B&_include=*", "o2", "p1"),
-        ("Observation?code=B&_include=Observation:*", "o2", "p1"),
-        (
-            "Observation?code=B&_include=Observation:subject&_include:iterate=Patient:organization",
-            "o2",
-            "p1 child",
-        ),
-        (
-            "Observation?code=B&_include=Observation:subject&_include:iterate=Patient:organization\
-             &_include:iterate=Organization:partof",
-            "o2",
-            "p1 child parent",
-        ),
-        ("Observation?code=B&_include=Patient:organization", "o2", ""),
-        ("Patient?_id=p2&_revinclude=Observation:patient", "p2", "o3"),
-        (
-            "Patient?_id=p1&_revinclude=Observation:subject&_include=Patient:organization",
-            "p1",
-            "child o1 o2",
-        ),
-        (
-            "Patient?_id=p1,p2&_include=Patient:link&_revinclude=*",
-            "p2 p1",
-            "o1 o2 o3",
-        ),
-        (
-            "Observation?code=A&_count=1&_include=Observation:subject",
-            "o3",
-            "p2",
-        ),
-    ] {
+    for &(url, matches, included) in INCLUDES {
         let page = base.page(url).await;
         assert_eq!(of_mode(&page, HitMode::Match).join(" "), matches, "{url}");
         assert_eq!(

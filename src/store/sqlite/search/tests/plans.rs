@@ -11,6 +11,9 @@ use super::{
     Base, observation, parse, patient,
 };
 
+/// Whether a search begins as it should.
+type Expected = fn(Start) -> bool;
+
 /// How a search begins, and each step that SQLite takes.
 async fn explained(base: &mut Base, url: &str) -> (Start, Vec<String>) {
     let query = parse(url).unwrap();
@@ -72,7 +75,7 @@ async fn searches_of_everyday_use_the_indexes() {
     let keys = |start: Start| start == Start::Keys;
     let stream = |start: Start| start == Start::Stream;
     let type_ = |start: Start| start == Start::Type;
-    let cases: [(&str, fn(Start) -> bool); 11] = [
+    let cases: [(&str, Expected); 11] = [
         ("Patient?name=Family3", keys),
         (
             "Observation?patient=p7&code=urn:codes|8867-4&date=ge2019-01-01&_count=20",
