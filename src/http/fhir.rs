@@ -65,7 +65,7 @@ pub enum Serve {
     Operation(operations::Run),
 }
 
-/// A verb at a path, as [`dispatch`] sees it.
+/// A verb at a path, as requests reach it.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     /// The verb.
