@@ -65,11 +65,13 @@ pub enum Serve {
     Operation(operations::Run),
 }
 
-/// A verb at a path, as [`dispatch`] sees it.
+/// A verb at a path, as requests reach it.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     /// The verb.
     pub verb: Method,
+    /// The path below the service base URL, such as `/{type}/{id}`.
+    pub path: String,
     /// The type, where the path spells it out.
     pub kind: Option<&'static str>,
     /// What body it takes.
@@ -84,6 +86,7 @@ impl Endpoint {
     pub fn of_route(route: &Route) -> Self {
         Self {
             verb: route.verb.clone(),
+            path: route.path.to_owned(),
             kind: None,
             body: route.body,
             serve: Serve::Interaction(route.run),
@@ -149,25 +152,33 @@ impl Call {
 /// Serves one request: whatever happens, there is an answer.
 pub(super) async fn dispatch(
     state: Arc<State>,
-    endpoint: Endpoint,
+    endpoint: Arc<Endpoint>,
     request: Request,
 ) -> Response<axum::body::Body> {
     let preference = Preference::read(request.headers());
-    let work = answer(state.clone(), endpoint, preference, request);
+    let work = answer(state.clone(), &endpoint, preference, request);
     // A fault in one request must not take the connection, and the others on it, down.
     let outcome = AssertUnwindSafe(work)
         .catch_unwind()
         .await
         .unwrap_or_else(|_| Err(Problem::fault("a panic while a request was served")));
-    match outcome {
+    let response = match outcome {
         Ok(done) => reply::reply(done, preference.returns, &state.context.base),
         Err(problem) => reply::problem(&problem, &state.request_id()),
-    }
+    };
+    // The route and not the URL: ids and queries are health information.
+    tracing::debug!(
+        verb = %endpoint.verb,
+        route = endpoint.path,
+        status = response.status().as_u16(),
+        "answered"
+    );
+    response
 }
 
 async fn answer(
     state: Arc<State>,
-    endpoint: Endpoint,
+    endpoint: &Endpoint,
     preference: Preference,
     mut request: Request,
 ) -> Result<Reply> {

@@ -1,6 +1,6 @@
 //! FHIR over HTTP: the router table, and replies and problems as responses.
 //!
-//! A request passes [`router`] (which route), [`auth`] (whose permit), [`negotiate`] (which
+//! A request passes [`mod@router`] (which route), [`auth`] (whose permit), [`negotiate`] (which
 //! format), [`fhir`] (its parts, for the interaction) and [`reply`] (status and headers).
 //! To add an interaction, give it a line in [`router::ROUTES`]; to add an operation, one in
 //! [`operations::OPERATIONS`]. The CapabilityStatement follows from both.

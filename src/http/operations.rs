@@ -112,13 +112,14 @@ pub(super) fn unknown(segment: &str) -> Option<Problem> {
 
 impl Operation {
     /// Where it is served.
-    pub(super) fn endpoints(&self) -> Vec<(String, Endpoint)> {
+    pub(super) fn endpoints(&self) -> Vec<Endpoint> {
         let mut endpoints = Vec::new();
         for level in self.levels {
             let path = self.path(*level);
             for verb in self.verbs {
-                let endpoint = Endpoint {
+                endpoints.push(Endpoint {
                     verb: verb.clone(),
+                    path: path.clone(),
                     kind: self.kind,
                     body: if *verb == Method::GET {
                         Body::None
@@ -126,8 +127,7 @@ impl Operation {
                         Body::OptionalJson
                     },
                     serve: Serve::Operation(self.run),
-                };
-                endpoints.push((path.clone(), endpoint));
+                });
             }
         }
         endpoints

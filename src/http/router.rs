@@ -124,13 +124,10 @@ pub(super) fn router_with(state: Arc<State>, operations: &'static [Operation]) -
         .merge(health::routes(&state))
         .merge(clock::routes(&state));
     for route in ROUTES {
-        let call = fhir::Endpoint::of_route(route);
-        router = add(router, &state, &format!("{BASE_PATH}{}", route.path), call);
+        router = add(router, &state, fhir::Endpoint::of_route(route));
     }
-    for operation in operations {
-        for (path, endpoint) in operation.endpoints() {
-            router = add(router, &state, &format!("{BASE_PATH}{path}"), endpoint);
-        }
+    for endpoint in operations.iter().flat_map(Operation::endpoints) {
+        router = add(router, &state, endpoint);
     }
     let (unknown, wrong_verb) = (state.clone(), state);
     router
@@ -170,13 +167,14 @@ pub(super) fn offer(base: &str, since: Timestamp) -> Offer {
     }
 }
 
-fn add(router: Router, state: &Arc<State>, path: &str, endpoint: fhir::Endpoint) -> Router {
+fn add(router: Router, state: &Arc<State>, endpoint: fhir::Endpoint) -> Router {
     let Ok(filter) = MethodFilter::try_from(endpoint.verb.clone()) else {
         return router;
     };
-    let state = state.clone();
+    let path = format!("{BASE_PATH}{}", endpoint.path);
+    let (state, endpoint) = (state.clone(), Arc::new(endpoint));
     let serve = move |request: Request| fhir::dispatch(state.clone(), endpoint.clone(), request);
-    router.route(path, on(filter, serve))
+    router.route(&path, on(filter, serve))
 }
 
 fn refuse(state: &State, uri: &Uri, problem: Problem) -> Response<axum::body::Body> {
