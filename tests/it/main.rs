@@ -1,2 +1,2 @@
-//! x
+//! The real binary over real sockets, one feature a module.
 fn main() {}
