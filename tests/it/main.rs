@@ -1,2 +1,12 @@
-//! The real binary over real sockets, one feature a module.
-fn main() {}
+//! The real `vigie` binary over real sockets, one module a feature.
+//!
+//! Each test starts its own server with [`harness::Server`], on a free port, over a database of
+//! its own and with a clock that the test moves; then its actors speak FHIR to it. Nothing here
+//! names the library, except where two implementations of one calculation are compared.
+//!
+//! To add a feature: one file beside this one, its module declared below.
+
+mod harness;
+
+mod commands;
+mod kill;
