@@ -26,7 +26,11 @@ pub(super) async fn insert_rows(
     key: i64,
     rows: &IndexRows,
 ) -> Result<()> {
-    let c = connection;
+    insert_values(connection, key, rows).await?;
+    insert_links(connection, key, rows).await
+}
+
+async fn insert_values(c: &mut SqliteConnection, key: i64, rows: &IndexRows) -> Result<()> {
     into(
         c,
         "token (key, param, code, system)",
@@ -66,20 +70,18 @@ pub(super) async fn insert_rows(
             q.bind(r.value).bind(r.system).bind(r.code)
         },
     )
-    .await?;
-    into(
-        c,
-        "reference (key, param, target_type, target_id)",
-        4,
-        &rows.references,
-        |q, r| {
-            let kind = r.target_type.map_or("", ResourceType::name);
-            q.bind(key)
-                .bind(r.param)
-                .bind(kind)
-                .bind(r.target_id.as_str())
-        },
-    )
+    .await
+}
+
+async fn insert_links(c: &mut SqliteConnection, key: i64, rows: &IndexRows) -> Result<()> {
+    let columns = "reference (key, param, target_type, target_id)";
+    into(c, columns, 4, &rows.references, |q, r| {
+        let kind = r.target_type.map_or("", ResourceType::name);
+        q.bind(key)
+            .bind(r.param)
+            .bind(kind)
+            .bind(r.target_id.as_str())
+    })
     .await?;
     into(c, "uri (key, param, value)", 3, &rows.uris, |q, r| {
         q.bind(key).bind(r.param).bind(r.value.as_str())
