@@ -94,9 +94,13 @@ impl Fault {
         self
     }
 
-    /// A path such as `Patient.name[0].given`; it ends before a name that must not be repeated.
+    /// A path such as `Patient.name[0].given`; it ends before a name that must not be repeated,
+    /// and there is none where the whole is a list.
     fn expression(&self) -> Option<String> {
         let mut path = String::new();
+        if let Some(Step::Item(_)) = self.path.last() {
+            return None;
+        }
         for step in self.path.iter().rev() {
             match step {
                 Step::Member(name) if is_plain_name(name) => {

@@ -68,9 +68,16 @@ impl Type {
     /// where it is a choice: `valueQuantity` gives `value` and `Quantity`.
     #[must_use]
     pub fn member(&self, name: &str) -> Option<(&Element, &str)> {
-        let &(element, kind) = self.members.get(name)?;
-        let element = self.elements.get(element)?;
-        Some((element, element.types.get(kind)?))
+        let (_, element, kind) = self.placed_member(name)?;
+        Some((element, kind))
+    }
+
+    /// As [`Type::member`], with the place of the element among [`Type::elements`] first.
+    #[must_use]
+    pub fn placed_member(&self, name: &str) -> Option<(usize, &Element, &str)> {
+        let &(place, kind) = self.members.get(name)?;
+        let element = self.elements.get(place)?;
+        Some((place, element, element.types.get(kind)?))
     }
 }
 
