@@ -160,6 +160,15 @@ fn each_dependency_has_a_reason_and_the_lock_file_a_bound() {
 }
 
 #[test]
+fn the_lints_and_their_thresholds_are_on() {
+    let thresholds = fs::read_to_string(root().join("clippy.toml")).unwrap_or_default();
+    hold(
+        |path| path == "Cargo.toml",
+        |file| documents::missing_lints(&file.text, &thresholds),
+    );
+}
+
+#[test]
 fn every_fixture_is_used() {
     let files = files();
     let users: Vec<&File> = files

@@ -71,6 +71,33 @@ pub fn bare_dependencies(manifest: &str) -> Vec<String> {
     faults
 }
 
+/// Lints that the manifest must deny, and thresholds that `clippy.toml` must set: a threshold
+/// without its lint is a limit that nobody runs.
+pub fn missing_lints(manifest: &str, thresholds: &str) -> Vec<String> {
+    const DENIED: [&str; 7] = [
+        "missing_docs",
+        "too_many_lines",
+        "too_many_arguments",
+        "unwrap_used",
+        "panic",
+        "allow_attributes",
+        "disallowed_methods",
+    ];
+    const THRESHOLDS: [&str; 2] = [
+        "too-many-lines-threshold = 60",
+        "too-many-arguments-threshold = 5",
+    ];
+    let has = |text: &str, line: &str| text.lines().any(|known| known == line);
+    let denied = DENIED.map(|lint| (manifest, format!("{lint} = \"deny\"")));
+    let set = THRESHOLDS.map(|threshold| (thresholds, threshold.to_owned()));
+    denied
+        .into_iter()
+        .chain(set)
+        .filter(|(text, line)| !has(text, line))
+        .map(|(_, line)| format!("lacks `{line}`"))
+        .collect()
+}
+
 /// The lock file keeps its bound.
 pub fn packages(lock: &str) -> Vec<String> {
     let count = lock.lines().filter(|line| *line == "[[package]]").count();
@@ -125,7 +152,9 @@ fn begins_a_path(text: &str, at: usize) -> bool {
 }
 
 mod tests {
-    use super::{PACKAGES_MAX, bare_dependencies, names, packages, private_paths, stale_paths};
+    use super::{
+        PACKAGES_MAX, bare_dependencies, missing_lints, names, packages, private_paths, stale_paths,
+    };
 
     #[test]
     fn a_path_that_does_not_exist_is_found() {
@@ -152,6 +181,19 @@ mod tests {
         assert!(bare_dependencies(fine).is_empty());
         let bare = "[dependencies]\n# Numbers.\nnum = \"1\"\nrand = \"1\"\n[dev-dependencies]\n\ntempfile = \"3\"\n";
         assert_eq!(bare_dependencies(bare).len(), 2);
+    }
+
+    #[test]
+    fn a_lint_that_is_off_is_found() {
+        let manifest = include_str!("../../Cargo.toml");
+        let thresholds = include_str!("../../clippy.toml");
+        assert_eq!(missing_lints(manifest, thresholds), Vec::<String>::new());
+        let lax = manifest.replace("too_many_lines = \"deny\"", "too_many_lines = \"warn\"");
+        assert_eq!(missing_lints(&lax, thresholds).len(), 1);
+        assert_eq!(
+            missing_lints(manifest, "too-many-lines-threshold = 60\n").len(),
+            1
+        );
     }
 
     #[test]

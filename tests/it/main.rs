@@ -4,9 +4,15 @@
 //! its own and with a clock that the test moves; then its actors speak FHIR to it. Nothing here
 //! names the library, except where two implementations of one calculation are compared.
 //!
-//! To add a feature: one file beside this one, its module declared below.
+//! To add a feature: one file beside this one, its module declared below. Each is marked
+//! `cfg(test)`, although the whole crate is, so that the lints know that its helpers are tests.
 
+#[cfg(test)]
 mod harness;
 
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
 mod commands;
+#[cfg(test)]
 mod kill;

@@ -123,14 +123,15 @@ impl Client {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> io::Result<Reply> {
-        let mut head = if path.starts_with('/') {
-            format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.address)
-        } else {
-            format!(
-                "{method} /fhir/{path} HTTP/1.1\r\nhost: {}\r\n",
-                self.address
-            )
+        let base = match path {
+            "" => "/fhir",
+            absolute if absolute.starts_with('/') => "",
+            _ => "/fhir/",
         };
+        let mut head = format!(
+            "{method} {base}{path} HTTP/1.1\r\nhost: {}\r\n",
+            self.address
+        );
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
