@@ -105,6 +105,32 @@ impl Tx {
         self.session.search(&self.permit, query).await
     }
 
+    /// The resource of a canonical URL, with or without `|version`; the newest by creation, where
+    /// several have it.
+    ///
+    /// # Errors
+    /// As a search.
+    pub async fn find_canonical(
+        &mut self,
+        kind: ResourceType,
+        canonical: &str,
+    ) -> Result<Option<Stored>> {
+        let (url, version) = match canonical.split_once('|') {
+            Some((url, version)) => (url, Some(version)),
+            None => (canonical, None),
+        };
+        let mut query = Query::new(kind).uri("url", url);
+        if let Some(version) = version {
+            query = query.token("version", None, version);
+        }
+        Ok(self
+            .search(&query.limit(1))
+            .await?
+            .hits
+            .pop()
+            .map(|hit| hit.stored))
+    }
+
     /// Writes a resource under an id where nothing stands.
     ///
     /// # Errors
