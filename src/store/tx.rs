@@ -35,6 +35,7 @@ pub struct Tx {
     now: Timestamp,
     pending: VecDeque<Change>,
     changes: usize,
+    enqueued: bool,
 }
 
 /// What a put did.
@@ -61,6 +62,7 @@ impl Tx {
             now,
             pending: VecDeque::new(),
             changes: 0,
+            enqueued: false,
         }
     }
 
@@ -218,6 +220,7 @@ impl Tx {
     /// # Errors
     /// `Fault`, if the database fails.
     pub async fn enqueue(&mut self, job: &Job) -> Result<()> {
+        self.enqueued = true;
         self.session.enqueue(job).await
     }
 
@@ -248,6 +251,14 @@ impl Tx {
     /// `Conflict`, if the lease has passed to another worker.
     pub async fn bury_job(&mut self, job: &LeasedJob, error: &str) -> Result<()> {
         held(self.session.bury(job, error).await?)
+    }
+
+    /// Gives a job back unrun: it is due as before, and the lease does not count as a run.
+    ///
+    /// # Errors
+    /// `Conflict`, if the lease has passed to another worker.
+    pub async fn release_job(&mut self, job: &LeasedJob) -> Result<()> {
+        held(self.session.release(job).await?)
     }
 
     pub(super) async fn lease_jobs(
@@ -341,6 +352,11 @@ impl Tx {
         self.now = self.clock.now();
         self.pending.clear();
         self.changes = 0;
+    }
+
+    /// Whether jobs were added since the last call; asked once for each group.
+    pub(super) const fn take_enqueued(&mut self) -> bool {
+        std::mem::replace(&mut self.enqueued, false)
     }
 
     /// Lets the reactors see each change, those of other reactors included, until none is left.

@@ -89,6 +89,18 @@ async fn insert_links(c: &mut SqliteConnection, key: i64, rows: &IndexRows) -> R
     .await?;
     into(
         c,
+        "composite (key, param, instance, part, code, system, low, high, text)",
+        9,
+        &rows.composites,
+        |q, r| {
+            let q = q.bind(key).bind(r.param).bind(r.instance).bind(r.part);
+            let q = q.bind(r.code).bind(r.system).bind(r.low).bind(r.high);
+            q.bind(r.text.as_str())
+        },
+    )
+    .await?;
+    into(
+        c,
         "compartment (key, patient)",
         2,
         &rows.patients,
@@ -103,19 +115,20 @@ pub(super) async fn delete_rows(
     key: i64,
     compartments: bool,
 ) -> Result<()> {
-    const TABLES: [&str; 7] = [
+    const TABLES: [&str; 8] = [
         "delete from token where key = ?",
         "delete from string where key = ?",
         "delete from date where key = ?",
         "delete from number where key = ?",
         "delete from reference where key = ?",
         "delete from uri where key = ?",
+        "delete from composite where key = ?",
         "delete from compartment where key = ?",
     ];
     let tables = if compartments {
         &TABLES[..]
     } else {
-        &TABLES[..6]
+        &TABLES[..7]
     };
     for table in tables.iter().copied() {
         sqlx::query(table)
