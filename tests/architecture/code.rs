@@ -224,15 +224,25 @@ pub fn allowances(text: &str) -> Vec<String> {
 /// `mod tests` stands behind `#[cfg(test)]`, so that it does not count as code.
 pub fn test_modules(text: &str) -> Vec<String> {
     let tokens = tokens(text);
-    let guard = ["#", "[", "cfg", "(", "test", ")", "]"];
-    let mut faults = Vec::new();
-    for at in 1..tokens.len() {
-        let declared = tokens[at] == "tests" && tokens[at - 1] == "mod";
-        if declared && (at < 8 || tokens[at - 8..at - 1] != guard) {
-            faults.push("declares `mod tests` without `#[cfg(test)]`".to_owned());
+    (1..tokens.len())
+        .filter(|at| tokens[*at] == "tests" && tokens[at - 1] == "mod")
+        .filter(|at| !is_guarded(&tokens[..at - 1]))
+        .map(|_| "declares `mod tests` without `#[cfg(test)]`".to_owned())
+        .collect()
+}
+
+/// Whether one of the attributes at the end of `tokens` is `#[cfg(test)]`.
+fn is_guarded(tokens: &[String]) -> bool {
+    const GUARD: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
+    let mut rest = tokens;
+    while rest.last().is_some_and(|last| last == "]") {
+        if rest.ends_with(&GUARD.map(str::to_owned)) {
+            return true;
         }
+        let opening = rest.windows(2).rposition(|two| two == ["#", "["]);
+        rest = &rest[..opening.unwrap_or(0)];
     }
-    faults
+    false
 }
 
 mod tests {
@@ -295,7 +305,9 @@ mod tests {
     #[test]
     fn an_unguarded_test_module_is_found() {
         assert!(test_modules("fn f() {}\n#[cfg(test)]\nmod tests;").is_empty());
-        assert_eq!(test_modules("fn f() {}\nmod tests;").len(), 1);
+        assert!(test_modules("#[cfg(test)]\n#[path = \"tests.rs\"]\nmod tests;").is_empty());
+        assert_eq!(test_modules("#[path = \"a.rs\"]\nmod tests;").len(), 1);
+        assert_eq!(test_modules("#[cfg(test)]\nfn f() {}\nmod tests;").len(), 1);
         assert_eq!(test_modules("mod tests {}").len(), 1);
     }
 }

@@ -3,12 +3,13 @@
 use super::code::tokens;
 
 /// From the ground up; siblings on one line never meet.
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 10] = [
     &["kernel"],
     &["config", "fhir"],
     &["store"],
     &["queue"],
     &["notify"],
+    &["care"],
     &["interactions", "pathways", "alerts"],
     &["http"],
     &["app"],
