@@ -8,10 +8,11 @@
 //! 3. [`store`]: versions, index rows and jobs in one transaction.
 //! 4. [`queue`]: durable jobs.
 //! 5. [`notify`]: messages and their channels.
-//! 6. [`interactions`], [`pathways`], [`alerts`]: what the service does.
-//! 7. [`http`]: the router table, and problems as HTTP.
-//! 8. [`app`]: the composition root.
-//! 9. [`cli`], [`demo`]: the commands.
+//! 6. [`care`]: which follow-up an answer belongs to, and who is told.
+//! 7. [`interactions`], [`pathways`], [`alerts`]: what the service does.
+//! 8. [`http`]: the router table, and problems as HTTP.
+//! 9. [`app`]: the composition root.
+//! 10. [`cli`], [`demo`]: the commands.
 
 pub mod kernel;
 
@@ -23,6 +24,8 @@ pub mod store;
 pub mod queue;
 
 pub mod notify;
+
+pub mod care;
 
 pub mod alerts;
 pub mod interactions;

@@ -14,6 +14,8 @@ create table resource (
 ) strict;
 create unique index resource_identity on resource (type, id);
 create index resource_updated on resource (type, updated, key);
+-- What is there of a type, in the order that searches without `_sort` have.
+create index resource_live on resource (type, key) where deleted = 0;
 
 -- Versions that are no longer current; the current one stays in `resource` alone.
 create table version (
@@ -68,7 +70,8 @@ create table date (
     "end"    integer not null,
     primary key (key, param, start, "end")
 ) strict, without rowid;
-create index date_by_start on date (param, start, "end", key);
+-- The key stands before the end, so that a sorted search walks it with ties in the order of keys.
+create index date_by_start on date (param, start, key, "end");
 
 create table number (
     key      integer not null,
@@ -100,6 +103,22 @@ create table uri (
 ) strict, without rowid;
 create index uri_by_value on uri (param, value, key);
 
+-- Composite parameters: the values of each part; those of one instance belong together. Dates are
+-- numbers in low and high. There is no second index: a search finds candidates by the first part's
+-- own parameter.
+create table composite (
+    key      integer not null,
+    param    integer not null,
+    instance integer not null,
+    part     integer not null,
+    code     integer not null,
+    system   integer not null,
+    low      real    not null,
+    high     real    not null,
+    text     text    not null,
+    primary key (key, param, part, instance, code, system, low, high, text)
+) strict, without rowid;
+
 -- Durable jobs, written in the transaction of their cause.
 create table job (
     id         integer primary key autoincrement,
@@ -118,3 +137,4 @@ create table job (
 ) strict;
 create unique index job_dedup on job (kind, dedup) where dedup is not null and state = 'waiting';
 create index job_due on job (run_at, id) where state = 'waiting';
+create index job_leased on job (leased_until) where state = 'waiting' and leased_until is not null;

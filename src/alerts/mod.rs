@@ -1,1 +1,15 @@
 //! Rules judged in the commit of the answer.
+//!
+//! Reading order: [`rule`] (the rules of a PlanDefinition, compiled), [`judge`] (pure: rules and
+//! answers to findings), [`flag`] (what stands already, and pure: what a finding changes of it),
+//! [`record`] (the writes), and the reactors: [`answer`], [`silence`], [`handled`], [`technical`].
+
+pub mod answer;
+pub mod evidence;
+pub mod flag;
+pub mod handled;
+pub mod judge;
+pub mod record;
+pub mod rule;
+pub mod silence;
+pub mod technical;

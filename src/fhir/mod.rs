@@ -4,6 +4,8 @@
 //! written and members in order. Reading order: [`definitions`], [`json`],
 //! [`validate`], [`resource`], [`path`], [`search`], [`permit`].
 
+pub mod canonical;
+pub mod care_plan;
 pub mod compartment;
 pub mod date;
 pub mod definitions;
@@ -11,6 +13,7 @@ pub mod json;
 pub mod outcome;
 pub mod path;
 pub mod permit;
+pub mod questionnaire_response;
 pub mod reference;
 pub mod resource;
 pub mod search;

@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
 
 use super::{
     History, LeasedJob, Page, Reactor, Stored, Tx,
@@ -34,6 +35,7 @@ pub struct StoreOptions {
 pub struct Store {
     readers: Readers,
     writer: Writer,
+    jobs: Arc<Notify>,
 }
 
 impl Store {
@@ -45,9 +47,11 @@ impl Store {
         let session = sqlite::open_session(&options.path).await?;
         let readers = Readers::open(&options.path, options.readers).await?;
         let tx = Tx::new(Box::new(session), options.clock, options.chance);
+        let jobs = Arc::new(Notify::new());
         Ok(Self {
             readers,
-            writer: Writer::start(tx, options.reactors.into()),
+            writer: Writer::start(tx, options.reactors.into(), Arc::clone(&jobs)),
+            jobs,
         })
     }
 
@@ -133,6 +137,13 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// Returns once a commit has added jobs that no earlier call was told of.
+    ///
+    /// One waiter is told of each commit. It may be told for nothing; it is never left untold.
+    pub async fn jobs_enqueued(&self) {
+        self.jobs.notified().await;
     }
 
     /// When the next waiting job is due, if there is one.

@@ -81,6 +81,9 @@ pub(super) trait Session: Send {
         error: &'a str,
     ) -> BoxFuture<'a, Result<bool>>;
 
+    /// Gives a job back unrun; `false` if the lease has passed.
+    fn release<'a>(&'a mut self, job: &'a LeasedJob) -> BoxFuture<'a, Result<bool>>;
+
     /// Marks a job as one that cannot succeed; `false` if the lease has passed.
     fn bury<'a>(&'a mut self, job: &'a LeasedJob, error: &'a str) -> BoxFuture<'a, Result<bool>>;
 }

@@ -35,6 +35,7 @@ pub struct Tx {
     now: Timestamp,
     pending: VecDeque<Change>,
     changes: usize,
+    enqueued: bool,
 }
 
 /// What a put did.
@@ -61,6 +62,7 @@ impl Tx {
             now,
             pending: VecDeque::new(),
             changes: 0,
+            enqueued: false,
         }
     }
 
@@ -103,6 +105,32 @@ impl Tx {
     /// As the search itself.
     pub async fn search(&mut self, query: &Query) -> Result<Page> {
         self.session.search(&self.permit, query).await
+    }
+
+    /// The resource of a canonical URL, with or without `|version`; the newest by creation, where
+    /// several have it.
+    ///
+    /// # Errors
+    /// As a search.
+    pub async fn find_canonical(
+        &mut self,
+        kind: ResourceType,
+        canonical: &str,
+    ) -> Result<Option<Stored>> {
+        let (url, version) = match canonical.split_once('|') {
+            Some((url, version)) => (url, Some(version)),
+            None => (canonical, None),
+        };
+        let mut query = Query::new(kind).uri("url", url);
+        if let Some(version) = version {
+            query = query.token("version", None, version);
+        }
+        Ok(self
+            .search(&query.limit(1))
+            .await?
+            .hits
+            .pop()
+            .map(|hit| hit.stored))
     }
 
     /// Writes a resource under an id where nothing stands.
@@ -192,6 +220,7 @@ impl Tx {
     /// # Errors
     /// `Fault`, if the database fails.
     pub async fn enqueue(&mut self, job: &Job) -> Result<()> {
+        self.enqueued = true;
         self.session.enqueue(job).await
     }
 
@@ -222,6 +251,14 @@ impl Tx {
     /// `Conflict`, if the lease has passed to another worker.
     pub async fn bury_job(&mut self, job: &LeasedJob, error: &str) -> Result<()> {
         held(self.session.bury(job, error).await?)
+    }
+
+    /// Gives a job back unrun: it is due as before, and the lease does not count as a run.
+    ///
+    /// # Errors
+    /// `Conflict`, if the lease has passed to another worker.
+    pub async fn release_job(&mut self, job: &LeasedJob) -> Result<()> {
+        held(self.session.release(job).await?)
     }
 
     pub(super) async fn lease_jobs(
@@ -315,6 +352,11 @@ impl Tx {
         self.now = self.clock.now();
         self.pending.clear();
         self.changes = 0;
+    }
+
+    /// Whether jobs were added since the last call; asked once for each group.
+    pub(super) const fn take_enqueued(&mut self) -> bool {
+        std::mem::replace(&mut self.enqueued, false)
     }
 
     /// Lets the reactors see each change, those of other reactors included, until none is left.

@@ -6,7 +6,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{Reactor, Tx};
 use crate::{
@@ -72,9 +72,11 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the task that owns the writing connection; it ends when the last clone is dropped
     /// and the queue is empty.
-    pub(super) fn start(tx: Tx, reactors: Arc<[Arc<dyn Reactor>]>) -> Self {
+    ///
+    /// `jobs` is notified after each group that has added jobs.
+    pub(super) fn start(tx: Tx, reactors: Arc<[Arc<dyn Reactor>]>, jobs: Arc<Notify>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
-        tokio::spawn(serve(tx, reactors, waiting));
+        tokio::spawn(serve(tx, reactors, waiting, jobs));
         Self { queue }
     }
 
@@ -104,7 +106,12 @@ impl Writer {
     }
 }
 
-async fn serve(mut tx: Tx, reactors: Arc<[Arc<dyn Reactor>]>, mut waiting: mpsc::Receiver<Item>) {
+async fn serve(
+    mut tx: Tx,
+    reactors: Arc<[Arc<dyn Reactor>]>,
+    mut waiting: mpsc::Receiver<Item>,
+    jobs: Arc<Notify>,
+) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while let Some(first) = waiting.recv().await {
         let outcome = tx.session().begin().await;
@@ -131,6 +138,10 @@ async fn serve(mut tx: Tx, reactors: Arc<[Arc<dyn Reactor>]>, mut waiting: mpsc:
                 Err(problem)
             }
         };
+        // A call for nothing, as after a group given up, only costs the runner a look.
+        if tx.take_enqueued() {
+            jobs.notify_one();
+        }
         for part in group.drain(..) {
             part.conclude(outcome.clone());
         }

@@ -1,1 +1,111 @@
 //! FHIRPath: one compiled engine for search parameters, invariants and rules.
+//!
+//! [`Expression::compile`] reads a text once; functions, types and literals are then
+//! resolved. [`Expression::evaluate`] walks the tree over a borrowed resource and
+//! copies nothing of it. Reading order: `ast`, `parser`, `schema`, `item`, `navigate`,
+//! `evaluate`, `operators`, `functions`.
+//!
+//! Specification: FHIRPath 2.0.0, <http://hl7.org/fhirpath/N1/>, and
+//! <http://hl7.org/fhir/R4/fhirpath.html>. Where this engine decides or differs:
+//!
+//! - `as` filters a collection of several items, since R4's search parameters use it so.
+//! - Among primitives `as` and `ofType` want the very type; `is` follows inheritance.
+//! - `resolve()` gives, for `Patient/1` that no resolver finds, a Patient without content, so that
+//!   `resolve() is Patient` works on the text alone.
+//! - Units are compared when equal or both durations; other UCUM units are not converted.
+//! - `trace` is silent: values are health information.
+//! - `memberOf`, `conformsTo`, `subsumes`, `slice`, `elementDefinition` and `checkModifiers` are errors.
+//! - Every evaluation is bounded by [`Limits`], and every pattern in size.
+
+mod arithmetic;
+pub(crate) mod ast;
+mod compare;
+mod context;
+mod encoding;
+mod error;
+mod evaluate;
+mod functions;
+mod item;
+mod lexer;
+pub mod limits;
+mod navigate;
+mod operators;
+mod parser;
+mod pattern;
+mod quantity;
+pub(crate) mod schema;
+mod temporal;
+
+#[cfg(test)]
+mod tests;
+
+pub use context::{Context, Resolver};
+pub use error::{Bound, CompileError, EvaluationError};
+pub use item::{Collection, Item, Node, TypeName};
+pub use limits::Limits;
+pub use quantity::{CalendarUnit, Quantity, Unit};
+pub use temporal::{Precision, Temporal, TemporalKind};
+
+/// A compiled expression. It is immutable, hence shared freely between threads.
+#[derive(Debug)]
+pub struct Expression {
+    text: Box<str>,
+    tree: ast::Expr,
+}
+
+impl Expression {
+    /// Reads an expression.
+    ///
+    /// # Errors
+    /// Where the text is no expression, names an unknown function or type, or is over a bound.
+    pub fn compile(text: &str) -> Result<Self, CompileError> {
+        Ok(Self {
+            text: text.into(),
+            tree: parser::parse(text)?,
+        })
+    }
+
+    /// The text it was read from.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The tree, for those who examine expressions.
+    #[must_use]
+    pub(crate) const fn tree(&self) -> &ast::Expr {
+        &self.tree
+    }
+
+    /// The collection that the expression gives.
+    ///
+    /// # Errors
+    /// Where the expression does not fit the data, is not supported, or reaches a bound.
+    pub fn evaluate<'a>(
+        &'a self,
+        context: &Context<'a>,
+    ) -> Result<Collection<'a>, EvaluationError> {
+        evaluate::evaluate(&self.tree, context)
+    }
+
+    /// The answer of a condition: empty is false.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`]; and where the result is neither empty nor one Boolean.
+    pub fn evaluate_boolean(&self, context: &Context<'_>) -> Result<bool, EvaluationError> {
+        let items = evaluate::evaluate(&self.tree, context)?;
+        match items.as_slice() {
+            [] => Ok(false),
+            [item] => match item.to_value() {
+                Item::Boolean(value) => Ok(value),
+                other => Err(EvaluationError::Semantics(format!(
+                    "A condition must be a Boolean, not {}.",
+                    other.fhir_type()
+                ))),
+            },
+            _ => Err(EvaluationError::semantics(
+                "A condition must be one Boolean, not several items.",
+            )),
+        }
+    }
+}

@@ -1,1 +1,212 @@
-//! Search parameters with their expressions compiled.
+//! Search parameters of each resource type, with their expressions compiled.
+//!
+//! Specification: <http://hl7.org/fhir/R4/searchparameter-registry.html>.
+
+mod branches;
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use super::hash;
+use crate::fhir::definitions::{Parameter, ParameterKind, ResourceType, definitions};
+
+/// A search parameter of one resource type.
+#[derive(Debug)]
+pub struct SearchParameter {
+    /// Its number in index rows: stable for a (type, code) pair.
+    pub id: i64,
+    /// The number under which the identifiers of its references are kept
+    /// (`Reference.identifier`, searched with `:identifier`).
+    pub identifier_id: i64,
+    /// The name in a query.
+    pub code: String,
+    /// Canonical URL of the definition.
+    pub url: String,
+    /// How its values are compared.
+    pub kind: ParameterKind,
+    /// The expression, without the branches that concern other types.
+    pub expression: String,
+    /// The types that a reference may point to.
+    pub targets: Vec<ResourceType>,
+    /// The parts of a composite.
+    pub components: Vec<ComponentParameter>,
+    /// Whether some of its tokens have no system in the data but one by definition (`code`,
+    /// `boolean`).
+    pub implies_system: bool,
+}
+
+/// A part of a composite parameter.
+#[derive(Debug)]
+pub struct ComponentParameter {
+    /// The code of the part's own parameter.
+    pub code: String,
+    /// The number of the part's own parameter of the same type, whose rows include every value
+    /// of the part.
+    pub id: i64,
+    /// How its values are compared.
+    pub kind: ParameterKind,
+    /// The expression, relative to the composite's instance.
+    pub expression: String,
+    /// As [`SearchParameter::implies_system`].
+    pub implies_system: bool,
+    /// As [`SearchParameter::targets`].
+    pub targets: Vec<ResourceType>,
+}
+
+/// The parameter of this name, if the type has it and it can be searched.
+#[must_use]
+pub fn parameter(kind: ResourceType, code: &str) -> Option<&'static SearchParameter> {
+    let all = of_type(kind);
+    let place = all.binary_search_by(|each| each.code.as_str().cmp(code));
+    place.ok().and_then(|place| all.get(place))
+}
+
+/// All parameters of a type that can be searched, sorted by code.
+#[must_use]
+pub fn of_type(kind: ResourceType) -> &'static [SearchParameter] {
+    TABLE.get(&kind).map_or(&[], Vec::as_slice)
+}
+
+static TABLE: LazyLock<HashMap<ResourceType, Vec<SearchParameter>>> = LazyLock::new(|| {
+    let definitions = definitions();
+    let all: Vec<&Parameter> = definitions.parameters.iter().collect();
+    let by_url: HashMap<&str, &Parameter> =
+        all.iter().map(|each| (each.url.as_str(), *each)).collect();
+    definitions
+        .resource_types
+        .iter()
+        .map(|&kind| (kind, compile(kind, &all, &by_url)))
+        .collect()
+});
+
+/// The bases whose parameters a type has.
+fn has_base(parameter: &Parameter, kind: ResourceType) -> bool {
+    parameter.base.iter().any(|base| {
+        base == kind.name()
+            || base == "Resource"
+            || (base == "DomainResource"
+                && !matches!(kind.name(), "Bundle" | "Binary" | "Parameters"))
+    })
+}
+
+fn compile(
+    kind: ResourceType,
+    all: &[&Parameter],
+    by_url: &HashMap<&str, &Parameter>,
+) -> Vec<SearchParameter> {
+    let mut compiled: Vec<SearchParameter> = all
+        .iter()
+        .filter(|parameter| has_base(parameter, kind))
+        .filter(|parameter| parameter.kind != ParameterKind::Special)
+        .filter_map(|parameter| one(kind, parameter, by_url))
+        .collect();
+    compiled.sort_by(|a, b| a.code.cmp(&b.code));
+    compiled.dedup_by(|b, a| a.code == b.code);
+    compiled
+}
+
+fn one(
+    kind: ResourceType,
+    parameter: &Parameter,
+    by_url: &HashMap<&str, &Parameter>,
+) -> Option<SearchParameter> {
+    let expression = branches::of_type(parameter.expression.as_deref()?, kind.name())?;
+    let name = kind.name();
+    Some(SearchParameter {
+        id: hash::of_parameter(name, &parameter.code),
+        identifier_id: hash::of_parameter(name, &format!("{}:identifier", parameter.code)),
+        code: parameter.code.clone(),
+        url: parameter.url.clone(),
+        kind: parameter.kind,
+        implies_system: branches::may_imply_system(&expression),
+        expression,
+        targets: types(&parameter.targets),
+        components: parameter
+            .components
+            .iter()
+            .filter_map(|component| {
+                let own = by_url.get(component.definition.as_str())?;
+                let selected = branches::of_type(own.expression.as_deref()?, name)?;
+                Some(ComponentParameter {
+                    code: own.code.clone(),
+                    id: hash::of_parameter(name, &own.code),
+                    kind: own.kind,
+                    expression: component.expression.clone(),
+                    implies_system: branches::may_imply_system(&selected),
+                    targets: types(&own.targets),
+                })
+            })
+            .collect(),
+    })
+}
+
+fn types(names: &[String]) -> Vec<ResourceType> {
+    names
+        .iter()
+        .filter_map(|name| ResourceType::named(name))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn kind(name: &str) -> ResourceType {
+        ResourceType::named(name).unwrap()
+    }
+
+    #[test]
+    fn no_two_parameters_share_a_number() {
+        let mut seen = HashSet::new();
+        for &kind in &definitions().resource_types {
+            for parameter in of_type(kind) {
+                assert!(seen.insert(parameter.id), "{kind}.{}", parameter.code);
+                assert!(seen.insert(parameter.identifier_id), "{kind}.{}", parameter.code);
+            }
+        }
+        assert!(seen.len() > 4_000);
+    }
+
+    #[test]
+    fn numbers_are_stable() {
+        let patient = parameter(kind("Patient"), "name").unwrap();
+        assert_eq!(patient.id, hash::of_parameter("Patient", "name"));
+        assert_eq!(patient.id, NAME_OF_PATIENT);
+    }
+
+    /// Stored in databases: it must never change.
+    const NAME_OF_PATIENT: i64 = 0;
+
+    #[test]
+    fn every_type_has_the_parameters_of_all_resources() {
+        for &kind in &definitions().resource_types {
+            for code in ["_id", "_lastUpdated", "_tag", "_profile", "_security", "_source"] {
+                assert!(parameter(kind, code).is_some(), "{kind}.{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_definition_with_an_expression_is_in_the_table() {
+        for definition in &definitions().parameters {
+            if definition.expression.is_none() || definition.kind == ParameterKind::Special {
+                continue;
+            }
+            for base in definition.base.iter().filter_map(|base| ResourceType::named(base)) {
+                let found = parameter(base, &definition.code);
+                let found = found.unwrap_or_else(|| panic!("{base}.{}", definition.code));
+                assert_eq!(found.components.len(), definition.components.len());
+            }
+        }
+    }
+
+    #[test]
+    fn branches_of_other_types_are_left_out() {
+        let code = parameter(kind("Observation"), "code").unwrap();
+        assert_eq!(code.expression, "Observation.code");
+        assert!(!code.implies_system);
+        let gender = parameter(kind("Patient"), "gender").unwrap();
+        assert!(gender.implies_system);
+    }
+}

@@ -21,6 +21,8 @@ pub struct IndexRows {
     pub references: Vec<ReferenceRow>,
     /// URIs and canonicals.
     pub uris: Vec<UriRow>,
+    /// Values of composite parameters, part by part.
+    pub composites: Vec<CompositeRow>,
     /// Ids of the patients whose compartment holds the resource.
     pub patients: Vec<String>,
 }
@@ -52,8 +54,9 @@ pub struct DateRow {
     pub end: i64,
 }
 
-/// A number or quantity as the range its precision spans; `system` and `code` are hashes of the
-/// unit, `0` where absent.
+/// A number or quantity. A plain one is a point (`low` = `high` = `value`): the precision that
+/// counts in a comparison is the one of the search. A Range, or a quantity with a comparator,
+/// spans `low` to `high`. `system` and `code` are hashes of the unit, `0` where absent.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "columns of the table `number`")]
 pub struct NumberRow {
@@ -80,4 +83,19 @@ pub struct ReferenceRow {
 pub struct UriRow {
     pub param: i64,
     pub value: String,
+}
+
+/// A value of one part of a composite parameter. Parts of one `instance` belong together; which
+/// columns count follows from the part's kind (`low` and `high` also hold dates).
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "columns of the table `composite`")]
+pub struct CompositeRow {
+    pub param: i64,
+    pub instance: i64,
+    pub part: i64,
+    pub code: i64,
+    pub system: i64,
+    pub low: f64,
+    pub high: f64,
+    pub text: String,
 }

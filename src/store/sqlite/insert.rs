@@ -26,7 +26,11 @@ pub(super) async fn insert_rows(
     key: i64,
     rows: &IndexRows,
 ) -> Result<()> {
-    let c = connection;
+    insert_values(connection, key, rows).await?;
+    insert_links(connection, key, rows).await
+}
+
+async fn insert_values(c: &mut SqliteConnection, key: i64, rows: &IndexRows) -> Result<()> {
     into(
         c,
         "token (key, param, code, system)",
@@ -66,24 +70,34 @@ pub(super) async fn insert_rows(
             q.bind(r.value).bind(r.system).bind(r.code)
         },
     )
-    .await?;
-    into(
-        c,
-        "reference (key, param, target_type, target_id)",
-        4,
-        &rows.references,
-        |q, r| {
-            let kind = r.target_type.map_or("", ResourceType::name);
-            q.bind(key)
-                .bind(r.param)
-                .bind(kind)
-                .bind(r.target_id.as_str())
-        },
-    )
+    .await
+}
+
+async fn insert_links(c: &mut SqliteConnection, key: i64, rows: &IndexRows) -> Result<()> {
+    let columns = "reference (key, param, target_type, target_id)";
+    into(c, columns, 4, &rows.references, |q, r| {
+        let kind = r.target_type.map_or("", ResourceType::name);
+        q.bind(key)
+            .bind(r.param)
+            .bind(kind)
+            .bind(r.target_id.as_str())
+    })
     .await?;
     into(c, "uri (key, param, value)", 3, &rows.uris, |q, r| {
         q.bind(key).bind(r.param).bind(r.value.as_str())
     })
+    .await?;
+    into(
+        c,
+        "composite (key, param, instance, part, code, system, low, high, text)",
+        9,
+        &rows.composites,
+        |q, r| {
+            let q = q.bind(key).bind(r.param).bind(r.instance).bind(r.part);
+            let q = q.bind(r.code).bind(r.system).bind(r.low).bind(r.high);
+            q.bind(r.text.as_str())
+        },
+    )
     .await?;
     into(
         c,
@@ -101,19 +115,20 @@ pub(super) async fn delete_rows(
     key: i64,
     compartments: bool,
 ) -> Result<()> {
-    const TABLES: [&str; 7] = [
+    const TABLES: [&str; 8] = [
         "delete from token where key = ?",
         "delete from string where key = ?",
         "delete from date where key = ?",
         "delete from number where key = ?",
         "delete from reference where key = ?",
         "delete from uri where key = ?",
+        "delete from composite where key = ?",
         "delete from compartment where key = ?",
     ];
     let tables = if compartments {
         &TABLES[..]
     } else {
-        &TABLES[..6]
+        &TABLES[..7]
     };
     for table in tables.iter().copied() {
         sqlx::query(table)

@@ -103,6 +103,19 @@ pub(super) async fn postpone(
     Ok(done.rows_affected() == 1)
 }
 
+/// Gives a job back unrun.
+pub(super) async fn release(connection: &mut SqliteConnection, job: &LeasedJob) -> Result<bool> {
+    let done = sqlx::query(
+        "update job set leased_until = null where id = ? and fence = ? and state = 'waiting'",
+    )
+    .bind(job.id)
+    .bind(job.fence)
+    .execute(connection)
+    .await
+    .map_err(problem)?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Marks a job as dead; it stays for the operator to see.
 pub(super) async fn bury(
     connection: &mut SqliteConnection,

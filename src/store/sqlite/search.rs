@@ -1,18 +1,177 @@
-//! A query as SQL.
+//! A query as SQL: one statement for the matches, one for each level of includes, one for a total.
+//!
+//! Nothing of a request is ever part of a statement's text; values are bound. The compartment of
+//! the permit is part of every resource that a statement touches ([`sql::Scope`]), before any
+//! limit.
+//!
+//! 1. [`plan`] chooses where to begin: the clause with the fewest resources, found by bounded
+//!    counting, or the order asked for.
+//! 2. [`keys`] writes a clause as the set of keys that it finds, [`condition`] as a condition on a
+//!    resource at hand.
+//! 3. [`order`] writes the order and the place of the cursor in it.
+//! 4. [`include`] follows references from the matches.
 
-use sqlx::SqliteConnection;
+mod condition;
+mod include;
+mod keys;
+mod order;
+mod plan;
+mod sql;
 
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+
+use self::{
+    order::places,
+    plan::{Plan, Start},
+    sql::{Scope, Sql},
+};
+use super::rows::{STORED_COLUMNS, problem, stored_from_row};
 use crate::{
-    fhir::{permit::Permit, search::query::Query},
-    kernel::problem::Result,
-    store::Page,
+    fhir::{
+        permit::Permit,
+        search::query::{Cursor, Query, cursor::Place},
+    },
+    kernel::problem::{Problem, Result},
+    store::{Hit, HitMode, Page},
 };
 
 /// Searches on one connection.
+///
+/// # Errors
+/// `Malformed`, if includes bring too much; `Fault`, if the database fails.
 pub(super) async fn search(
-    _connection: &mut SqliteConnection,
-    _permit: &Permit,
-    _query: &Query,
+    connection: &mut SqliteConnection,
+    permit: &Permit,
+    query: &Query,
 ) -> Result<Page> {
-    Ok(Page::default())
+    if let Some(fault) = &query.fault {
+        return Err(Problem::fault(fault));
+    }
+    let scope = Scope {
+        patient: permit.patient(),
+    };
+    let plan = plan::choose(connection, query, &scope).await?;
+    if query.is_count_only() {
+        return Ok(Page {
+            total: Some(count(connection, query, &plan, &scope).await?),
+            ..Page::default()
+        });
+    }
+    let mut page = matches(connection, query, &plan, &scope).await?;
+    if query.is_total_wanted() {
+        page.total = Some(match (&query.cursor, &page.next) {
+            (None, None) => u64::try_from(page.hits.len()).map_err(Problem::fault)?,
+            _ => count(connection, query, &plan, &scope).await?,
+        });
+    }
+    include::add(connection, query, &scope, &mut page).await?;
+    Ok(page)
 }
+
+/// The number of all matches.
+async fn count(
+    connection: &mut SqliteConnection,
+    query: &Query,
+    plan: &Plan,
+    scope: &Scope<'_>,
+) -> Result<u64> {
+    let mut sql = Sql::new("select count(*) from ");
+    plan.candidates(&mut sql, query, scope);
+    let rows = sql.fetch(connection).await?;
+    let row = rows.first().ok_or_else(|| Problem::fault("no count"))?;
+    let count: i64 = row.try_get(0).map_err(problem)?;
+    u64::try_from(count).map_err(Problem::fault)
+}
+
+/// One page of matches.
+async fn matches(
+    connection: &mut SqliteConnection,
+    query: &Query,
+    plan: &Plan,
+    scope: &Scope<'_>,
+) -> Result<Page> {
+    let limit = query.limit.map(i64::from);
+    // One more than asked for tells whether there is a next page.
+    let mut left = limit.map_or(-1, |limit| limit + 1);
+    let mut rows = Vec::new();
+    for statement in statements(query, plan, scope) {
+        let mut sql = Sql::new("");
+        sql.push("select ").push(STORED_COLUMNS);
+        order::columns(&mut sql, query);
+        sql.push(" from (").append(&statement);
+        sql.push(" limit ").int(left);
+        sql.push(") m cross join resource r on r.key = m.k");
+        order::order_by(&mut sql, query);
+        rows.extend(sql.fetch(connection).await?);
+        let found = i64::try_from(rows.len()).map_err(Problem::fault)?;
+        left = limit.map_or(-1, |limit| limit + 1 - found);
+        if left == 0 {
+            break;
+        }
+    }
+    page(query, &rows)
+}
+
+/// The statements that together find the page: a walk along an index finds only what has a value
+/// there, so that a second one finds the rest.
+fn statements(query: &Query, plan: &Plan, scope: &Scope<'_>) -> Vec<Sql> {
+    let all = || {
+        let mut sql = Sql::new("select k");
+        order::columns(&mut sql, query);
+        sql.push(" from (select r0.key as k");
+        order::values(&mut sql, query);
+        sql.push(" from ");
+        plan.candidates(&mut sql, query, scope);
+        sql.push(") where 1");
+        order::after(&mut sql, query);
+        order::order_by(&mut sql, query);
+        sql
+    };
+    let Start::Walk(param, column) = plan.start else {
+        return vec![all()];
+    };
+    let past = query.cursor.as_ref().is_some_and(|cursor| {
+        matches!(cursor.values.first(), Some(Place::Absent))
+    });
+    let mut statements = Vec::new();
+    if !past {
+        statements.push(order::walk(query, (param, column), scope));
+    }
+    let mut rest = Sql::new("select k, null as s0 from (select r0.key as k from ");
+    plan.candidates(&mut rest, query, scope);
+    order::without_value(&mut rest, param, column);
+    rest.push(") where 1");
+    if past {
+        order::after_key(&mut rest, query);
+    }
+    order::order_by_key(&mut rest, query);
+    statements.push(rest);
+    statements
+}
+
+fn page(query: &Query, rows: &[SqliteRow]) -> Result<Page> {
+    let wanted = match query.limit {
+        Some(limit) => usize::try_from(limit).map_err(Problem::fault)?,
+        None => rows.len(),
+    };
+    let mut page = Page::default();
+    for row in rows.iter().take(wanted) {
+        page.hits.push(Hit {
+            stored: stored_from_row(row)?,
+            mode: HitMode::Match,
+        });
+    }
+    if rows.len() > wanted
+        && let (Some(last), Some(hit)) = (rows.get(wanted.saturating_sub(1)), page.hits.last())
+    {
+        let cursor = Cursor {
+            values: places(last, query)?,
+            key: hit.stored.key,
+        };
+        page.next = Some(cursor.encode());
+    }
+    Ok(page)
+}
+
+#[cfg(test)]
+mod tests;

@@ -205,6 +205,10 @@ impl Session for SqliteSession {
         Box::pin(jobs::postpone(&mut self.connection, job, at, error))
     }
 
+    fn release<'a>(&'a mut self, job: &'a LeasedJob) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(jobs::release(&mut self.connection, job))
+    }
+
     fn bury<'a>(&'a mut self, job: &'a LeasedJob, error: &'a str) -> BoxFuture<'a, Result<bool>> {
         Box::pin(jobs::bury(&mut self.connection, job, error))
     }

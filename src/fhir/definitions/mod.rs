@@ -6,6 +6,10 @@
 //! <http://hl7.org/fhir/R4/structuredefinition.html>,
 //! <http://hl7.org/fhir/R4/searchparameter-registry.html>.
 
+mod load;
+#[cfg(test)]
+mod tests;
+
 use std::{collections::HashMap, fmt, sync::LazyLock};
 
 /// What kind of thing a type is.
@@ -55,6 +59,8 @@ pub struct Type {
     pub is_abstract: bool,
     /// In the order of the specification.
     pub elements: Vec<Element>,
+    /// JSON member name to the places of its element and of the type that the name selects.
+    members: HashMap<String, (usize, usize)>,
 }
 
 impl Type {
@@ -62,8 +68,16 @@ impl Type {
     /// where it is a choice: `valueQuantity` gives `value` and `Quantity`.
     #[must_use]
     pub fn member(&self, name: &str) -> Option<(&Element, &str)> {
-        let _ = name;
-        None
+        let (_, element, kind) = self.placed_member(name)?;
+        Some((element, kind))
+    }
+
+    /// As [`Type::member`], with the place of the element among [`Type::elements`] first.
+    #[must_use]
+    pub fn placed_member(&self, name: &str) -> Option<(usize, &Element, &str)> {
+        let &(place, kind) = self.members.get(name)?;
+        let element = self.elements.get(place)?;
+        Some((place, element, element.types.get(kind)?))
     }
 }
 
@@ -75,11 +89,9 @@ impl ResourceType {
     /// The type of this name, if R4 has a concrete one.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        definitions()
-            .resource_types
-            .iter()
-            .find(|known| known.0 == name)
-            .copied()
+        let known = &definitions().resource_types;
+        let place = known.binary_search_by(|each| each.0.cmp(name)).ok()?;
+        known.get(place).copied()
     }
 
     /// Its name, as in `resourceType`.
@@ -167,14 +179,17 @@ pub struct Definitions {
     pub compartments: Vec<Compartment>,
 }
 
+impl Definitions {
+    /// The type of this name; inner types are named by their path.
+    #[must_use]
+    pub fn type_named(&self, name: &str) -> Option<&Type> {
+        self.types.get(name)
+    }
+}
+
 /// The tables, read at the first call.
 #[must_use]
 pub fn definitions() -> &'static Definitions {
-    static TABLES: LazyLock<Definitions> = LazyLock::new(|| Definitions {
-        types: HashMap::new(),
-        resource_types: Vec::new(),
-        parameters: Vec::new(),
-        compartments: Vec::new(),
-    });
+    static TABLES: LazyLock<Definitions> = LazyLock::new(load::embedded);
     &TABLES
 }

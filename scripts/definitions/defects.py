@@ -1,0 +1,56 @@
+"""Known defects of the definitions, and how the tables mend them.
+
+The first two tables mend FHIR 4.0.1 itself; the others undo what the package
+changed of it.
+"""
+
+_PARAMETER = "http://hl7.org/fhir/SearchParameter/"
+
+# The snapshots say `string`; the specification's page on Resource says `id`.
+ELEMENT_TYPES = {"Resource.id": ["id"]}
+
+# Components of composite search parameters, by canonical URL.
+COMPONENTS = {
+    # The two expressions are exchanged: `relatesto` is the target, `relation` the code.
+    _PARAMETER + "DocumentReference-relationship": [
+        {"definition": _PARAMETER + "DocumentReference-relatesto", "expression": "target"},
+        {"definition": _PARAMETER + "DocumentReference-relation", "expression": "code"},
+    ],
+    # The type's name is `dateTime`.
+    _PARAMETER + "Observation-code-value-date": [
+        {"definition": _PARAMETER + "clinical-code", "expression": "code"},
+        {
+            "definition": _PARAMETER + "Observation-value-date",
+            "expression": "value.as(dateTime) | value.as(Period)",
+        },
+    ],
+}
+
+# FHIRPath expressions of search parameters, by canonical URL.
+EXPRESSIONS = {
+    # Every other expression names its type first.
+    _PARAMETER + "InsurancePlan-name": "InsurancePlan.name | InsurancePlan.alias",
+}
+
+# Elements that the package adds.
+ADDED_ELEMENTS = {"ResearchStudy.studyDesign"}
+
+# Value sets of bindings that the package changed.
+VALUE_SETS = {"ResearchStudy.status": "http://hl7.org/fhir/ValueSet/research-study-status"}
+
+# Parameters that the package adds under HL7's name.
+ADDED_PARAMETERS = {_PARAMETER + "DetectedIssue-status", _PARAMETER + "ServiceRequest-order-detail"}
+
+# Targets of search parameters that the package changed.
+PARAMETER_TARGETS = {
+    _PARAMETER + "clinical-patient": ["Group", "Patient"],
+    _PARAMETER + "MeasureReport-subject": [
+        "Device",
+        "Group",
+        "Location",
+        "Patient",
+        "Practitioner",
+        "PractitionerRole",
+        "RelatedPerson",
+    ],
+}

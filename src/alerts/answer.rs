@@ -1,0 +1,209 @@
+//! An answer is judged in the transaction that stores it.
+//!
+//! It and every later answer of the follow-up are judged, in the order of their effective time:
+//! one that comes late, a second one, or an amended one changes what came before the others.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{
+    flag::Finding,
+    judge::{Case, Verdict, judge},
+    record::{Concern, record},
+    rule::RuleSet,
+    technical,
+};
+use crate::{
+    care::{
+        kind,
+        plan::{self, Followed},
+    },
+    fhir::{
+        questionnaire_response::{effective_time, is_answer},
+        search::query::Query,
+    },
+    kernel::problem::{Problem, Result},
+    store::{Change, Reactor, Stored, Tx},
+};
+
+/// Most answers of one follow-up that are judged together; more are refused, not dropped.
+pub const ANSWERS_MAX: usize = 1_000;
+
+/// Most compiled rule sets kept at hand.
+const RULE_SETS_MAX: usize = 256;
+
+/// Sees answers.
+#[derive(Debug, Default)]
+pub struct JudgeReactor {
+    compiled: RuleSets,
+}
+
+impl Reactor for JudgeReactor {
+    fn name(&self) -> &'static str {
+        "alerts.judge"
+    }
+
+    fn concerns(&self, change: &Change) -> bool {
+        change
+            .resource
+            .as_ref()
+            .is_some_and(|resource| is_answer(resource.tree()))
+    }
+
+    fn react<'a>(&'a self, tx: &'a mut Tx, change: &'a Change) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let Some(answer) = &change.resource else {
+                return Ok(());
+            };
+            for followed in plan::of_answer(tx, answer.tree()).await? {
+                self.judge(tx, &followed, &change.stored).await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+impl JudgeReactor {
+    async fn judge(&self, tx: &mut Tx, followed: &Followed, changed: &Stored) -> Result<()> {
+        let concern = Concern {
+            patient: followed.follow_up.patient.clone(),
+            plan: Arc::clone(&followed.plan),
+        };
+        let source = format!("QuestionnaireResponse/{}", changed.id);
+        let Some(definition) = &followed.definition else {
+            let lost = technical::rule_failed("*", "the PlanDefinition is gone", None, source);
+            return record(tx, &concern, &[lost]).await;
+        };
+        let rules = self.compiled.of(definition)?;
+        let answers = answers_of(tx, followed, changed).await?;
+        let patient = match tx
+            .read(kind("Patient")?, &followed.follow_up.patient)
+            .await?
+        {
+            Some(stored) => stored.tree()?,
+            None => Value::Null,
+        };
+        let first = answers.iter().position(|a| a.id == changed.id).unwrap_or(0);
+        let trees: Vec<Value> = answers.iter().map(|answer| answer.tree.clone()).collect();
+        let mut findings = Vec::new();
+        for current in first..answers.len() {
+            let case = Case {
+                answers: &trees,
+                current,
+                patient: &patient,
+                care_plan: &followed.plan,
+                day: followed.follow_up.day_of(answers[current].effective),
+            };
+            let source = format!("QuestionnaireResponse/{}", answers[current].id);
+            findings.extend(
+                judge(&rules, &case)
+                    .into_iter()
+                    .map(|v| finding(v, &rules, source.clone())),
+            );
+        }
+        record(tx, &concern, &findings).await
+    }
+}
+
+fn finding(verdict: Verdict, rules: &RuleSet, source: String) -> Finding {
+    match verdict {
+        Verdict::Failed { rule, error } => {
+            technical::rule_failed(&rule, &error, Some(&rules.canonical), source)
+        }
+        Verdict::Holds {
+            rule,
+            level,
+            evidence,
+        } => {
+            let known = rules.rules.iter().find(|known| known.id == rule);
+            Finding {
+                title: known.map(|known| known.title.clone()).unwrap_or_default(),
+                route: known.and_then(|known| known.route.clone()),
+                rule,
+                pathway: Some(rules.canonical.clone()),
+                level,
+                source,
+                evidence,
+                category: "clinical",
+            }
+        }
+    }
+}
+
+struct Answer {
+    id: String,
+    effective: Timestamp,
+    /// Grows with receipt: the order of answers that are true of the same instant.
+    received: i64,
+    tree: Value,
+}
+
+/// All answers of a follow-up in the order of their effective time, the changed one included.
+async fn answers_of(tx: &mut Tx, followed: &Followed, changed: &Stored) -> Result<Vec<Answer>> {
+    let query = Query::new(kind("QuestionnaireResponse")?)
+        .reference("based-on", &format!("CarePlan/{}", followed.follow_up.id));
+    let mut stored: Vec<Stored> = tx
+        .search(&query)
+        .await?
+        .hits
+        .into_iter()
+        .map(|hit| hit.stored)
+        .collect();
+    if !stored.iter().any(|one| one.id == changed.id) {
+        stored.push(changed.clone());
+    }
+    if stored.len() > ANSWERS_MAX {
+        return Err(Problem::invalid(
+            "too-costly",
+            format!("A follow-up has at most {ANSWERS_MAX} answers."),
+        ));
+    }
+    let mut answers = Vec::with_capacity(stored.len());
+    for one in stored {
+        let tree = one.tree()?;
+        if is_answer(&tree) {
+            let effective = effective_time(&tree).unwrap_or(one.updated);
+            answers.push(Answer {
+                id: one.id,
+                effective,
+                received: one.key,
+                tree,
+            });
+        }
+    }
+    answers.sort_by_key(|answer| (answer.effective, answer.received));
+    Ok(answers)
+}
+
+/// Compiled rules by the version of their PlanDefinition, which never changes.
+#[derive(Debug, Default)]
+struct RuleSets {
+    // A short critical section without await, hence not tokio's mutex.
+    known: Mutex<HashMap<(String, u64), Arc<RuleSet>>>,
+}
+
+impl RuleSets {
+    fn of(&self, definition: &Stored) -> Result<Arc<RuleSet>> {
+        let name = (definition.id.clone(), definition.version);
+        if let Some(known) = self.lock().get(&name) {
+            return Ok(Arc::clone(known));
+        }
+        let rules = Arc::new(RuleSet::read(&definition.tree()?));
+        let mut known = self.lock();
+        if known.len() >= RULE_SETS_MAX {
+            known.clear();
+        }
+        known.insert(name, Arc::clone(&rules));
+        Ok(rules)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, u64), Arc<RuleSet>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

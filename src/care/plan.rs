@@ -1,0 +1,115 @@
+//! Which follow-up an answer belongs to.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::kind;
+use crate::{
+    fhir::{
+        care_plan::FollowUp, questionnaire_response::follow_up_reference, reference,
+        search::query::Query,
+    },
+    kernel::problem::{Problem, Result},
+    store::{Stored, Tx},
+};
+
+/// A follow-up, its CarePlan and its PlanDefinition.
+#[derive(Debug, Clone)]
+pub struct Followed {
+    /// What Vigie reads of the CarePlan.
+    pub follow_up: FollowUp,
+    /// The CarePlan.
+    pub plan: Arc<Value>,
+    /// The PlanDefinition in the version that the follow-up started with, if it is still there.
+    pub definition: Option<Stored>,
+}
+
+/// The follow-ups that an answer belongs to.
+///
+/// That is the CarePlan which it is based on. An answer that names none belongs to each running
+/// follow-up of its subject that uses its form: an alert is not lost for a missing link.
+///
+/// # Errors
+/// `Invalid`, if the answer is about somebody else than the CarePlan that it names.
+pub async fn of_answer(tx: &mut Tx, answer: &Value) -> Result<Vec<Followed>> {
+    let subject = answer["subject"]["reference"].as_str();
+    let named = follow_up_reference(answer).and_then(reference::local);
+    if let Some(local) = named {
+        let Some(stored) = tx
+            .read(local.kind, &local.id)
+            .await?
+            .filter(|s| !s.is_deleted())
+        else {
+            return Ok(Vec::new());
+        };
+        let Some(followed) = followed(tx, stored).await? else {
+            return Ok(Vec::new());
+        };
+        let patient = format!("Patient/{}", followed.follow_up.patient);
+        if subject.is_some_and(|subject| subject != patient) {
+            return Err(Problem::invalid(
+                "business-rule",
+                "The answer is not about the patient of the CarePlan that it is based on.",
+            )
+            .at("QuestionnaireResponse.subject"));
+        }
+        return Ok(vec![followed]);
+    }
+    match subject {
+        Some(subject) if subject.starts_with("Patient/") => by_form(tx, answer, subject).await,
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// The running follow-ups of a patient that use the form of an answer.
+async fn by_form(tx: &mut Tx, answer: &Value, subject: &str) -> Result<Vec<Followed>> {
+    let Some(form) = answer["questionnaire"].as_str() else {
+        return Ok(Vec::new());
+    };
+    let query = Query::new(kind("CarePlan")?)
+        .reference("subject", subject)
+        .token("status", None, "active");
+    let mut found = Vec::new();
+    for hit in tx.search(&query).await?.hits {
+        let Some(followed) = followed(tx, hit.stored).await? else {
+            continue;
+        };
+        let Some(definition) = &followed.definition else {
+            continue;
+        };
+        if uses_form(&definition.tree()?, form) {
+            found.push(followed);
+        }
+    }
+    Ok(found)
+}
+
+fn uses_form(definition: &Value, form: &str) -> bool {
+    let url = |canonical: &str| canonical.split('|').next().map(str::to_owned);
+    definition["action"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|action| action["definitionCanonical"].as_str())
+        .any(|canonical| url(canonical) == url(form))
+}
+
+/// Reads a CarePlan as a follow-up, with its definition.
+///
+/// # Errors
+/// As a search.
+pub async fn followed(tx: &mut Tx, plan: Stored) -> Result<Option<Followed>> {
+    let plan = plan.tree()?;
+    let Some(follow_up) = FollowUp::read(&plan) else {
+        return Ok(None);
+    };
+    let definition = tx
+        .find_canonical(kind("PlanDefinition")?, &follow_up.pathway)
+        .await?;
+    Ok(Some(Followed {
+        follow_up,
+        plan: Arc::new(plan),
+        definition,
+    }))
+}

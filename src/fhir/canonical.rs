@@ -1,0 +1,88 @@
+//! The names that Vigie itself gives: extensions, code systems, naming systems.
+//!
+//! Each is defined as a resource under `profiles/`.
+
+/// Where all of Vigie's own canonical URLs start.
+macro_rules! own {
+    ($path:literal) => {
+        concat!("https://vigie.example/fhir/", $path)
+    };
+}
+
+/// Policy of a pathway, on PlanDefinition.
+pub const PATHWAY_POLICY: &str = own!("StructureDefinition/pathway-policy");
+/// Level of a rule, on an action of a PlanDefinition.
+pub const ALERT_LEVEL: &str = own!("StructureDefinition/alert-level");
+/// Who handles what a rule finds, on an action of a PlanDefinition.
+pub const ROUTE_TO: &str = own!("StructureDefinition/route-to");
+/// Why a Flag was raised, once per answer or missed report.
+pub const ALERT_EVIDENCE: &str = own!("StructureDefinition/alert-evidence");
+/// The rule, with its version, that raised a Flag.
+pub const ALERT_RULE_VERSION: &str = own!("StructureDefinition/alert-rule-version");
+/// The time zone of a follow-up, on CarePlan.
+pub const TIME_ZONE: &str = own!("StructureDefinition/time-zone");
+
+/// Codes of what an action of a pathway is: a phase of reports or a rule.
+pub const PATHWAY_ACTION: &str = own!("CodeSystem/pathway-action");
+/// Codes of rules, in `Flag.code`.
+pub const ALERT_RULE: &str = own!("CodeSystem/alert-rule");
+/// Codes of Vigie's tasks.
+pub const TASK_CODE: &str = own!("CodeSystem/task-code");
+/// States of a report beside its Task's status.
+pub const REPORT_STATE: &str = own!("CodeSystem/report-state");
+/// Identifiers of due reports: `{CarePlan id}/{day}`.
+pub const REPORT: &str = own!("NamingSystem/report");
+
+/// SDC's codes of the task to fill in a form: <http://hl7.org/fhir/uv/sdc/CodeSystem/temp>.
+pub const SDC_TASK: &str = "http://hl7.org/fhir/uv/sdc/CodeSystem/temp";
+/// Evidence of a Flag: <http://hl7.org/fhir/R4/extension-flag-detail.html>.
+pub const FLAG_DETAIL: &str = "http://hl7.org/fhir/StructureDefinition/flag-detail";
+/// Priority of a Flag: <http://hl7.org/fhir/R4/extension-flag-priority.html>.
+pub const FLAG_PRIORITY: &str = "http://hl7.org/fhir/StructureDefinition/flag-priority";
+/// Codes of [`FLAG_PRIORITY`].
+pub const FLAG_PRIORITY_CODE: &str = "http://hl7.org/fhir/flag-priority-code";
+/// Categories of a Flag.
+pub const FLAG_CATEGORY: &str = "http://terminology.hl7.org/CodeSystem/flag-category";
+
+/// The value of the first extension of this URL: its `value[x]` member, whatever its type.
+#[must_use]
+pub fn extension<'a>(element: &'a serde_json::Value, url: &str) -> Option<&'a serde_json::Value> {
+    find_extension(element, url)?
+        .as_object()?
+        .iter()
+        .find_map(|(name, value)| name.starts_with("value").then_some(value))
+}
+
+/// The first extension of this URL.
+#[must_use]
+pub fn find_extension<'a>(
+    element: &'a serde_json::Value,
+    url: &str,
+) -> Option<&'a serde_json::Value> {
+    extensions(element, url).next()
+}
+
+/// All extensions of this URL.
+pub fn extensions<'a>(
+    element: &'a serde_json::Value,
+    url: &str,
+) -> impl Iterator<Item = &'a serde_json::Value> {
+    element["extension"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(move |e| e["url"] == url)
+}
+
+/// The code that a CodeableConcept (or a list of them) has in a system.
+#[must_use]
+pub fn code_in<'a>(concept: &'a serde_json::Value, system: &str) -> Option<&'a str> {
+    match concept {
+        serde_json::Value::Array(list) => list.iter().find_map(|one| code_in(one, system)),
+        one => one["coding"]
+            .as_array()?
+            .iter()
+            .find(|coding| coding["system"] == system)?["code"]
+            .as_str(),
+    }
+}

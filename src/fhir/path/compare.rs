@@ -1,0 +1,176 @@
+//! Equality, equivalence and order of items.
+//!
+//! Specification: <http://hl7.org/fhirpath/N1/#equality>,
+//! <http://hl7.org/fhirpath/N1/#equivalence>, <http://hl7.org/fhirpath/N1/#comparison>.
+
+use std::cmp::Ordering;
+
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use super::{
+    error::EvaluationError,
+    item::{self, Item},
+    quantity::{Quantity, Unit},
+    temporal::{Temporal, TemporalKind},
+};
+
+/// `a = b` for two items; nothing where precision or units leave it open.
+pub(super) fn equal(a: &Item<'_>, b: &Item<'_>) -> Option<bool> {
+    if let (Item::Node(a), Item::Node(b)) = (a, b)
+        && std::ptr::eq(a.value, b.value)
+        && !a.value.is_null()
+    {
+        return Some(true);
+    }
+    match (a.to_value(), b.to_value()) {
+        (Item::String(a), Item::String(b)) => Some(a == b),
+        (Item::Boolean(a), Item::Boolean(b)) => Some(a == b),
+        (Item::Integer(a), Item::Integer(b)) => Some(a == b),
+        (Item::Temporal(a), Item::Temporal(b)) => moments_equal(&a, &b),
+        (Item::Quantity(a), Item::Quantity(b)) => a.compare(&b).map(|o| o == Ordering::Equal),
+        (Item::Quantity(a), b) | (b, Item::Quantity(a)) => number(&b)
+            .and_then(|value| a.compare(&dimensionless(value)))
+            .map_or(Some(false), |order| Some(order == Ordering::Equal)),
+        (Item::Node(a), Item::Node(b)) => Some(values_equal(a.value, b.value, false)),
+        (Item::Type(a), Item::Type(b)) => Some(a == b),
+        (a, b) => Some(number(&a).is_some() && number(&a) == number(&b)),
+    }
+}
+
+fn moments_equal(a: &Temporal, b: &Temporal) -> Option<bool> {
+    if (a.kind == TemporalKind::Time) != (b.kind == TemporalKind::Time) {
+        return Some(false);
+    }
+    a.compare(b).map(|order| order == Ordering::Equal)
+}
+
+/// `a ~ b` for two items: texts without case and spacing, decimals to the lesser precision.
+pub(super) fn equivalent(a: &Item<'_>, b: &Item<'_>) -> bool {
+    match (a.to_value(), b.to_value()) {
+        (Item::String(a), Item::String(b)) => same_words(&a, &b),
+        (Item::Temporal(a), Item::Temporal(b)) => {
+            a.kind == b.kind && a.compare(&b) == Some(Ordering::Equal)
+        }
+        (Item::Quantity(a), Item::Quantity(b)) => a
+            .aligned(&b)
+            .is_some_and(|(a, b)| decimals_equivalent(a, b)),
+        (Item::Node(a), Item::Node(b)) => values_equal(a.value, b.value, true),
+        (a, b) => match (number(&a), number(&b)) {
+            (Some(a), Some(b)) => decimals_equivalent(a, b),
+            _ => equal(&a, &b) == Some(true),
+        },
+    }
+}
+
+fn same_words(a: &str, b: &str) -> bool {
+    let words = |text: &str| {
+        let folded = text.to_lowercase();
+        folded.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    a == b || words(a) == words(b)
+}
+
+fn decimals_equivalent(a: Decimal, b: Decimal) -> bool {
+    let (a, b) = (a.normalize(), b.normalize());
+    let scale = a.scale().min(b.scale());
+    round(a, scale) == round(b, scale)
+}
+
+/// Rounds half away from zero, as people do.
+pub(super) fn round(value: Decimal, scale: u32) -> Decimal {
+    value.round_dp_with_strategy(scale, rust_decimal::RoundingStrategy::MidpointAwayFromZero)
+}
+
+/// The number an Integer or Decimal stands for.
+pub(super) fn number(item: &Item<'_>) -> Option<Decimal> {
+    match item {
+        Item::Integer(value) => Some((*value).into()),
+        Item::Decimal(value) => Some(*value),
+        _ => None,
+    }
+}
+
+/// A number as a quantity of unit `1`.
+pub(super) const fn dimensionless(value: Decimal) -> Quantity<'static> {
+    Quantity {
+        value,
+        unit: Unit::ONE,
+    }
+}
+
+/// Two trees: `=` wants lists in the same order, `~` in any. The depth is that of the
+/// JSON, which reading has bounded.
+fn values_equal(a: &Value, b: &Value, loose: bool) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => {
+            let (a, b) = (item::decimal(a.as_str()), item::decimal(b.as_str()));
+            match (a, b) {
+                (Some(a), Some(b)) if loose => decimals_equivalent(a, b),
+                (a, b) => a.is_some() && a == b,
+            }
+        }
+        (Value::String(a), Value::String(b)) => a == b || (loose && same_words(a, b)),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len()
+                && if loose {
+                    matched(a, b, |a, b| values_equal(a, b, true))
+                } else {
+                    a.iter().zip(b).all(|(a, b)| values_equal(a, b, false))
+                }
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            // An element's id identifies its place, not its meaning.
+            let counts = |key: &str| !(loose && key == "id");
+            let size = |map: &serde_json::Map<_, _>| map.keys().filter(|k| counts(k)).count();
+            size(a) == size(b)
+                && a.iter().filter(|(key, _)| counts(key)).all(|(key, a)| {
+                    b.get(key).is_some_and(|b| values_equal(a, b, loose))
+                })
+        }
+        (a, b) => a == b,
+    }
+}
+
+/// Whether each of `a` finds its own partner in `b`; both are equally long.
+pub(super) fn matched<T>(a: &[T], b: &[T], same: impl Fn(&T, &T) -> bool) -> bool {
+    let mut taken = vec![false; b.len()];
+    a.iter().all(|a| {
+        let free = b
+            .iter()
+            .zip(&mut taken)
+            .find(|(b, taken)| !**taken && same(a, b));
+        free.map(|(_, taken)| *taken = true).is_some()
+    })
+}
+
+/// The order of two items; nothing where precision or units leave it open.
+///
+/// # Errors
+/// Where the types have no order between them.
+pub(super) fn order(a: &Item<'_>, b: &Item<'_>) -> Result<Option<Ordering>, EvaluationError> {
+    Ok(match (a.to_value(), b.to_value()) {
+        (Item::String(a), Item::String(b)) => Some(a.cmp(&b)),
+        (Item::Integer(a), Item::Integer(b)) => Some(a.cmp(&b)),
+        (Item::Temporal(a), Item::Temporal(b))
+            if (a.kind == TemporalKind::Time) == (b.kind == TemporalKind::Time) =>
+        {
+            a.compare(&b)
+        }
+        (Item::Quantity(a), Item::Quantity(b)) => a.compare(&b),
+        (Item::Quantity(a), b) if number(&b).is_some() => {
+            number(&b).and_then(|b| a.compare(&dimensionless(b)))
+        }
+        (a, Item::Quantity(b)) if number(&a).is_some() => {
+            number(&a).and_then(|a| dimensionless(a).compare(&b))
+        }
+        (a, b) => match (number(&a), number(&b)) {
+            (Some(a), Some(b)) => Some(a.cmp(&b)),
+            _ => {
+                let (a, b) = (a.fhir_type(), b.fhir_type());
+                let message = format!("{a} and {b} have no order.");
+                return Err(EvaluationError::Semantics(message));
+            }
+        },
+    })
+}

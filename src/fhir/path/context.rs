@@ -1,0 +1,93 @@
+//! What an evaluation knows besides the expression.
+
+use jiff::Zoned;
+use serde_json::Value;
+
+use super::{
+    item::{Collection, Item},
+    limits::Limits,
+};
+
+/// Finds the resource that a reference means.
+pub trait Resolver {
+    /// The resource, if it is at hand. `#id` is not asked for: the engine looks into `contained` itself.
+    fn resolve(&self, reference: &str) -> Option<&Value>;
+}
+
+/// What an evaluation knows besides the expression.
+///
+/// It is built by [`Context::new`] and the methods that add to it.
+pub struct Context<'a> {
+    pub(super) focus: Collection<'a>,
+    pub(super) resource: Item<'a>,
+    pub(super) root: Item<'a>,
+    pub(super) variables: &'a [(&'a str, Collection<'a>)],
+    pub(super) now: Option<&'a Zoned>,
+    pub(super) resolver: Option<&'a dyn Resolver>,
+    pub(super) limits: Limits,
+}
+
+impl<'a> Context<'a> {
+    /// A context about one resource: it is the focus, `%resource` and `%rootResource`.
+    #[must_use]
+    pub fn new(resource: &'a Value) -> Self {
+        Self::of(Item::resource(resource))
+    }
+
+    /// A context about any item, such as a node that another expression found.
+    #[must_use]
+    pub fn of(item: Item<'a>) -> Self {
+        Self {
+            focus: vec![item.clone()],
+            resource: item.clone(),
+            root: item,
+            variables: &[],
+            now: None,
+            resolver: None,
+            limits: Limits::default(),
+        }
+    }
+
+    /// The same, with another focus (`$this`, `%context`) within the resource.
+    #[must_use]
+    pub fn with_focus(mut self, focus: Collection<'a>) -> Self {
+        self.focus = focus;
+        self
+    }
+
+    /// The same, with the resource that contains `%resource`.
+    #[must_use]
+    pub fn with_root(mut self, root: &'a Value) -> Self {
+        self.root = Item::resource(root);
+        self
+    }
+
+    /// The same, with named values: `%name`.
+    #[must_use]
+    pub const fn with_variables(mut self, variables: &'a [(&'a str, Collection<'a>)]) -> Self {
+        self.variables = variables;
+        self
+    }
+
+    /// The same, with the time that `now()`, `today()` and `timeOfDay()` give, in its zone.
+    /// Without it they are errors.
+    #[must_use]
+    pub const fn with_now(mut self, now: &'a Zoned) -> Self {
+        self.now = Some(now);
+        self
+    }
+
+    /// The same, with a way to follow references.
+    #[must_use]
+    pub fn with_resolver(mut self, resolver: &'a dyn Resolver) -> Self {
+        self.resolver = Some(resolver);
+        self
+    }
+
+    /// The same, with other bounds.
+    #[must_use]
+    pub const fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+}

@@ -1,0 +1,171 @@
+//! Filtering, projection and subsetting.
+//!
+//! Specification: <http://hl7.org/fhirpath/N1/#filtering-and-projection>,
+//! <http://hl7.org/fhirpath/N1/#subsetting>, <http://hl7.org/fhirpath/N1/#aggregates>.
+
+use std::{borrow::Cow, cmp::Ordering};
+
+use super::{Function, Invocation, many, maybe};
+use crate::fhir::path::{
+    ast::Expr,
+    compare,
+    error::EvaluationError,
+    evaluate::{Items, Outcome, Scope, single, truth},
+    item::{Collection, Item},
+    operators::includes,
+};
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::of("where", (1, 1), filtered),
+    Function::of("select", (1, 1), select),
+    Function::of("repeat", (1, 1), repeat),
+    Function::of("single", (0, 0), |call| {
+        single(&call.input)?;
+        Ok(call.input)
+    }),
+    Function::of("first", (0, 0), |call| Ok(maybe(call.input.first().cloned()))),
+    Function::of("last", (0, 0), |call| Ok(maybe(call.input.last().cloned()))),
+    Function::of("tail", (0, 0), |call| Ok(slice(&call.input, 1, usize::MAX))),
+    Function::of("skip", (1, 1), |call| {
+        let skipped = call.integer_argument(0)?.unwrap_or(0).max(0);
+        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
+        Ok(slice(&call.input, skipped, usize::MAX))
+    }),
+    Function::of("take", (1, 1), |call| {
+        let taken = call.integer_argument(0)?.unwrap_or(0).max(0);
+        let taken = usize::try_from(taken).unwrap_or(usize::MAX);
+        Ok(slice(&call.input, 0, taken))
+    }),
+    Function::of("aggregate", (1, 2), aggregate),
+    Function::of("sort", (0, 8), sort),
+];
+
+fn slice<'s, 'a>(items: &[Item<'a>], from: usize, count: usize) -> Items<'s, 'a> {
+    Cow::Owned(items.iter().skip(from).take(count).cloned().collect())
+}
+
+fn filtered<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
+    let mut kept = Vec::new();
+    for (index, item) in call.input.iter().enumerate() {
+        if truth(&call.each(0, index, item)?)? == Some(true) {
+            kept.push(item.clone());
+        }
+    }
+    Ok(Cow::Owned(kept))
+}
+
+fn select<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
+    let mut out = Vec::new();
+    for (index, item) in call.input.iter().enumerate() {
+        out.extend(call.each(0, index, item)?.into_owned());
+        call.evaluator.bound(&out)?;
+    }
+    Ok(Cow::Owned(out))
+}
+
+/// What the projection finds, and finds again in its finds, until nothing is found that is not
+/// known already; so it ends, and the bound on items ends what generates without end.
+fn repeat<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
+    let mut found: Collection<'a> = Vec::new();
+    let mut fresh: Collection<'a> = call.input.to_vec();
+    while !fresh.is_empty() {
+        let mut next = Vec::new();
+        for (index, item) in fresh.iter().enumerate() {
+            for new in call.each(0, index, item)?.iter() {
+                if !includes(call.evaluator, &found, new)? {
+                    found.push(new.clone());
+                    next.push(new.clone());
+                    call.evaluator.bound(&found)?;
+                }
+            }
+        }
+        fresh = next;
+    }
+    many(call.evaluator, found)
+}
+
+fn aggregate<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
+    let mut total = call.argument(1)?.into_owned();
+    let Some(expr) = call.call.arguments.first() else {
+        return Ok(Cow::Owned(total));
+    };
+    for (index, item) in call.input.iter().enumerate() {
+        let next = {
+            let scope = Scope {
+                this: std::slice::from_ref(item),
+                index: Some(index),
+                total: &total,
+            };
+            call.evaluator.eval(expr, &scope)?.into_owned()
+        };
+        call.evaluator.bound(&next)?;
+        total = next;
+    }
+    Ok(Cow::Owned(total))
+}
+
+/// A key of `sort`, and whether the greatest comes first.
+type Key<'a> = (Option<Item<'a>>, bool);
+
+/// `sort(key, -key)`: a key with a minus sign sorts from the greatest; items without key come first.
+fn sort<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
+    let mut keyed: Vec<(Vec<Key<'a>>, Item<'a>)> = Vec::new();
+    for (index, item) in call.input.iter().enumerate() {
+        keyed.push((keys(&call, index, item)?, item.clone()));
+    }
+    call.evaluator.charge(keyed.len().saturating_mul(16))?;
+    let mut fault = None;
+    keyed.sort_by(|(a, _), (b, _)| {
+        compare_keys(a, b).unwrap_or_else(|error| {
+            fault = Some(error);
+            Ordering::Equal
+        })
+    });
+    match fault {
+        Some(fault) => Err(fault),
+        None => Ok(Cow::Owned(keyed.into_iter().map(|(_, item)| item).collect())),
+    }
+}
+
+fn keys<'a>(
+    call: &Invocation<'_, 'a>,
+    index: usize,
+    item: &Item<'a>,
+) -> Result<Vec<Key<'a>>, EvaluationError> {
+    if !call.has(0) {
+        return Ok(vec![(Some(item.clone()), false)]);
+    }
+    let scope = Scope {
+        this: std::slice::from_ref(item),
+        index: Some(index),
+        total: &[],
+    };
+    let mut keys = Vec::new();
+    for argument in &call.call.arguments {
+        let (expr, descending) = match argument {
+            Expr::Sign {
+                negative: true,
+                operand,
+            } => (&**operand, true),
+            expr => (expr, false),
+        };
+        let key = call.evaluator.eval(expr, &scope)?;
+        keys.push((single(&key)?.cloned(), descending));
+    }
+    Ok(keys)
+}
+
+fn compare_keys(a: &[Key<'_>], b: &[Key<'_>]) -> Result<Ordering, EvaluationError> {
+    for ((a, descending), (b, _)) in a.iter().zip(b) {
+        let order = match (a, b) {
+            (None, None) => Ordering::Equal,
+            (None, Some(_)) => Ordering::Less,
+            (Some(_), None) => Ordering::Greater,
+            (Some(a), Some(b)) => compare::order(a, b)?.unwrap_or(Ordering::Equal),
+        };
+        if order != Ordering::Equal {
+            return Ok(if *descending { order.reverse() } else { order });
+        }
+    }
+    Ok(Ordering::Equal)
+}

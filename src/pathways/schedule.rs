@@ -1,0 +1,174 @@
+//! Which days have a report, and from when to when: pure.
+//!
+//! Days are calendar days of the patient's time zone; the day of activation is day 1. A local
+//! time that a clock change skips becomes the first instant after the gap; one that it repeats is
+//! the first of the two.
+
+use jiff::{
+    Timestamp,
+    civil::{Date, DateTime, Time},
+    tz::{AmbiguousOffset, TimeZone},
+};
+
+use super::definition::{Pathway, Policy};
+
+/// A report of one follow-up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The day of follow-up, from 1.
+    pub day: u32,
+    /// That day in the patient's calendar.
+    pub date: Date,
+    /// The first instant of that day.
+    pub opens: Timestamp,
+    /// When the reminder goes out.
+    pub due: Timestamp,
+    /// The first instant of the next day: an answer is missing from here on.
+    pub closes: Timestamp,
+    /// The form, as `url|version`.
+    pub questionnaire: String,
+}
+
+/// The date of day 1 of a follow-up started at `start`.
+#[must_use]
+pub fn first_date(start: Timestamp, zone: &TimeZone, cut_off: Time) -> Date {
+    let local = start.to_zoned(zone.clone());
+    if local.time() > cut_off {
+        local.date().tomorrow().unwrap_or(Date::MAX)
+    } else {
+        local.date()
+    }
+}
+
+/// All reports of a follow-up whose day 1 is `first`, in order.
+#[must_use]
+pub fn reports(pathway: &Pathway, first: Date, zone: &TimeZone) -> Vec<Report> {
+    let mut reports: Vec<Report> = pathway
+        .phases
+        .iter()
+        .flat_map(|phase| {
+            (0..phase.count).filter_map(|n| {
+                let day = phase
+                    .first_day
+                    .checked_add(n.checked_mul(phase.every_days)?)?;
+                report(day, first, zone, &pathway.policy, &phase.questionnaire)
+            })
+        })
+        .collect();
+    reports.sort_by_key(|report| report.day);
+    reports.dedup_by_key(|report| report.day);
+    reports
+}
+
+fn report(
+    day: u32,
+    first: Date,
+    zone: &TimeZone,
+    policy: &Policy,
+    questionnaire: &str,
+) -> Option<Report> {
+    let offset = jiff::Span::new().try_days(i64::from(day) - 1).ok()?;
+    let date = first.checked_add(offset).ok()?;
+    let at = |date: Date, time| instant_at(date.to_datetime(time), zone);
+    Some(Report {
+        day,
+        date,
+        opens: at(date, Time::midnight())?,
+        due: at(date, policy.due_time)?,
+        closes: at(date.tomorrow().ok()?, Time::midnight())?,
+        questionnaire: questionnaire.to_owned(),
+    })
+}
+
+/// The instant of a local time.
+#[must_use]
+pub fn instant_at(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
+    match zone.to_ambiguous_timestamp(local).offset() {
+        AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(local).ok(),
+        AmbiguousOffset::Fold { before, .. } => before.to_timestamp(local).ok(),
+        AmbiguousOffset::Gap { before, .. } => {
+            // Read with the offset before the gap, the time lies at or after the clock change.
+            let after = before.to_timestamp(local).ok()?;
+            let just_after = after
+                .checked_add(jiff::SignedDuration::from_nanos(1))
+                .ok()?;
+            zone.preceding(just_after)
+                .next()
+                .map(|change| change.timestamp())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::{date, time};
+
+    use super::*;
+    use crate::pathways::definition::Phase;
+
+    fn pathway(phases: &[(u32, u32, u32)]) -> Pathway {
+        Pathway {
+            canonical: "p|1".into(),
+            title: String::new(),
+            policy: Policy {
+                consent_required: false,
+                notify_answered: false,
+                due_time: time(9, 0, 0, 0),
+                cut_off_time: time(18, 0, 0, 0),
+            },
+            phases: phases
+                .iter()
+                .map(|&(first_day, count, every_days)| Phase {
+                    first_day,
+                    count,
+                    every_days,
+                    questionnaire: "q|1".into(),
+                })
+                .collect(),
+        }
+    }
+
+    fn paris() -> TimeZone {
+        TimeZone::get("Europe/Paris").expect("embedded")
+    }
+
+    #[test]
+    fn eight_daily_reports_then_every_second_day_to_day_14() {
+        let reports = reports(
+            &pathway(&[(1, 8, 1), (10, 3, 2)]),
+            date(2020, 5, 18),
+            &paris(),
+        );
+        let days: Vec<_> = reports.iter().map(|report| report.day).collect();
+        assert_eq!(days, [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14]);
+        assert_eq!(reports[10].date, date(2020, 5, 31));
+    }
+
+    #[test]
+    fn a_late_start_has_day_1_tomorrow() {
+        let at = |text: &str| text.parse::<Timestamp>().expect("instant");
+        let cut_off = time(18, 0, 0, 0);
+        assert_eq!(
+            first_date(at("2026-03-01T16:59:00Z"), &paris(), cut_off),
+            date(2026, 3, 1)
+        );
+        assert_eq!(
+            first_date(at("2026-03-01T17:00:01Z"), &paris(), cut_off),
+            date(2026, 3, 2)
+        );
+        assert_eq!(
+            first_date(at("2026-03-01T22:59:00Z"), &paris(), cut_off),
+            date(2026, 3, 2)
+        );
+    }
+
+    #[test]
+    fn a_skipped_local_time_is_the_end_of_the_gap_and_a_repeated_one_its_first() {
+        let gap = instant_at(date(2026, 3, 29).at(2, 30, 0, 0), &paris()).expect("in range");
+        assert_eq!(gap.to_string(), "2026-03-29T01:00:00Z");
+        let edge = instant_at(date(2026, 3, 29).at(2, 0, 0, 0), &paris()).expect("in range");
+        assert_eq!(edge.to_string(), "2026-03-29T01:00:00Z");
+        let fold = instant_at(date(2026, 10, 25).at(2, 30, 0, 0), &paris()).expect("in range");
+        assert_eq!(fold.to_string(), "2026-10-25T00:30:00Z");
+    }
+}

@@ -1,0 +1,397 @@
+//! Leases due jobs and runs them, several at a time.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    panic::AssertUnwindSafe,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use super::{Failure, Handler};
+use crate::{
+    fhir::permit::Permit,
+    kernel::{
+        chance::Chance,
+        clock::{Clock, SimulatedClock},
+        problem::{Category, Result},
+    },
+    store::{LeasedJob, Store},
+};
+
+/// The right under which jobs are leased, retried and buried; handlers bring their own.
+static PERMIT: Permit = Permit::system("queue.run");
+
+/// Longest sleep of [`Runner::serve`]: how late it finds a job that no commit told it of, such
+/// as one whose lease has passed.
+pub const POLL_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Shortest sleep of [`Runner::serve`], so that two clocks that differ a little do not make it spin.
+const NAP_MIN: Duration = Duration::from_millis(5);
+
+/// Bounds of a [`Runner`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunnerLimits {
+    /// How long a job is held; a worker that takes longer may be overtaken by another.
+    pub lease: SignedDuration,
+    /// Most jobs leased at once.
+    pub batch: u32,
+    /// Most jobs that run at the same time; their commits share the store's groups.
+    pub concurrency: usize,
+}
+
+impl Default for RunnerLimits {
+    fn default() -> Self {
+        Self {
+            lease: SignedDuration::from_mins(2),
+            batch: 256,
+            concurrency: 32,
+        }
+    }
+}
+
+/// Runs jobs; several may share a store.
+pub struct Runner {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+    handlers: HashMap<&'static str, Arc<dyn Handler>>,
+    limits: RunnerLimits,
+}
+
+/// A job and the end of its lease.
+struct Held {
+    job: LeasedJob,
+    until: Timestamp,
+}
+
+/// The jobs in hand: those that run, and those leased that wait for room, in their order.
+#[derive(Default)]
+struct Crew<'a> {
+    running: FuturesUnordered<BoxFuture<'a, ()>>,
+    waiting: VecDeque<Held>,
+    /// Whether the last lease left nothing due.
+    drained: bool,
+    ran: u64,
+}
+
+/// What becomes of a job that failed.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    RetryAt(Timestamp),
+    Bury,
+}
+
+impl Runner {
+    /// A runner of the jobs that `handlers` do; of two for one kind the later counts.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        chance: Arc<dyn Chance>,
+        handlers: Vec<Arc<dyn Handler>>,
+        limits: RunnerLimits,
+    ) -> Self {
+        let handlers = handlers
+            .into_iter()
+            .map(|handler| (handler.kind(), handler))
+            .collect();
+        Self {
+            store,
+            clock,
+            chance,
+            handlers,
+            limits,
+        }
+    }
+
+    /// Runs jobs until none is due, those included that other jobs add meanwhile; says how many ran.
+    ///
+    /// # Errors
+    /// As the store, once the jobs that run have ended; what a job itself meets is kept with it.
+    pub async fn run_due(&self) -> Result<u64> {
+        let mut crew = Crew::default();
+        loop {
+            let filled = self.fill(&mut crew).await;
+            if let Err(problem) = filled {
+                self.give_back(&mut crew).await;
+                crew.finish_running().await;
+                return Err(problem);
+            }
+            if crew.running.next().await.is_some() {
+                crew.ran += 1;
+            } else if crew.waiting.is_empty() {
+                if !self.is_any_due().await? {
+                    return Ok(crew.ran);
+                }
+                crew.drained = false;
+            }
+        }
+    }
+
+    /// Moves a simulated clock to `target` by way of each instant at which a job is due, and runs
+    /// all that is due at each, retries included.
+    ///
+    /// # Errors
+    /// As [`Runner::run_due`].
+    pub async fn run_until(&self, clock: &SimulatedClock, target: Timestamp) -> Result<u64> {
+        let mut ran = 0;
+        while let Some(next) = self.store.next_job_at(&PERMIT).await? {
+            if next > target {
+                break;
+            }
+            clock.advance_to(next);
+            ran += self.run_due().await?;
+        }
+        clock.advance_to(target);
+        Ok(ran)
+    }
+
+    /// Runs jobs as they fall due, until `shutdown`; jobs that run by then are waited for, jobs
+    /// leased and not begun are given back.
+    pub async fn serve(&self, shutdown: CancellationToken) {
+        let mut crew = Crew::default();
+        while !shutdown.is_cancelled() {
+            let nap = match self.fill(&mut crew).await {
+                Ok(()) => self.nap(&mut crew).await,
+                Err(problem) => {
+                    tracing::error!(reason = problem.internal, %problem, "jobs cannot be leased");
+                    POLL_INTERVAL
+                }
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                Some(()) = crew.running.next() => {}
+                () = self.store.jobs_enqueued() => crew.drained = false,
+                () = tokio::time::sleep(nap) => crew.drained = false,
+            }
+        }
+        self.give_back(&mut crew).await;
+        crew.finish_running().await;
+    }
+
+    /// Starts leased jobs while there is room, in their order, and leases more when none is left.
+    async fn fill<'a>(&'a self, crew: &mut Crew<'a>) -> Result<()> {
+        while crew.running.len() < self.limits.concurrency {
+            if let Some(held) = crew.waiting.pop_front() {
+                crew.running.push(Box::pin(self.run_job(held)));
+            } else if crew.drained {
+                break;
+            } else {
+                let leased = crew.beside(self.lease()).await?;
+                crew.drained = leased.len() < self.limits.batch as usize;
+                crew.waiting.extend(leased);
+            }
+        }
+        Ok(())
+    }
+
+    async fn lease(&self) -> Result<Vec<Held>> {
+        let Self { store, limits, .. } = self;
+        // Read before the writer reads it: the lease ends no earlier than is reckoned with here.
+        let until = later(self.clock.now(), limits.lease);
+        let jobs = store
+            .lease_jobs(&PERMIT, limits.lease, limits.batch)
+            .await?;
+        Ok(jobs.into_iter().map(|job| Held { job, until }).collect())
+    }
+
+    async fn is_any_due(&self) -> Result<bool> {
+        let next = self.store.next_job_at(&PERMIT).await?;
+        Ok(next.is_some_and(|next| next <= self.clock.now()))
+    }
+
+    /// How long to sleep if nothing happens: until the next job is due, where there is room for it.
+    async fn nap(&self, crew: &mut Crew<'_>) -> Duration {
+        if crew.running.len() >= self.limits.concurrency {
+            return POLL_INTERVAL;
+        }
+        match crew.beside(self.store.next_job_at(&PERMIT)).await {
+            Ok(Some(next)) => Duration::try_from(self.clock.now().duration_until(next))
+                .unwrap_or_default()
+                .clamp(NAP_MIN, POLL_INTERVAL),
+            Ok(None) | Err(_) => POLL_INTERVAL,
+        }
+    }
+
+    async fn run_job(&self, held: Held) {
+        let Held { job, until } = held;
+        let left = Duration::try_from(self.clock.now().duration_until(until)).unwrap_or_default();
+        if left.is_zero() {
+            // The lease passed while the job waited for room; whoever leases it next runs it.
+            return;
+        }
+        let Some(handler) = self.handlers.get(job.kind.as_str()) else {
+            return self.bury_unknown(job).await;
+        };
+        // A handler that panics must not take the runner, and with it all other jobs, down.
+        let run = AssertUnwindSafe(handler.run(&self.store, &job)).catch_unwind();
+        let outcome = match tokio::time::timeout(left, run).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(Failure::retry("the handler panicked")),
+            Err(_) => Err(Failure::retry("the handler outlived its lease")),
+        };
+        if let Err(failure) = outcome {
+            self.settle(Arc::clone(handler), job, failure).await;
+        }
+    }
+
+    /// Writes down what becomes of a job that failed.
+    async fn settle(&self, handler: Arc<dyn Handler>, job: LeasedJob, failure: Failure) {
+        let (now, chance) = (self.clock.now(), self.chance.draw());
+        let verdict = judge(&failure, (handler.as_ref(), &job), now, chance);
+        let error = failure.error().to_owned();
+        tracing::warn!(
+            job = job.id,
+            kind = job.kind,
+            attempts = job.attempts,
+            error,
+            ?verdict,
+            "a job failed"
+        );
+        let settled = match verdict {
+            Verdict::RetryAt(at) => self.postpone(&job, at, error).await,
+            Verdict::Bury => self.bury(handler, &job, error).await,
+        };
+        match settled {
+            Ok(()) => {}
+            Err(problem) if problem.category == Category::Conflict => {
+                tracing::info!(job = job.id, kind = job.kind, "another worker has the job");
+            }
+            Err(problem) => {
+                tracing::error!(
+                    job = job.id, kind = job.kind, reason = problem.internal, %problem,
+                    "the failure cannot be kept; the job runs again when its lease has passed"
+                );
+            }
+        }
+    }
+
+    async fn postpone(&self, job: &LeasedJob, at: Timestamp, error: String) -> Result<()> {
+        let job = job.clone();
+        self.store
+            .write(&PERMIT, move |tx| {
+                Box::pin(async move { tx.postpone_job(&job, at, &error).await })
+            })
+            .await
+    }
+
+    /// Buries a job with what it leaves behind; where that cannot be written, the job lives on.
+    async fn bury(&self, handler: Arc<dyn Handler>, job: &LeasedJob, error: String) -> Result<()> {
+        let longest = handler.schedule().longest(self.chance.draw());
+        let dead = job.clone();
+        let last_words = error.clone();
+        let buried = self
+            .store
+            .write(&PERMIT, move |tx| {
+                Box::pin(async move {
+                    handler.died(tx, &dead).await?;
+                    tx.bury_job(&dead, &last_words).await
+                })
+            })
+            .await;
+        match buried {
+            Err(problem) if problem.category != Category::Conflict => {
+                tracing::error!(
+                    job = job.id, kind = job.kind, reason = problem.internal, %problem,
+                    "the job cannot be buried with what it must leave behind; it is tried again"
+                );
+                let at = later(self.clock.now(), longest);
+                self.postpone(job, at, error).await
+            }
+            other => other,
+        }
+    }
+
+    /// A kind that this program does not know, as after a step back to an older one: kept where
+    /// the operator sees it, and never spun on.
+    async fn bury_unknown(&self, job: LeasedJob) {
+        tracing::error!(
+            job = job.id,
+            kind = job.kind,
+            "no handler knows this kind of job"
+        );
+        let buried = self
+            .store
+            .write(&PERMIT, move |tx| {
+                Box::pin(async move {
+                    let error = format!("no handler knows the kind {}", job.kind);
+                    tx.bury_job(&job, &error).await
+                })
+            })
+            .await;
+        if let Err(problem) = buried {
+            tracing::error!(reason = problem.internal, %problem, "nor can it be buried");
+        }
+    }
+
+    /// Gives back what was leased and not begun, so that it need not wait for its lease to pass.
+    async fn give_back(&self, crew: &mut Crew<'_>) {
+        let jobs: Vec<LeasedJob> = crew.waiting.drain(..).map(|held| held.job).collect();
+        if jobs.is_empty() {
+            return;
+        }
+        let release = self.store.write(&PERMIT, move |tx| {
+            Box::pin(async move {
+                for job in &jobs {
+                    match tx.release_job(job).await {
+                        // Its lease has passed: somebody else sees to it.
+                        Err(problem) if problem.category == Category::Conflict => {}
+                        other => other?,
+                    }
+                }
+                Ok(())
+            })
+        });
+        if let Err(problem) = crew.beside(release).await {
+            tracing::warn!(reason = problem.internal, %problem, "jobs wait for their lease to pass");
+        }
+    }
+}
+
+impl Crew<'_> {
+    /// Awaits `work` while the jobs that run go on.
+    async fn beside<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                Some(()) = self.running.next() => self.ran += 1,
+            }
+        }
+    }
+
+    async fn finish_running(&mut self) {
+        while self.running.next().await.is_some() {
+            self.ran += 1;
+        }
+    }
+}
+
+/// What becomes of a job that has failed once more.
+fn judge(
+    failure: &Failure,
+    (handler, job): (&dyn Handler, &LeasedJob),
+    now: Timestamp,
+    chance: u64,
+) -> Verdict {
+    let Failure::Retry { after, .. } = failure else {
+        return Verdict::Bury;
+    };
+    match handler.schedule().delay(job.attempts, chance) {
+        Some(delay) => Verdict::RetryAt(later(now, delay.max(after.unwrap_or_default()))),
+        None => Verdict::Bury,
+    }
+}
+
+fn later(now: Timestamp, delay: SignedDuration) -> Timestamp {
+    now.saturating_add(delay).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,319 @@
+//! A clause as a condition on a resource at hand.
+//!
+//! Comparisons: <http://hl7.org/fhir/R4/search.html#prefix>.
+
+use super::sql::{Scope, Sql};
+use crate::fhir::search::{
+    hash,
+    query::clause::{
+        Clause, CompositeTest, DateTest, NumberTest, PartTest, Prefix, ReferenceTest, Rows,
+        StringTest, SystemTest, Tests, TokenTest, UriTest,
+    },
+};
+
+/// The last character of all, which ends a range of texts with a common beginning.
+const LAST: char = char::MAX;
+
+/// Writes the clause as a condition on the resource `r{level}`.
+pub(super) fn clause(sql: &mut Sql, clause: &Clause, level: usize, scope: &Scope<'_>) {
+    let resource = format!("r{level}");
+    match clause {
+        Clause::Id(ids) => {
+            sql.push(&resource).push(".id in ");
+            sql.list(ids, ", ", |sql, id| {
+                sql.text(id);
+            });
+        }
+        Clause::Updated(tests) => {
+            let column = format!("{resource}.updated");
+            sql.list(tests, " or ", |sql, test| date(sql, test, &column, &column));
+        }
+        Clause::Some(rows) => some(sql, rows, &resource),
+        Clause::None(rows) => {
+            sql.push("not ");
+            some(sql, rows, &resource);
+        }
+        Clause::Missing(tables, missing) => {
+            sql.push(if *missing { "not " } else { "" });
+            // An empty "or" is false.
+            sql.push("(0");
+            for rows in tables {
+                sql.push(" or ");
+                some(sql, rows, &resource);
+            }
+            sql.push(")");
+        }
+        Clause::Chain { param, targets } => {
+            let (reference, next) = (format!("f{level}"), format!("r{}", level + 1));
+            sql.push(&format!(
+                "exists (select 1 from reference {reference} cross join resource {next} \
+                 on {next}.type = {reference}.target_type and {next}.id = {reference}.target_id \
+                 where {reference}.key = {resource}.key and {reference}.param = "
+            ));
+            sql.int(*param).push(" and ");
+            sql.list(targets, " or ", |sql, (kind, inner)| {
+                sql.push(&reference).push(".target_type = ");
+                sql.text(kind.name()).push(" and ");
+                self::clause(sql, inner, level + 1, scope);
+            });
+            sql.push(" and ");
+            scope.visible(sql, &next);
+            sql.push(")");
+        }
+        Clause::Has {
+            param,
+            clause: inner,
+            ..
+        } => {
+            let (reference, next) = (format!("f{level}"), format!("r{}", level + 1));
+            sql.push(&format!(
+                "exists (select 1 from reference {reference} cross join resource {next} \
+                 on {next}.key = {reference}.key where {reference}.target_id = {resource}.id \
+                 and {reference}.target_type = {resource}.type and {reference}.param = "
+            ));
+            sql.int(*param).push(" and ");
+            self::clause(sql, inner, level + 1, scope);
+            sql.push(" and ");
+            scope.visible(sql, &next);
+            sql.push(")");
+        }
+    }
+}
+
+/// That the resource has a row which one of the tests accepts; without tests, any row.
+fn some(sql: &mut Sql, rows: &Rows, resource: &str) {
+    if let Tests::Composite(tests) = &rows.tests
+        && !tests.is_empty()
+    {
+        sql.list(tests, " or ", |sql, test| {
+            composite(sql, rows.param, test, resource);
+        });
+        return;
+    }
+    sql.push("exists (select 1 from ").push(table(&rows.tests));
+    sql.push(" t where t.key = ").push(resource);
+    sql.push(".key and t.param = ").int(rows.param);
+    tests(sql, &rows.tests);
+    sql.push(")");
+}
+
+/// The table that has the rows.
+pub(super) const fn table(tests: &Tests) -> &'static str {
+    match tests {
+        Tests::Token(_) => "token",
+        Tests::String(_) => "string",
+        Tests::Date(_) => "date",
+        Tests::Number(_) => "number",
+        Tests::Reference(_) => "reference",
+        Tests::Uri(_) => "uri",
+        Tests::Composite(_) => "composite",
+    }
+}
+
+fn tests(sql: &mut Sql, tests: &Tests) {
+    match tests {
+        Tests::Token(tests) => any(sql, tests, |sql, test| token(sql, test, "t")),
+        Tests::String(tests) => any(sql, tests, |sql, test| string(sql, test, "t")),
+        Tests::Date(tests) => any(sql, tests, |sql, test| date(sql, test, "t.start", "t.\"end\"")),
+        Tests::Number(tests) => any(sql, tests, |sql, test| number(sql, test, "t")),
+        Tests::Reference(tests) => any(sql, tests, |sql, test| reference(sql, test)),
+        Tests::Uri(tests) => any(sql, tests, |sql, test| uri(sql, test)),
+        Tests::Composite(_) => {}
+    }
+}
+
+fn any<T>(sql: &mut Sql, tests: &[T], each: impl FnMut(&mut Sql, &T)) {
+    if !tests.is_empty() {
+        sql.push(" and ").list(tests, " or ", each);
+    }
+}
+
+/// A test on the columns `code` and `system` of `row`.
+pub(super) fn token(sql: &mut Sql, test: &TokenTest, row: &str) {
+    let mut and = "";
+    if let Some(code) = test.code {
+        sql.push(row).push(".code = ").int(code);
+        and = " and ";
+    }
+    match test.system {
+        SystemTest::Any => {
+            sql.push(if test.code.is_none() { "1" } else { "" });
+        }
+        SystemTest::Is(system) => {
+            sql.push(and).push(row).push(".system = ").int(system);
+        }
+        SystemTest::IsOrImplied(system) => {
+            sql.push(and).push(row).push(".system in (").int(system);
+            sql.push(", ").int(hash::IMPLIED).push(")");
+        }
+    }
+}
+
+/// A test on the columns `folded` and `exact` of `t`.
+pub(super) fn string(sql: &mut Sql, test: &StringTest, row: &str) {
+    match test {
+        StringTest::Prefix(folded) => {
+            let end = format!("{folded}{LAST}");
+            sql.push(row).push(".folded >= ").text(folded);
+            sql.push(" and ").push(row).push(".folded < ").text(&end);
+        }
+        StringTest::Contains(folded) => {
+            sql.push("instr(").push(row).push(".folded, ").text(folded).push(") > 0");
+        }
+        StringTest::Exact { folded, exact } => {
+            sql.push(row).push(".folded = ").text(folded);
+            sql.push(" and ").push(row).push(".exact = ").text(exact);
+        }
+    }
+}
+
+/// A test on a range of two columns, both ends included.
+pub(super) fn date(sql: &mut Sql, test: &DateTest, start: &str, end: &str) {
+    let (first, last) = (test.span.start, test.span.end);
+    let within = |sql: &mut Sql| {
+        sql.push(start).push(" >= ").int(first).push(" and ");
+        // The second bound on the start adds nothing but a range for the index.
+        sql.push(start).push(" <= ").int(last).push(" and ");
+        sql.push(end).push(" <= ").int(last);
+    };
+    match test.prefix {
+        Prefix::Eq => within(sql),
+        Prefix::Ne => {
+            sql.push("not (");
+            within(sql);
+            sql.push(")");
+        }
+        Prefix::Gt => {
+            sql.push(end).push(" > ").int(last);
+        }
+        Prefix::Lt => {
+            sql.push(start).push(" < ").int(first);
+        }
+        Prefix::Ge => {
+            sql.push("(").push(end).push(" > ").int(last).push(" or ");
+            within(sql);
+            sql.push(")");
+        }
+        Prefix::Le => {
+            sql.push("(").push(start).push(" < ").int(first).push(" or ");
+            within(sql);
+            sql.push(")");
+        }
+        Prefix::Sa => {
+            sql.push(start).push(" > ").int(last);
+        }
+        Prefix::Eb => {
+            sql.push(end).push(" < ").int(first);
+        }
+        Prefix::Ap => {
+            sql.push(start).push(" <= ").int(last).push(" and ");
+            sql.push(end).push(" >= ").int(first);
+        }
+    }
+}
+
+/// A test on the columns `low`, `high`, `system` and `code` of `row`.
+pub(super) fn number(sql: &mut Sql, test: &NumberTest, row: &str) {
+    let column = |sql: &mut Sql, column: &str, operator: &str, value: f64| {
+        sql.push(row).push(column).push(operator).real(value);
+    };
+    let value = test.value;
+    match test.prefix {
+        Prefix::Eq | Prefix::Ne => {
+            sql.push(if test.prefix == Prefix::Ne { "not (" } else { "(" });
+            column(sql, ".low", " >= ", test.low);
+            sql.push(" and ");
+            column(sql, ".high", " < ", test.high);
+            sql.push(")");
+        }
+        Prefix::Gt => column(sql, ".high", " > ", value),
+        Prefix::Lt => column(sql, ".low", " < ", value),
+        Prefix::Ge => column(sql, ".high", " >= ", value),
+        Prefix::Le => column(sql, ".low", " <= ", value),
+        Prefix::Sa => column(sql, ".low", " > ", value),
+        Prefix::Eb => column(sql, ".high", " < ", value),
+        Prefix::Ap => {
+            column(sql, ".low", " <= ", test.high);
+            sql.push(" and ");
+            column(sql, ".high", " >= ", test.low);
+        }
+    }
+    if let Some(system) = test.system {
+        sql.push(" and ").push(row).push(".system = ").int(system);
+    }
+    if let Some(code) = test.code {
+        sql.push(" and ").push(row).push(".code = ").int(code);
+    }
+}
+
+/// A test on the columns `target_type` and `target_id` of `t`.
+pub(super) fn reference(sql: &mut Sql, test: &ReferenceTest) {
+    match test {
+        ReferenceTest::Local { kind, id } => {
+            sql.push("t.target_id = ").text(id);
+            match kind {
+                Some(kind) => sql.push(" and t.target_type = ").text(kind.name()),
+                None => sql.push(" and t.target_type <> ''"),
+            };
+        }
+        ReferenceTest::Text(text) => {
+            sql.push("t.target_id = ").text(text).push(" and t.target_type = ''");
+        }
+    }
+}
+
+/// A test on the column `value` of `t`.
+pub(super) fn uri(sql: &mut Sql, test: &UriTest) {
+    match test {
+        UriTest::Is(value) => {
+            sql.push("t.value = ").text(value);
+        }
+        UriTest::Below(value) => {
+            let (from, to) = (format!("{value}/"), format!("{value}/{LAST}"));
+            sql.push("(t.value = ").text(value).push(" or t.value >= ").text(&from);
+            sql.push(" and t.value < ").text(&to).push(")");
+        }
+    }
+}
+
+/// That one instance has rows which the tests of all parts accept.
+fn composite(sql: &mut Sql, param: i64, test: &CompositeTest, resource: &str) {
+    sql.push("exists (select 1 from composite p0");
+    for part in 1..test.parts.len() {
+        sql.push(&format!(
+            " cross join composite p{part} on p{part}.key = p0.key and p{part}.param = p0.param \
+             and p{part}.part = {part} and p{part}.instance = p0.instance"
+        ));
+    }
+    sql.push(" where p0.key = ").push(resource);
+    sql.push(".key and p0.part = 0 and p0.param = ").int(param);
+    for (at, part) in test.parts.iter().enumerate() {
+        let row = format!("p{at}");
+        sql.push(" and (");
+        match part {
+            PartTest::Token(test) => token(sql, test, &row),
+            PartTest::String(test) => text_part(sql, test, &row),
+            PartTest::Date(test) => date(sql, test, &format!("{row}.low"), &format!("{row}.high")),
+            PartTest::Number(test) => number(sql, test, &row),
+            PartTest::Hashed(hash) => {
+                sql.push(&row).push(".code = ").int(*hash);
+            }
+        }
+        sql.push(")");
+    }
+    sql.push(")");
+}
+
+/// A test on the column `text` of a composite's row, which holds the folded text.
+fn text_part(sql: &mut Sql, test: &StringTest, row: &str) {
+    match test {
+        StringTest::Prefix(folded) | StringTest::Exact { folded, .. } => {
+            let end = format!("{folded}{LAST}");
+            sql.push(row).push(".text >= ").text(folded);
+            sql.push(" and ").push(row).push(".text < ").text(&end);
+        }
+        StringTest::Contains(folded) => {
+            sql.push("instr(").push(row).push(".text, ").text(folded).push(") > 0");
+        }
+    }
+}

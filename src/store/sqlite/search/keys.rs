@@ -1,0 +1,278 @@
+//! A clause as the set of keys that it finds, through the indexes that begin with values.
+
+use super::{
+    condition,
+    sql::{Scope, Sql},
+};
+use crate::fhir::{
+    definitions::ResourceType,
+    search::query::clause::{
+        Clause, DateTest, NumberTest, Prefix, ReferenceTest, Rows, StringTest, Tests, TokenTest,
+        UriTest,
+    },
+};
+
+/// Keys of all resources that a clause can find.
+#[derive(Debug, Clone)]
+pub(super) struct Keys {
+    /// `select … as key …`, not always distinct.
+    pub sql: Sql,
+    /// Whether all of them satisfy the clause, so that it need not be tested again.
+    pub exact: bool,
+    /// Whether they come distinct and in the order of keys.
+    pub ordered: bool,
+    /// How likely it is that they are few; 0 is best.
+    pub rank: u8,
+}
+
+/// The keys that a clause finds on `kind`; none if no index leads to them.
+pub(super) fn of_clause(
+    clause: &Clause,
+    kind: ResourceType,
+    level: usize,
+    scope: &Scope<'_>,
+) -> Option<Keys> {
+    match clause {
+        Clause::Id(ids) => {
+            let mut sql = Sql::new("select i.key as key from resource i where i.type = ");
+            sql.text(kind.name()).push(" and i.id in ");
+            sql.list(ids, ", ", |sql, id| {
+                sql.text(id);
+            });
+            Some(Keys {
+                sql,
+                exact: true,
+                ordered: false,
+                rank: 0,
+            })
+        }
+        Clause::Some(rows) => of_rows(rows),
+        Clause::Chain { param, targets } => chain(*param, targets, level, scope),
+        Clause::Has {
+            source,
+            param,
+            clause,
+        } => has((kind, *source), *param, clause, level, scope),
+        Clause::Updated(_) | Clause::None(_) | Clause::Missing(..) => None,
+    }
+}
+
+/// The keys of the resources in a patient's compartment.
+pub(super) fn of_compartment(patient: &str) -> Keys {
+    let mut sql = Sql::new("select c.key as key from compartment c where c.patient = ");
+    sql.text(patient);
+    Keys {
+        sql,
+        exact: true,
+        ordered: true,
+        rank: 2,
+    }
+}
+
+fn of_rows(rows: &Rows) -> Option<Keys> {
+    let mut sql = Sql::default();
+    let (mut ordered, mut exact, mut rank) = (true, true, 3);
+    let count = match &rows.tests {
+        Tests::Token(tests) => {
+            rank = 2;
+            ordered = tests.iter().all(|test| is_point(test));
+            arms(&mut sql, rows, tests, token)?
+        }
+        Tests::String(tests) => {
+            ordered = false;
+            arms(&mut sql, rows, tests, string)?
+        }
+        Tests::Date(tests) => {
+            (ordered, rank) = (false, 5);
+            arms(&mut sql, rows, tests, date)?
+        }
+        Tests::Number(tests) => {
+            (ordered, rank) = (false, 5);
+            arms(&mut sql, rows, tests, number)?
+        }
+        Tests::Reference(tests) => {
+            rank = 1;
+            let is_typed = |test: &ReferenceTest| {
+                !matches!(test, ReferenceTest::Local { kind: None, .. })
+            };
+            ordered = tests.iter().all(is_typed);
+            arms(&mut sql, rows, tests, reference)?
+        }
+        Tests::Uri(tests) => {
+            ordered = tests.iter().all(|test| matches!(test, UriTest::Is(_)));
+            arms(&mut sql, rows, tests, uri)?
+        }
+        Tests::Composite(tests) => {
+            exact = false;
+            for (at, test) in tests.iter().enumerate() {
+                let first = of_rows(&test.first)?;
+                ordered &= first.ordered;
+                sql.push(if at > 0 { " union all " } else { "" });
+                sql.append(&first.sql);
+            }
+            tests.len()
+        }
+    };
+    Some(Keys {
+        sql,
+        exact,
+        ordered: ordered && count == 1,
+        rank,
+    })
+}
+
+const fn is_point(test: &TokenTest) -> bool {
+    use crate::fhir::search::query::clause::SystemTest;
+    test.code.is_some() && matches!(test.system, SystemTest::Is(_))
+}
+
+/// One `select` for each test, so that each is one range of the index.
+fn arms<T>(
+    sql: &mut Sql,
+    rows: &Rows,
+    tests: &[T],
+    write: fn(&mut Sql, &T) -> Option<()>,
+) -> Option<usize> {
+    for (at, test) in tests.iter().enumerate() {
+        sql.push(if at > 0 { " union all " } else { "" });
+        sql.push("select t.key as key from ")
+            .push(condition::table(&rows.tests))
+            .push(" t where t.param = ")
+            .int(rows.param)
+            .push(" and ");
+        write(sql, test)?;
+    }
+    Some(tests.len()).filter(|&count| count > 0)
+}
+
+fn token(sql: &mut Sql, test: &TokenTest) -> Option<()> {
+    test.code?;
+    condition::token(sql, test, "t");
+    Some(())
+}
+
+fn string(sql: &mut Sql, test: &StringTest) -> Option<()> {
+    if matches!(test, StringTest::Contains(_)) {
+        return None;
+    }
+    condition::string(sql, test, "t");
+    Some(())
+}
+
+fn date(sql: &mut Sql, test: &DateTest) -> Option<()> {
+    match test.prefix {
+        // Nothing bounds the start: every row would have to be looked at.
+        Prefix::Ne | Prefix::Gt | Prefix::Ge | Prefix::Ap => return None,
+        Prefix::Eq | Prefix::Sa => {}
+        // The start of what is at an end before is before, too.
+        Prefix::Lt | Prefix::Eb => {
+            sql.push("t.start < ").int(test.span.start).push(" and ");
+        }
+        Prefix::Le => {
+            sql.push("t.start <= ").int(test.span.end).push(" and ");
+        }
+    }
+    condition::date(sql, test, "t.start", "t.\"end\"");
+    Some(())
+}
+
+fn number(sql: &mut Sql, test: &NumberTest) -> Option<()> {
+    if test.prefix != Prefix::Eq {
+        return None;
+    }
+    // `value` lies between `low` and `high`, and has the index.
+    sql.push("t.value >= ").real(test.low);
+    sql.push(" and t.value < ").real(test.high).push(" and ");
+    condition::number(sql, test, "t");
+    Some(())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "one of several of this shape")]
+fn reference(sql: &mut Sql, test: &ReferenceTest) -> Option<()> {
+    condition::reference(sql, test);
+    Some(())
+}
+
+fn uri(sql: &mut Sql, test: &UriTest) -> Option<()> {
+    match test {
+        UriTest::Is(_) => condition::uri(sql, test),
+        UriTest::Below(_) => return None,
+    }
+    Some(())
+}
+
+fn chain(
+    param: i64,
+    targets: &[(ResourceType, Clause)],
+    level: usize,
+    scope: &Scope<'_>,
+) -> Option<Keys> {
+    let mut sql = Sql::default();
+    let (s, r, f) = (
+        format!("s{level}"),
+        format!("r{}", level + 1),
+        format!("g{level}"),
+    );
+    for (at, (kind, inner)) in targets.iter().enumerate() {
+        let keys = of_clause(inner, *kind, level + 1, scope)?;
+        sql.push(if at > 0 { " union all " } else { "" });
+        sql.push(&format!("select {f}.key as key from ("))
+            .append(&keys.sql);
+        sql.push(&format!(
+            ") {s} cross join resource {r} on {r}.key = {s}.key \
+             cross join reference {f} on {f}.target_id = {r}.id \
+             and {f}.target_type = {r}.type and {f}.param = "
+        ));
+        sql.int(param).push(&format!(" where {r}.type = "));
+        sql.text(kind.name()).push(" and ");
+        scope.visible(&mut sql, &r);
+        if !keys.exact {
+            sql.push(" and ");
+            condition::clause(&mut sql, inner, level + 1, scope);
+        }
+    }
+    Some(Keys {
+        sql,
+        exact: true,
+        ordered: false,
+        rank: 4,
+    })
+}
+
+fn has(
+    (kind, source): (ResourceType, ResourceType),
+    param: i64,
+    inner: &Clause,
+    level: usize,
+    scope: &Scope<'_>,
+) -> Option<Keys> {
+    let keys = of_clause(inner, source, level + 1, scope)?;
+    let (s, r, f, q) = (
+        format!("s{level}"),
+        format!("r{}", level + 1),
+        format!("g{level}"),
+        format!("q{level}"),
+    );
+    let mut sql = Sql::default();
+    sql.push(&format!("select {q}.key as key from ("))
+        .append(&keys.sql);
+    sql.push(&format!(
+        ") {s} cross join resource {r} on {r}.key = {s}.key \
+         cross join reference {f} on {f}.key = {r}.key and {f}.target_type = "
+    ));
+    sql.text(kind.name()).push(&format!(" and {f}.param = "));
+    sql.int(param).push(&format!(
+        " cross join resource {q} on {q}.type = {f}.target_type and {q}.id = {f}.target_id where "
+    ));
+    scope.visible(&mut sql, &r);
+    if !keys.exact {
+        sql.push(" and ");
+        condition::clause(&mut sql, inner, level + 1, scope);
+    }
+    Some(Keys {
+        sql,
+        exact: true,
+        ordered: false,
+        rank: 4,
+    })
+}
