@@ -1,1 +1,33 @@
-//! The router table, and problems as HTTP.
+//! FHIR over HTTP: the router table, and replies and problems as responses.
+//!
+//! A request passes [`router`] (which route), [`auth`] (whose permit), [`negotiate`] (which
+//! format), [`fhir`] (its parts, for the interaction) and [`reply`] (status and headers).
+//! To add an interaction, give it a line in [`router::ROUTES`]; to add an operation, one in
+//! [`operations::OPERATIONS`]. The CapabilityStatement follows from both.
+//!
+//! Specification: <http://hl7.org/fhir/R4/http.html>.
+
+pub mod auth;
+pub mod clock;
+pub mod fhir;
+pub mod health;
+pub mod negotiate;
+pub mod operations;
+pub mod peers;
+pub mod reply;
+pub mod router;
+pub mod server;
+pub mod state;
+pub mod watch;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    auth::Access,
+    router::router,
+    server::{ServerLimits, serve},
+    state::{ClockControl, State},
+};

@@ -1,1 +1,129 @@
-//! One FHIR interaction or operation a file, headed by its specification.
+//! The FHIR interactions, one a file; nothing here knows HTTP's statuses.
+//!
+//! Each file has the same order: the address of its specification, its input, its function, its
+//! tests. To add one: write `src/interactions/NAME.rs`, list it here, and give it a line in the
+//! table of `http::router`; the CapabilityStatement follows from that table.
+//!
+//! Specification: <http://hl7.org/fhir/R4/http.html>.
+
+mod assembly;
+mod etag;
+
+pub mod capabilities;
+pub mod create;
+pub mod delete;
+pub mod history;
+pub mod pairs;
+pub mod read;
+pub mod update;
+pub mod vread;
+
+#[cfg(test)]
+pub mod testing;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+pub use self::etag::VersionTag;
+use crate::{
+    fhir::{definitions::ResourceType, json, resource::Resource},
+    kernel::{
+        chance::Chance,
+        clock::Clock,
+        id,
+        problem::{Category, Problem, Result},
+    },
+    store::{Store, Stored},
+};
+
+/// What every interaction needs.
+#[derive(Clone)]
+pub struct Context {
+    /// Versions and their index.
+    pub store: Store,
+    /// The time that new ids carry.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub chance: Arc<dyn Chance>,
+    /// The service base URL, such as `https://example.org/fhir`, without a slash at its end.
+    pub base: Arc<str>,
+    /// Bounds on what one request may ask.
+    pub limits: Limits,
+}
+
+/// Bounds on what one request may ask.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bounds on JSON.
+    pub json: json::Limits,
+    /// Most entries of a batch or transaction.
+    pub bundle_entries_max: usize,
+    /// Entries of a page that names no `_count`.
+    pub page_default: u32,
+    /// Most entries of a page; a greater `_count` is cut to this.
+    pub page_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            json: json::Limits::default(),
+            bundle_entries_max: 5_000,
+            page_default: 20,
+            page_max: 1_000,
+        }
+    }
+}
+
+impl Context {
+    /// An id that no resource has.
+    #[must_use]
+    pub fn new_id(&self) -> String {
+        id::new_id(self.clock.now(), self.chance.as_ref())
+    }
+}
+
+/// What an interaction came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// The version asked for.
+    Version(Stored),
+    /// The client holds the current version already.
+    NotModified(Stored),
+    /// A resource came to be.
+    Created(Stored),
+    /// A resource has a new version.
+    Updated(Stored),
+    /// Nothing was written: this resource satisfies the condition already.
+    Existing(Stored),
+    /// A deletion was recorded, or nothing stood there.
+    Deleted(Option<Stored>),
+    /// A resource made for this answer, such as a Bundle.
+    Document(Bytes),
+}
+
+/// Refuses a resource of another type than the URL names.
+fn check_kind(resource: &Resource, kind: ResourceType) -> Result<()> {
+    if resource.kind() == kind {
+        return Ok(());
+    }
+    Err(Problem::malformed(
+        "invalid",
+        format!("The URL names {kind}, the body is a {}.", resource.kind()),
+    )
+    .at("resourceType"))
+}
+
+/// The version, or why there is none to show.
+fn standing(found: Option<Stored>) -> Result<Stored> {
+    match found {
+        Some(stored) if stored.is_deleted() => Err(Problem::new(
+            Category::Gone,
+            "deleted",
+            "The resource has been deleted.",
+        )),
+        Some(stored) => Ok(stored),
+        None => Err(Problem::not_found("There is no such resource.")),
+    }
+}

@@ -1,0 +1,47 @@
+//! From a token to a permit.
+//!
+//! Whatever is not let in by name is refused: there is no request without a permit.
+//! Specification: <http://hl7.org/fhir/R4/security.html#http>.
+
+use crate::{
+    fhir::permit::Permit,
+    kernel::problem::{Category, Problem, Result},
+};
+
+/// Who may come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody who reaches the server: it listens on loopback only (`--insecure-no-auth`).
+    Development,
+    /// Nobody, as no way to check a token is set up.
+    Closed,
+}
+
+/// The permit of a request.
+///
+/// In development mode a token is accepted and not looked at, so that clients need no change.
+///
+/// # Errors
+/// `Unauthenticated`.
+pub fn permit(access: Access) -> Result<Permit> {
+    match access {
+        Access::Development => Ok(Permit::development()),
+        Access::Closed => Err(Problem::new(
+            Category::Unauthenticated,
+            "login",
+            "This server takes no request without a valid access token.",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_comes_in_unless_the_operator_said_so() {
+        let refused = permit(Access::Closed).unwrap_err();
+        assert_eq!(refused.category, Category::Unauthenticated);
+        assert_eq!(permit(Access::Development), Ok(Permit::development()));
+    }
+}

@@ -1,0 +1,358 @@
+//! From a request to an interaction and back: path, query, headers and body, read once.
+//!
+//! Specification: <http://hl7.org/fhir/R4/http.html>.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use axum::{
+    RequestExt as _,
+    extract::{RawPathParams, Request},
+    http::{HeaderMap, HeaderName, Method, Response, header, request::Parts},
+};
+use bytes::Bytes;
+use futures_util::{FutureExt, future::BoxFuture};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use super::{
+    auth,
+    negotiate::{self, BodyFormat, Preference},
+    operations, reply,
+    router::Route,
+    state::State,
+};
+use crate::{
+    fhir::{definitions::ResourceType, permit::Permit, validate},
+    interactions::{
+        Reply, VersionTag, create, delete, history as versions, pairs, read as reading,
+        update as updating, vread as version_reading,
+    },
+    kernel::problem::{Category, Problem, Result},
+};
+
+/// What body a route takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Body {
+    /// None; one that is sent is not read.
+    None,
+    /// A resource.
+    Json,
+    /// A resource, or nothing.
+    OptionalJson,
+    /// A form, or nothing.
+    Form,
+    /// Not looked at: the route refuses.
+    Any,
+}
+
+/// The answer of an interaction, to come.
+pub type Outcome = BoxFuture<'static, Result<Reply>>;
+
+/// What serves a route.
+pub type Run = fn(Call) -> Outcome;
+
+/// What serves an endpoint.
+#[derive(Debug, Clone, Copy)]
+pub enum Serve {
+    /// A line of the router table.
+    Interaction(Run),
+    /// A line of the operations table.
+    Operation(operations::Run),
+}
+
+/// A verb at a path, as [`dispatch`] sees it.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// The verb.
+    pub verb: Method,
+    /// The type, where the path spells it out.
+    pub kind: Option<&'static str>,
+    /// What body it takes.
+    pub body: Body,
+    /// What serves it.
+    pub serve: Serve,
+}
+
+impl Endpoint {
+    /// The endpoint of a line of the router table.
+    #[must_use]
+    pub fn of_route(route: &Route) -> Self {
+        Self {
+            verb: route.verb.clone(),
+            kind: None,
+            body: route.body,
+            serve: Serve::Interaction(route.run),
+        }
+    }
+}
+
+/// A request, its parts read.
+pub struct Call {
+    /// What every request shares.
+    pub state: Arc<State>,
+    /// Who asks.
+    pub permit: Permit,
+    /// `{type}`, if the path has one.
+    pub kind: Option<ResourceType>,
+    /// `{id}`.
+    pub id: Option<String>,
+    /// `{version}`.
+    pub version: Option<String>,
+    /// The query and, for a form, the body; `_format` and `_pretty` left out.
+    pub query: Vec<(String, String)>,
+    /// All headers.
+    pub headers: HeaderMap,
+    /// What the client prefers.
+    pub preference: Preference,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Call {
+    /// The type; every path that needs one has it.
+    fn kind(&self) -> Result<ResourceType> {
+        self.kind
+            .ok_or_else(|| Problem::fault("the route has no type"))
+    }
+
+    /// Type and id; every path that needs them has them.
+    fn target(&self) -> Result<(ResourceType, &str)> {
+        let id = self
+            .id
+            .as_deref()
+            .ok_or_else(|| Problem::fault("the route has no id"))?;
+        Ok((self.kind()?, id))
+    }
+
+    fn header(&self, name: HeaderName) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    fn if_match(&self) -> Option<VersionTag> {
+        self.header(header::IF_MATCH).map(VersionTag::read)
+    }
+}
+
+/// Serves one request: whatever happens, there is an answer.
+pub(super) async fn dispatch(
+    state: Arc<State>,
+    endpoint: Endpoint,
+    request: Request,
+) -> Response<axum::body::Body> {
+    let preference = Preference::read(request.headers());
+    let work = answer(state.clone(), endpoint, preference, request);
+    // A fault in one request must not take the connection, and the others on it, down.
+    let outcome = AssertUnwindSafe(work)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(Problem::fault("a panic while a request was served")));
+    match outcome {
+        Ok(done) => reply::reply(done, preference.returns, &state.context.base),
+        Err(problem) => reply::problem(&problem, &state.request_id()),
+    }
+}
+
+async fn answer(
+    state: Arc<State>,
+    endpoint: Endpoint,
+    preference: Preference,
+    mut request: Request,
+) -> Result<Reply> {
+    let permit = auth::permit(state.access)?;
+    let path: RawPathParams = request
+        .extract_parts()
+        .await
+        .map_err(|_| Problem::malformed("value", "The path is not percent-encoded UTF-8."))?;
+    let (parts, body) = request.into_parts();
+    let (query, format) = query(parts.uri.query())?;
+    negotiate::check_accept(&parts.headers, format.as_deref())?;
+    let mut call = Call {
+        state: state.clone(),
+        permit,
+        kind: None,
+        id: None,
+        version: None,
+        query,
+        headers: HeaderMap::new(),
+        preference,
+        body: Bytes::new(),
+    };
+    read_path(&mut call, &path, endpoint.kind)?;
+    let body = read_body(&state, endpoint.body, &parts, body).await?;
+    if endpoint.body == Body::Form {
+        let text = std::str::from_utf8(&body)
+            .map_err(|_| Problem::malformed("value", "The form is not UTF-8."))?;
+        call.query.extend(pairs::read(text)?);
+    } else {
+        call.body = body;
+    }
+    call.headers = parts.headers;
+    match endpoint.serve {
+        Serve::Interaction(run) => run(call).await,
+        Serve::Operation(run) => run_operation(run, call).await,
+    }
+}
+
+/// The query without what concerns the answer's form, and `_format`.
+fn query(text: Option<&str>) -> Result<(Vec<(String, String)>, Option<String>)> {
+    let Some(text) = text else {
+        return Ok((Vec::new(), None));
+    };
+    let mut query = pairs::read(text)?;
+    let mut format = None;
+    query.retain_mut(|(name, value)| match name.as_str() {
+        "_format" => {
+            format = Some(std::mem::take(value));
+            false
+        }
+        "_pretty" => false,
+        _ => true,
+    });
+    Ok((query, format))
+}
+
+fn read_path(call: &mut Call, path: &RawPathParams, kind: Option<&'static str>) -> Result<()> {
+    call.kind = kind.map(named).transpose()?;
+    for (name, value) in path {
+        match name {
+            "type" => call.kind = Some(named(value)?),
+            "id" => call.id = Some(value.to_owned()),
+            "version" => call.version = Some(value.to_owned()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn named(name: &str) -> Result<ResourceType> {
+    ResourceType::named(name).ok_or_else(|| {
+        // The name comes from the client: cut it, as it may be long.
+        let shown: String = name.chars().take(64).collect();
+        Problem::not_found(format!("R4 has no resource type '{shown}'."))
+    })
+}
+
+async fn read_body(
+    state: &State,
+    wanted: Body,
+    parts: &Parts,
+    body: axum::body::Body,
+) -> Result<Bytes> {
+    let format = match wanted {
+        Body::None | Body::Any => return Ok(Bytes::new()),
+        Body::Json | Body::OptionalJson => BodyFormat::Json,
+        Body::Form => BodyFormat::Form,
+    };
+    if wanted == Body::Json || parts.headers.contains_key(header::CONTENT_TYPE) {
+        negotiate::check_content(&parts.headers, format)?;
+    }
+    let limit = state.limits.body_bytes_max;
+    let declared = parts
+        .headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > limit) {
+        return Err(too_large(limit));
+    }
+    let collected = Limited::new(body, limit).collect();
+    match tokio::time::timeout(state.limits.body_read_timeout, collected).await {
+        Err(_) => Err(Problem::malformed(
+            "timeout",
+            "The body did not arrive in time.",
+        )),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
+        Ok(Err(_)) => Err(Problem::malformed(
+            "incomplete",
+            "The body broke off before its end.",
+        )),
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+    }
+}
+
+fn too_large(limit: usize) -> Problem {
+    Problem::new(
+        Category::TooLarge,
+        "too-long",
+        format!("The body is longer than {limit} bytes."),
+    )
+}
+
+async fn run_operation(run: operations::Run, call: Call) -> Result<Reply> {
+    let resource = if call.body.is_empty() {
+        None
+    } else {
+        let limits = &call.state.context.limits.json;
+        Some(validate::read(&call.body, limits)?)
+    };
+    let invocation = operations::Invocation {
+        kind: call.kind,
+        id: call.id,
+        query: call.query,
+        resource,
+    };
+    run(call.state, call.permit, invocation).await
+}
+
+/// `GET [base]/[type]/[id]`.
+pub fn read(call: Call) -> Outcome {
+    Box::pin(async move {
+        let held = reading::Held {
+            none_match: call.header(header::IF_NONE_MATCH).map(VersionTag::read),
+            modified_since: call
+                .header(header::IF_MODIFIED_SINCE)
+                .and_then(reply::read_http_date),
+        };
+        reading::read(&call.state.context, &call.permit, call.target()?, &held).await
+    })
+}
+
+/// `GET [base]/[type]/[id]/_history/[version]`.
+pub fn vread(call: Call) -> Outcome {
+    Box::pin(async move {
+        let version = call.version.as_deref().unwrap_or_default();
+        version_reading::vread(&call.state.context, &call.permit, call.target()?, version).await
+    })
+}
+
+/// `POST [base]/[type]`.
+pub fn create(call: Call) -> Outcome {
+    Box::pin(async move {
+        create::create(&call.state.context, &call.permit, call.kind()?, &call.body).await
+    })
+}
+
+/// `PUT [base]/[type]/[id]`.
+pub fn update(call: Call) -> Outcome {
+    Box::pin(async move {
+        let if_match = call.if_match();
+        let (context, target) = (&call.state.context, call.target()?);
+        updating::update(context, &call.permit, target, &call.body, if_match.as_ref()).await
+    })
+}
+
+/// `DELETE [base]/[type]/[id]`.
+pub fn delete(call: Call) -> Outcome {
+    Box::pin(async move {
+        let if_match = call.if_match();
+        let (context, target) = (&call.state.context, call.target()?);
+        delete::delete(context, &call.permit, target, if_match.as_ref()).await
+    })
+}
+
+/// `GET [base]/[type]/[id]/_history`.
+pub fn history(call: Call) -> Outcome {
+    Box::pin(async move {
+        let span = versions::Span::read(&call.query)?;
+        versions::history(&call.state.context, &call.permit, call.target()?, &span).await
+    })
+}
+
+/// What R4 has and this server does not offer.
+pub fn unsupported(_call: Call) -> Outcome {
+    Box::pin(async move {
+        Err(Problem::new(
+            Category::NotSupported,
+            "not-supported",
+            "R4 has this interaction; this server does not offer it.",
+        ))
+    })
+}

@@ -1,0 +1,239 @@
+//! Formats and preferences: `Accept`, `_format`, `Content-Type`, `Prefer`.
+//!
+//! JSON is the one format today. Specification: <http://hl7.org/fhir/R4/http.html#mime-type>,
+//! <http://hl7.org/fhir/R4/http.html#ops>.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::kernel::problem::{Category, Problem, Result};
+
+/// What answers are.
+pub const FHIR_JSON: HeaderValue = HeaderValue::from_static("application/fhir+json; charset=utf-8");
+
+/// `Prefer: return=`, what a write answers with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Return {
+    /// The resource.
+    #[default]
+    Representation,
+    /// Headers only.
+    Minimal,
+    /// An OperationOutcome.
+    OperationOutcome,
+}
+
+/// What the `Prefer` header asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Preference {
+    /// `return=`.
+    pub returns: Return,
+    /// Whether the client named a `return=` at all.
+    pub returns_named: bool,
+    /// `handling=strict`: an unknown search parameter is an error.
+    pub strict: bool,
+}
+
+impl Preference {
+    /// Reads the `Prefer` headers; what is unknown is left out, as RFC 7240 says.
+    #[must_use]
+    pub fn read(headers: &HeaderMap) -> Self {
+        let mut preference = Self::default();
+        let values = headers.get_all(HeaderName::from_static("prefer"));
+        for value in values.iter().filter_map(|value| value.to_str().ok()) {
+            for token in value.split([',', ';']) {
+                preference.take(token);
+            }
+        }
+        preference
+    }
+
+    fn take(&mut self, token: &str) {
+        let Some((name, value)) = token.trim().split_once('=') else {
+            return;
+        };
+        match (name.trim(), value.trim().trim_matches('"')) {
+            ("return", "minimal") => self.returns = Return::Minimal,
+            ("return", "representation") => self.returns = Return::Representation,
+            ("return", "OperationOutcome") => self.returns = Return::OperationOutcome,
+            ("handling", value) => {
+                self.strict = value == "strict";
+                return;
+            }
+            _ => return,
+        }
+        self.returns_named = true;
+    }
+}
+
+/// Refuses a request that takes no JSON; `_format` goes before `Accept`.
+///
+/// # Errors
+/// `NotAcceptable`.
+pub fn check_accept(headers: &HeaderMap, format: Option<&str>) -> Result<()> {
+    let acceptable = match format {
+        Some(format) => is_json(format),
+        None => accepts_json(headers),
+    };
+    if acceptable {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Category::NotAcceptable,
+        "not-supported",
+        "Answers are application/fhir+json only.",
+    ))
+}
+
+fn accepts_json(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(header::ACCEPT).iter().peekable();
+    if values.peek().is_none() {
+        return true;
+    }
+    values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(is_json)
+}
+
+/// Whether a media range, or a `_format` code, takes FHIR's JSON of version 4.0.
+fn is_json(range: &str) -> bool {
+    let mut parts = range.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    let known = [
+        "application/fhir+json",
+        // A `+` that was not encoded in `_format` arrives as a space.
+        "application/fhir json",
+        "application/json",
+        "text/json",
+        "json",
+        "*/*",
+        "application/*",
+    ];
+    known.iter().any(|name| essence.eq_ignore_ascii_case(name)) && parts.all(is_offered)
+}
+
+/// Whether a parameter of a media range leaves our JSON acceptable.
+fn is_offered(parameter: &str) -> bool {
+    let Some((name, value)) = parameter.split_once('=') else {
+        return true;
+    };
+    let value = value.trim().trim_matches('"');
+    match name.trim() {
+        "fhirVersion" => value == "4.0",
+        "charset" => value.eq_ignore_ascii_case("utf-8"),
+        "q" => value.parse().is_ok_and(|q: f32| q > 0.0),
+        _ => true,
+    }
+}
+
+/// What a body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyFormat {
+    /// A resource as JSON.
+    Json,
+    /// `application/x-www-form-urlencoded`, for `_search`.
+    Form,
+}
+
+/// Refuses a body of another media type or of another encoding than UTF-8.
+///
+/// # Errors
+/// `UnsupportedMediaType`.
+pub fn check_content(headers: &HeaderMap, wanted: BodyFormat) -> Result<()> {
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let mut parts = value.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    let known: &[&str] = match wanted {
+        BodyFormat::Json => &["application/fhir+json", "application/json", "text/json"],
+        BodyFormat::Form => &["application/x-www-form-urlencoded"],
+    };
+    let readable =
+        known.iter().any(|name| essence.eq_ignore_ascii_case(name)) && parts.all(is_offered);
+    if readable {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Category::UnsupportedMediaType,
+        "not-supported",
+        format!("The body must be {} in UTF-8.", known[0]),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: HeaderName, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn json_is_given_to_whoever_takes_it() {
+        for accept in [
+            "application/fhir+json",
+            "application/fhir+json; fhirVersion=4.0",
+            "text/html,application/xhtml+xml,*/*;q=0.8",
+            "application/json;charset=UTF-8",
+        ] {
+            assert!(check_accept(&with(header::ACCEPT, accept), None).is_ok());
+        }
+        assert!(check_accept(&HeaderMap::new(), None).is_ok());
+    }
+
+    #[test]
+    fn other_formats_are_refused() {
+        for accept in [
+            "image/png",
+            "application/fhir+xml",
+            "text/html",
+            "application/fhir+json; fhirVersion=5.0",
+            "*/*;q=0",
+        ] {
+            let refused = check_accept(&with(header::ACCEPT, accept), None).unwrap_err();
+            assert_eq!(refused.category, Category::NotAcceptable, "{accept}");
+        }
+    }
+
+    #[test]
+    fn the_format_parameter_goes_before_accept() {
+        let html = with(header::ACCEPT, "text/html");
+        for format in ["json", "application/fhir+json", "application/fhir json"] {
+            assert!(check_accept(&html, Some(format)).is_ok());
+        }
+        let json = with(header::ACCEPT, "application/json");
+        assert!(check_accept(&json, Some("xml")).is_err());
+    }
+
+    #[test]
+    fn bodies_are_json_in_utf_8() {
+        let json = with(header::CONTENT_TYPE, "application/fhir+json; charset=utf-8");
+        assert!(check_content(&json, BodyFormat::Json).is_ok());
+        assert!(check_content(&json, BodyFormat::Form).is_err());
+        for refused in ["text/plain", "application/json; charset=latin1"] {
+            let headers = with(header::CONTENT_TYPE, refused);
+            assert!(check_content(&headers, BodyFormat::Json).is_err());
+        }
+        assert!(check_content(&HeaderMap::new(), BodyFormat::Json).is_err());
+    }
+
+    #[test]
+    fn preferences_are_read_from_lists() {
+        let headers = with(
+            HeaderName::from_static("prefer"),
+            "return=\"minimal\", handling=strict, respond-async",
+        );
+        let expected = Preference {
+            returns: Return::Minimal,
+            returns_named: true,
+            strict: true,
+        };
+        assert_eq!(Preference::read(&headers), expected);
+        assert_eq!(
+            Preference::read(&HeaderMap::new()).returns,
+            Return::Representation
+        );
+    }
+}

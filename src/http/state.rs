@@ -1,0 +1,89 @@
+//! What every request shares.
+
+use std::{
+    fmt::Write as _,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+
+use super::auth::Access;
+use crate::{interactions::Context, kernel::problem::Result};
+
+/// Moves a simulated clock.
+pub trait ClockControl: Send + Sync {
+    /// Moves the clock to `to` and does all work due by then before it answers.
+    fn advance<'a>(&'a self, to: Timestamp) -> BoxFuture<'a, Result<()>>;
+}
+
+/// Bounds on one request.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestLimits {
+    /// Most bytes of a body.
+    pub body_bytes_max: usize,
+    /// A body that takes longer to arrive is given up.
+    pub body_read_timeout: Duration,
+}
+
+impl Default for RequestLimits {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 16 << 20,
+            body_read_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What every request shares.
+pub struct State {
+    /// What the interactions take: store, clock, base URL, limits.
+    pub context: Context,
+    /// Who may come in.
+    pub access: Access,
+    /// Bounds on one request.
+    pub limits: RequestLimits,
+    /// Moves the clock, where it is a simulated one.
+    pub simulated: Option<Arc<dyn ClockControl>>,
+    pub(super) capabilities: OnceLock<Bytes>,
+    started: i64,
+    requests: AtomicU64,
+}
+
+impl State {
+    /// The state of a server without a simulated clock.
+    #[must_use]
+    pub fn new(context: Context, access: Access, limits: RequestLimits) -> Self {
+        let started = context.clock.now().as_millisecond();
+        Self {
+            context,
+            access,
+            limits,
+            simulated: None,
+            capabilities: OnceLock::new(),
+            started,
+            requests: AtomicU64::new(0),
+        }
+    }
+
+    /// The same state, with a clock that `PUT /clock` moves.
+    #[must_use]
+    pub fn with_simulated_clock(mut self, control: Arc<dyn ClockControl>) -> Self {
+        self.simulated = Some(control);
+        self
+    }
+
+    /// A name for one request, by which its answer and its log lines are matched.
+    pub(super) fn request_id(&self) -> String {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        let mut id = String::with_capacity(24);
+        // Writing to a string cannot fail.
+        let _ = write!(id, "{:x}-{number:x}", self.started);
+        id
+    }
+}

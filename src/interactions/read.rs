@@ -1,0 +1,105 @@
+//! read: the current version of a resource.
+//!
+//! Specification: <http://hl7.org/fhir/R4/http.html#read>, <http://hl7.org/fhir/R4/http.html#cread>.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Context, Reply, VersionTag, standing};
+use crate::{
+    fhir::{definitions::ResourceType, permit::Permit},
+    kernel::problem::Result,
+    store::Stored,
+};
+
+/// What the client holds already.
+#[derive(Debug, Clone, Default)]
+pub struct Held {
+    /// `If-None-Match`.
+    pub none_match: Option<VersionTag>,
+    /// `If-Modified-Since`; looked at only without `none_match`.
+    pub modified_since: Option<Timestamp>,
+}
+
+impl Held {
+    /// Whether the client's copy is `stored`.
+    fn is_current(&self, stored: &Stored) -> bool {
+        match (&self.none_match, self.modified_since) {
+            (Some(tag), _) => tag.names(stored.version),
+            // The header has whole seconds, `lastUpdated` has milliseconds.
+            (None, Some(since)) => {
+                stored.updated.duration_since(since) < SignedDuration::from_secs(1)
+            }
+            (None, None) => false,
+        }
+    }
+}
+
+/// Reads the current version.
+///
+/// # Errors
+/// `NotFound` and `Gone`.
+pub async fn read(
+    context: &Context,
+    permit: &Permit,
+    (kind, id): (ResourceType, &str),
+    held: &Held,
+) -> Result<Reply> {
+    let stored = standing(context.store.read(permit, kind, id).await?)?;
+    Ok(conclude(stored, held))
+}
+
+/// The version, unless the client holds it.
+pub(super) fn conclude(stored: Stored, held: &Held) -> Reply {
+    if held.is_current(&stored) {
+        Reply::NotModified(stored)
+    } else {
+        Reply::Version(stored)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{interactions::testing::Bench, kernel::problem::Category};
+
+    #[tokio::test]
+    async fn what_stands_is_given_unless_the_client_holds_it() {
+        let bench = Bench::open().await;
+        let stored = bench.create(r#"{"resourceType":"Patient"}"#).await;
+        let target = (stored.kind, stored.id.as_str());
+        let permit = Permit::development();
+        let held = Held::default();
+        let reply = read(&bench.context, &permit, target, &held).await;
+        assert_eq!(reply, Ok(Reply::Version(stored.clone())));
+
+        let held = Held {
+            none_match: Some(VersionTag::read("W/\"1\"")),
+            modified_since: None,
+        };
+        let reply = read(&bench.context, &permit, target, &held).await;
+        assert_eq!(reply, Ok(Reply::NotModified(stored.clone())));
+
+        let held = Held {
+            none_match: None,
+            modified_since: Some(stored.updated),
+        };
+        let reply = read(&bench.context, &permit, target, &held).await;
+        assert_eq!(reply, Ok(Reply::NotModified(stored)));
+    }
+
+    #[tokio::test]
+    async fn what_never_was_and_what_is_gone_differ() {
+        let bench = Bench::open().await;
+        let stored = bench.create(r#"{"resourceType":"Patient"}"#).await;
+        let permit = Permit::development();
+        let held = Held::default();
+        let target = (stored.kind, stored.id.as_str());
+        super::super::delete::delete(&bench.context, &permit, target, None)
+            .await
+            .unwrap();
+        let gone = read(&bench.context, &permit, target, &held).await;
+        assert_eq!(gone.unwrap_err().category, Category::Gone);
+        let absent = read(&bench.context, &permit, (stored.kind, "absent"), &held).await;
+        assert_eq!(absent.unwrap_err().category, Category::NotFound);
+    }
+}
