@@ -54,24 +54,14 @@ pub fn judge(rules: &RuleSet, case: &Case<'_>) -> Vec<Verdict> {
         return Vec::new();
     };
     let history = &case.answers[..case.current];
-    let nodes =
-        |values: &'_ [Value]| -> Collection<'_> { values.iter().map(Item::resource).collect() };
-    let known = |value: &'_ Value| -> bool { value.is_object() };
     let variables = [
         ("current", vec![Item::resource(current)]),
         (
             "previous",
             history.last().map(Item::resource).into_iter().collect(),
         ),
-        ("history", nodes(history)),
-        (
-            "patient",
-            Some(case.patient)
-                .filter(|p| known(p))
-                .map(Item::resource)
-                .into_iter()
-                .collect(),
-        ),
+        ("history", history.iter().map(Item::resource).collect()),
+        ("patient", known(case.patient)),
         ("careplan", vec![Item::resource(case.care_plan)]),
         ("day", vec![Item::Integer(case.day)]),
     ];
@@ -80,6 +70,11 @@ pub fn judge(rules: &RuleSet, case: &Case<'_>) -> Vec<Verdict> {
         judge_rule(rule, (current, history.last()), &variables, &mut verdicts);
     }
     verdicts
+}
+
+/// A resource, or nothing where it is not known.
+fn known(resource: &Value) -> Collection<'_> {
+    Some(resource).filter(|it| it.is_object()).map(Item::resource).into_iter().collect()
 }
 
 /// Judges one rule: the highest level that holds; a level that fails is told and the next is tried.

@@ -1,1 +1,81 @@
-//! What the operator says, read once at start.
+//! What the operator says: defaults, a file, variables and flags, merged and checked.
+//!
+//! `default.toml` beside this file is the manual: each key with its default, its unit and what it
+//! does. Each section is a file here, with a struct and a `check` that names the keys at fault.
+//! To add a key: a line in `default.toml`, a field in its section, and its bound in `check`.
+
+mod clock;
+mod database;
+mod fhir;
+mod findings;
+mod log;
+mod mail;
+mod manual;
+mod nearest;
+mod pathways;
+mod queue;
+mod secret;
+mod server;
+mod sources;
+
+use serde::Deserialize;
+
+use self::findings::Findings;
+pub use self::{
+    clock::Clock,
+    database::Database,
+    fhir::Fhir,
+    log::{Format, Log},
+    mail::{Channel, Mail, Tls},
+    manual::DEFAULT,
+    pathways::Pathways,
+    queue::Queue,
+    secret::Secret,
+    server::Server,
+    sources::{Effective, Origin, Sources, load},
+};
+use crate::kernel::problem::Result;
+
+/// The whole configuration, read and checked.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where and how the server listens.
+    pub server: Server,
+    /// Where resources are kept.
+    pub database: Database,
+    /// Bounds on what clients send and ask.
+    pub fhir: Fhir,
+    /// Durable jobs.
+    pub queue: Queue,
+    /// What carries messages.
+    pub mail: Mail,
+    /// The time.
+    pub clock: Clock,
+    /// What follow-ups have in common.
+    pub pathways: Pathways,
+    /// Logs.
+    pub log: Log,
+}
+
+impl Config {
+    /// Checks every section; all faults are told at once.
+    ///
+    /// # Errors
+    /// `Invalid`, with one issue for each key at fault.
+    fn check(&self) -> Result<()> {
+        let mut findings = Findings::default();
+        self.server.check(&mut findings);
+        self.database.check(&mut findings);
+        self.fhir.check(&mut findings);
+        self.queue.check(&mut findings);
+        self.mail.check(&mut findings);
+        self.clock.check(&self.server, &mut findings);
+        self.pathways.check(&mut findings);
+        self.log.check(&mut findings);
+        findings.into_result()
+    }
+}
+
+#[cfg(test)]
+mod tests;

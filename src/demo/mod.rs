@@ -1,1 +1,10 @@
-//! The cohort of spring 2020, lived again in a minute.
+//! `vigie demo`: the cohort of the real service lives its fourteen days on this machine.
+//!
+//! - [`people`], `course`, [`timeline`], `form`, `answer`: the generator, pure and seeded.
+
+mod answer;
+mod course;
+mod dice;
+mod form;
+mod people;
+mod timeline;

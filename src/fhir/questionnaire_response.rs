@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::date;
+use crate::kernel::clock::from_millis;
 
 /// Whether it is a whole answer: complete, first or amended.
 #[must_use]
@@ -29,5 +30,5 @@ pub fn follow_up_reference(answer: &Value) -> Option<&str> {
 /// date counts from its first instant, in UTC.
 #[must_use]
 pub fn effective_time(answer: &Value) -> Option<Timestamp> {
-    date::start(answer["authored"].as_str()?)
+    date::span(answer["authored"].as_str()?).map(|span| from_millis(span.start))
 }

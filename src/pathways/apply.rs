@@ -17,7 +17,6 @@ use crate::{
     fhir::{
         canonical::{REPORT, SDC_TASK, TIME_ZONE},
         date,
-        definitions::ResourceType,
         permit::Permit,
         reference,
         resource::Resource,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     care::kind,
     fhir::{canonical::REPORT_STATE, permit::Permit, reference, resource::Resource},
-    kernel::problem::{Problem, Result},
+    kernel::problem::Result,
     notify::{Announcement, MessageKind, announce},
     queue::{Failure, Handler},
     store::{Job, LeasedJob, Prepared, Store, Tx},
@@ -186,16 +186,6 @@ async fn complete(tx: &mut Tx, plan: Option<&str>) -> Result<()> {
     tx.put(&local.id, prepared, Some(stored.version))
         .await
         .map(|_| ())
-}
-
-impl From<Problem> for Failure {
-    /// A failed transaction is worth another try: nothing of it stands.
-    fn from(problem: Problem) -> Self {
-        Self::Retry {
-            error: problem.to_string(),
-            after: None,
-        }
-    }
 }
 
 #[cfg(test)]

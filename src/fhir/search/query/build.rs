@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{
     Query, Summary, Total,
     chain::Reader,
-    clause::{Clause, DateTest, Prefix, ReferenceTest, Rows, SystemTest, Tests, TokenTest},
+    clause::{Clause, DateTest, Prefix, ReferenceTest, Rows, SystemTest, Tests, TokenTest, UriTest},
     result,
 };
 use crate::fhir::{
@@ -67,6 +67,16 @@ impl Query {
     #[must_use]
     pub fn token(self, code: &str, system: Option<&str>, value: &str) -> Self {
         self.tokens(code, system, &[value])
+    }
+
+    /// Those with this URI, to the letter.
+    #[must_use]
+    pub fn uri(self, code: &str, value: &str) -> Self {
+        let test = UriTest::Is(value.to_owned());
+        self.some(code, ParameterKind::Uri, |parameter| Rows {
+            param: parameter.id,
+            tests: Tests::Uri(vec![test]),
+        })
     }
 
     /// Those with one of the codes.

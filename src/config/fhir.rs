@@ -1,0 +1,45 @@
+//! `[fhir]`: bounds on what clients send and ask.
+
+use serde::Deserialize;
+
+use super::findings::Findings;
+
+/// Bounds on what clients send and ask.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fhir {
+    /// `fhir.body_bytes_max`.
+    pub body_bytes_max: usize,
+    /// `fhir.json_depth_max`.
+    pub json_depth_max: usize,
+    /// `fhir.bundle_entries_max`.
+    pub bundle_entries_max: usize,
+    /// `fhir.page_size_default`.
+    pub page_size_default: u32,
+    /// `fhir.page_size_max`.
+    pub page_size_max: u32,
+}
+
+impl Fhir {
+    pub(super) fn check(&self, findings: &mut Findings) {
+        findings.within(
+            "fhir.body_bytes_max",
+            self.body_bytes_max,
+            1_024..=268_435_456,
+        );
+        findings.within("fhir.json_depth_max", self.json_depth_max, 8..=100);
+        findings.within(
+            "fhir.bundle_entries_max",
+            self.bundle_entries_max,
+            1..=10_000,
+        );
+        findings.within("fhir.page_size_default", self.page_size_default, 1..=1_000);
+        findings.within("fhir.page_size_max", self.page_size_max, 1..=10_000);
+        if self.page_size_default > self.page_size_max {
+            findings.refuse(
+                "fhir.page_size_default",
+                "It is greater than fhir.page_size_max.",
+            );
+        }
+    }
+}

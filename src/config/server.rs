@@ -1,0 +1,106 @@
+//! `[server]`: where and how the server listens.
+
+use std::{net::SocketAddr, time::Duration};
+
+use serde::Deserialize;
+
+use super::findings::Findings;
+
+/// Where and how the server listens.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// `server.listen`.
+    pub listen: SocketAddr,
+    /// `server.base_url`; empty for the address itself.
+    pub base_url: String,
+    /// `server.insecure_no_auth`.
+    pub insecure_no_auth: bool,
+    /// `server.connections_max`.
+    pub connections_max: u32,
+    /// `server.connections_per_address_max`.
+    pub connections_per_address_max: u32,
+    /// `server.header_timeout_seconds`.
+    pub header_timeout_seconds: u32,
+    /// `server.idle_timeout_seconds`.
+    pub idle_timeout_seconds: u32,
+    /// `server.drain_timeout_seconds`.
+    pub drain_timeout_seconds: u32,
+}
+
+impl Server {
+    /// Within what the head of a request must have arrived.
+    #[must_use]
+    pub fn header_timeout(&self) -> Duration {
+        Duration::from_secs(self.header_timeout_seconds.into())
+    }
+
+    /// After what a connection on which nothing happens is closed.
+    #[must_use]
+    pub fn idle_timeout(&self) -> Duration {
+        Duration::from_secs(self.idle_timeout_seconds.into())
+    }
+
+    /// What requests in hand are given when the server stops.
+    #[must_use]
+    pub fn drain_timeout(&self) -> Duration {
+        Duration::from_secs(self.drain_timeout_seconds.into())
+    }
+
+    /// The base of every address that the server writes, given where it really listens.
+    #[must_use]
+    pub fn base(&self, bound: SocketAddr) -> String {
+        if self.base_url.is_empty() {
+            format!("http://{bound}/fhir")
+        } else {
+            self.base_url.trim_end_matches('/').to_owned()
+        }
+    }
+
+    pub(super) fn check(&self, findings: &mut Findings) {
+        findings.within("server.connections_max", self.connections_max, 1..=100_000);
+        findings.within(
+            "server.connections_per_address_max",
+            self.connections_per_address_max,
+            1..=100_000,
+        );
+        findings.within(
+            "server.header_timeout_seconds",
+            self.header_timeout_seconds,
+            1..=300,
+        );
+        findings.within(
+            "server.idle_timeout_seconds",
+            self.idle_timeout_seconds,
+            1..=3_600,
+        );
+        findings.within(
+            "server.drain_timeout_seconds",
+            self.drain_timeout_seconds,
+            0..=3_600,
+        );
+        if !(self.base_url.is_empty() || is_web_address(&self.base_url)) {
+            findings.refuse(
+                "server.base_url",
+                "It is empty or begins with http:// or https://.",
+            );
+        }
+        if self.insecure_no_auth && !self.listen.ip().is_loopback() {
+            findings.refuse(
+                "server.insecure_no_auth",
+                format!(
+                    "Without authentication the server listens on a loopback address only; {} is \
+                     none.",
+                    self.listen.ip()
+                ),
+            );
+        }
+    }
+}
+
+fn is_web_address(text: &str) -> bool {
+    ["http://", "https://"].iter().any(|scheme| {
+        text.strip_prefix(scheme)
+            .is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace))
+    })
+}
