@@ -3,10 +3,12 @@
 
 mod chance;
 mod client;
+mod people;
 mod server;
 
 pub use self::{
     chance::Chance,
     client::{Client, Reply},
+    people::{Nurse, Patient, about, evidence_of, rule_of, ward},
     server::{Options, Server, vigie},
 };

@@ -7,16 +7,17 @@
 //!
 //! `VIGIE_KILL_CYCLES` says how often (50 unless told), `VIGIE_TEST_SEED` repeats the moments.
 
+mod answers;
 mod verify;
 mod writers;
 
-use std::{env, thread, time::Duration};
+use std::{env, sync::Arc, thread, time::Duration};
 
 use self::{
     verify::{Tally, verify},
     writers::{Journal, Writer},
 };
-use crate::harness::{Chance, Server};
+use crate::harness::{Chance, Patient, Server};
 
 const WRITERS: u64 = 8;
 const CYCLES_DEFAULT: u64 = 50;
@@ -34,9 +35,12 @@ fn nothing_acknowledged_is_lost_nothing_stands_by_halves() {
     let mut restarts = Vec::new();
     let mut tally = Tally::default();
     for cycle in 0..cycles {
-        let journal = one_life(&mut server, cycle, &mut chance);
+        let patients = answers::enrol(&server);
+        let journal = one_life(&mut server, cycle, &patients, &mut chance);
         restarts.push(server.restart());
-        verify(&mut server.client(), &journal, &mut tally);
+        let mut client = server.client();
+        verify(&mut client, &journal, &mut tally);
+        answers::verify(&mut client, &patients, &journal.answers, &mut tally);
     }
     println!(
         "kill: {cycles} cycles of {WRITERS} writers; {tally}; {}",
@@ -50,13 +54,18 @@ fn nothing_acknowledged_is_lost_nothing_stands_by_halves() {
 }
 
 /// Writers at work until the server is killed under them.
-fn one_life(server: &mut Server, cycle: u64, chance: &mut Chance) -> Journal {
+fn one_life(
+    server: &mut Server,
+    cycle: u64,
+    patients: &Arc<[Patient]>,
+    chance: &mut Chance,
+) -> Journal {
     let seed = chance.draw();
     let writers: Vec<_> = (0..WRITERS)
         .map(|number| {
-            let client = server.client();
+            let name = format!("{cycle}-{number}");
             let chance = chance.fork(seed ^ number);
-            let writer = Writer::new(client, chance, format!("{cycle}-{number}"));
+            let writer = Writer::new(server.client(), name, Arc::clone(patients), chance);
             thread::spawn(move || writer.write_until_the_end())
         })
         .collect();

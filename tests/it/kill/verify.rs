@@ -14,18 +14,22 @@ const PAGE: usize = 200;
 #[derive(Debug, Default)]
 pub struct Tally {
     writes: usize,
-    lost: usize,
+    pub lost: usize,
     bundles: usize,
     acknowledged: usize,
     absent: usize,
     halves: usize,
+    pub answers: usize,
+    pub alerts: usize,
+    pub missing: usize,
+    pub doubled: usize,
     pub faults: Vec<String>,
 }
 
 impl Tally {
-    /// Whether the run was a test at all: each kind was written, and some writes were cut off.
+    /// Whether the run was a test at all: each kind was written and found.
     pub const fn has_seen_everything(&self) -> bool {
-        self.writes > 0 && self.acknowledged > 0
+        self.writes > 0 && self.acknowledged > 0 && self.alerts > 0
     }
 }
 
@@ -33,9 +37,18 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} writes acknowledged, {} lost; {} bundles sent, {} acknowledged, {} cut off and \
-             absent, {} half-written",
-            self.writes, self.lost, self.bundles, self.acknowledged, self.absent, self.halves
+            "{} writes and {} answers acknowledged, {} lost; {} bundles sent, {} acknowledged, \
+             {} absent, {} half-written; {} alerts, {} missing, {} doubled",
+            self.writes,
+            self.answers,
+            self.lost,
+            self.bundles,
+            self.acknowledged,
+            self.absent,
+            self.halves,
+            self.alerts,
+            self.missing,
+            self.doubled
         )
     }
 }

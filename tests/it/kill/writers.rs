@@ -1,8 +1,11 @@
 //! Those who write while the server dies, and what they remember.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
-use crate::harness::{Chance, Client, Reply};
+use super::answers::Answer;
+use crate::harness::{Chance, Client, Patient, Reply};
 
 /// The identifier system under which a transaction's resources are found again.
 pub const BUNDLES: &str = "https://vigie.example/fhir/NamingSystem/kill-test";
@@ -15,6 +18,7 @@ const ENTRIES: (u64, u64) = (3, 40);
 pub struct Journal {
     pub writes: Vec<Write>,
     pub bundles: Vec<Bundle>,
+    pub answers: Vec<Answer>,
     /// Replies that no client should get, whatever happens to the server.
     pub refusals: Vec<String>,
 }
@@ -43,6 +47,7 @@ impl Journal {
     pub fn append(&mut self, mut other: Self) {
         self.writes.append(&mut other.writes);
         self.bundles.append(&mut other.bundles);
+        self.answers.append(&mut other.answers);
         self.refusals.append(&mut other.refusals);
     }
 }
@@ -50,26 +55,29 @@ impl Journal {
 /// One client that writes until nobody answers any more.
 pub struct Writer {
     client: Client,
-    chance: Chance,
     name: String,
-    journal: Journal,
+    pub(super) patients: Arc<[Patient]>,
+    pub(super) chance: Chance,
+    pub(super) journal: Journal,
 }
 
 impl Writer {
-    pub fn new(client: Client, chance: Chance, name: String) -> Self {
+    pub fn new(client: Client, name: String, patients: Arc<[Patient]>, chance: Chance) -> Self {
         Self {
             client,
-            chance,
             name,
+            patients,
+            chance,
             journal: Journal::default(),
         }
     }
 
     pub fn write_until_the_end(mut self) -> Journal {
         for turn in 0u32.. {
-            let written = match self.chance.below(4) {
+            let written = match self.chance.below(6) {
                 0 => self.send_bundle(turn),
                 1 => self.update_one(turn),
+                2 | 3 => self.answer(),
                 _ => self.create_one(turn),
             };
             if written.is_none() {
@@ -131,7 +139,7 @@ impl Writer {
     }
 
     /// None once nobody answers. A full queue (503) is an answer, and so is success; nothing else.
-    fn send(&mut self, method: &str, path: &str, body: &Value) -> Option<Reply> {
+    pub(super) fn send(&mut self, method: &str, path: &str, body: &Value) -> Option<Reply> {
         let headers = [
             ("content-type", "application/fhir+json"),
             ("prefer", "return=representation"),
