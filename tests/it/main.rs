@@ -15,4 +15,10 @@ mod bad_input;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
+mod follow_up;
+#[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod schedule;
