@@ -3,20 +3,33 @@
 //! Specification: <http://hl7.org/fhirpath/N1/#equality>,
 //! <http://hl7.org/fhirpath/N1/#equivalence>, <http://hl7.org/fhirpath/N1/#comparison>.
 
-use std::cmp::Ordering;
+use std::{cell::Cell, cmp::Ordering};
 
 use rust_decimal::Decimal;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     error::EvaluationError,
+    evaluate::BYTES_A_STEP,
     item::{self, Item},
     quantity::{Quantity, Unit},
     temporal::{Temporal, TemporalKind},
 };
 
+/// Steps that are left. Comparing takes one for each value it looks at; without any left,
+/// nothing is equal, and the evaluator's next step ends the evaluation.
+type Steps = Cell<u64>;
+
+/// Takes steps for a value and its text, if as many are left.
+fn spend(steps: &Steps, length: usize) -> bool {
+    let cost = 1 + u64::try_from(length / BYTES_A_STEP).unwrap_or(u64::MAX);
+    let left = steps.get().checked_sub(cost);
+    steps.set(left.unwrap_or(0));
+    left.is_some()
+}
+
 /// `a = b` for two items; nothing where precision or units leave it open.
-pub(super) fn equal(a: &Item<'_>, b: &Item<'_>) -> Option<bool> {
+pub(super) fn equal(steps: &Steps, a: &Item<'_>, b: &Item<'_>) -> Option<bool> {
     if let (Item::Node(a), Item::Node(b)) = (a, b)
         && std::ptr::eq(a.value, b.value)
         && !a.value.is_null()
@@ -24,7 +37,7 @@ pub(super) fn equal(a: &Item<'_>, b: &Item<'_>) -> Option<bool> {
         return Some(true);
     }
     match (a.to_value(), b.to_value()) {
-        (Item::String(a), Item::String(b)) => Some(a == b),
+        (Item::String(a), Item::String(b)) => Some(spend(steps, a.len().min(b.len())) && a == b),
         (Item::Boolean(a), Item::Boolean(b)) => Some(a == b),
         (Item::Integer(a), Item::Integer(b)) => Some(a == b),
         (Item::Temporal(a), Item::Temporal(b)) => moments_equal(&a, &b),
@@ -32,7 +45,7 @@ pub(super) fn equal(a: &Item<'_>, b: &Item<'_>) -> Option<bool> {
         (Item::Quantity(a), b) | (b, Item::Quantity(a)) => number(&b)
             .and_then(|value| a.compare(&dimensionless(value)))
             .map_or(Some(false), |order| Some(order == Ordering::Equal)),
-        (Item::Node(a), Item::Node(b)) => Some(values_equal(a.value, b.value, false)),
+        (Item::Node(a), Item::Node(b)) => Some(values_equal(steps, (a.value, b.value), false)),
         (Item::Type(a), Item::Type(b)) => Some(a == b),
         (a, b) => Some(number(&a).is_some() && number(&a) == number(&b)),
     }
@@ -46,24 +59,27 @@ fn moments_equal(a: &Temporal, b: &Temporal) -> Option<bool> {
 }
 
 /// `a ~ b` for two items: texts without case and spacing, decimals to the lesser precision.
-pub(super) fn equivalent(a: &Item<'_>, b: &Item<'_>) -> bool {
+pub(super) fn equivalent(steps: &Steps, a: &Item<'_>, b: &Item<'_>) -> bool {
     match (a.to_value(), b.to_value()) {
-        (Item::String(a), Item::String(b)) => same_words(&a, &b),
+        (Item::String(a), Item::String(b)) => same_words(steps, &a, &b),
         (Item::Temporal(a), Item::Temporal(b)) => {
             a.kind == b.kind && a.compare(&b) == Some(Ordering::Equal)
         }
         (Item::Quantity(a), Item::Quantity(b)) => a
             .aligned(&b)
             .is_some_and(|(a, b)| decimals_equivalent(a, b)),
-        (Item::Node(a), Item::Node(b)) => values_equal(a.value, b.value, true),
+        (Item::Node(a), Item::Node(b)) => values_equal(steps, (a.value, b.value), true),
         (a, b) => match (number(&a), number(&b)) {
             (Some(a), Some(b)) => decimals_equivalent(a, b),
-            _ => equal(&a, &b) == Some(true),
+            _ => equal(steps, &a, &b) == Some(true),
         },
     }
 }
 
-fn same_words(a: &str, b: &str) -> bool {
+fn same_words(steps: &Steps, a: &str, b: &str) -> bool {
+    if !spend(steps, a.len() + b.len()) {
+        return false;
+    }
     let words = |text: &str| {
         let folded = text.to_lowercase();
         folded.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -101,8 +117,9 @@ pub(super) const fn dimensionless(value: Decimal) -> Quantity<'static> {
 
 /// Two trees: `=` wants lists in the same order, `~` in any. The depth is that of the
 /// JSON, which reading has bounded.
-fn values_equal(a: &Value, b: &Value, loose: bool) -> bool {
-    match (a, b) {
+fn values_equal(steps: &Steps, pair: (&Value, &Value), loose: bool) -> bool {
+    match pair {
+        _ if !spend(steps, 0) => false,
         (Value::Number(a), Value::Number(b)) => {
             let (a, b) = (item::decimal(a.as_str()), item::decimal(b.as_str()));
             match (a, b) {
@@ -110,22 +127,23 @@ fn values_equal(a: &Value, b: &Value, loose: bool) -> bool {
                 (a, b) => a.is_some() && a == b,
             }
         }
-        (Value::String(a), Value::String(b)) => a == b || (loose && same_words(a, b)),
+        (Value::String(a), Value::String(b)) if loose => same_words(steps, a, b),
+        (Value::String(a), Value::String(b)) => spend(steps, a.len().min(b.len())) && a == b,
+        (Value::Array(a), Value::Array(b)) if a.len() != b.len() => false,
+        (Value::Array(a), Value::Array(b)) if loose => {
+            matched(a, b, |a, b| values_equal(steps, (a, b), true))
+        }
         (Value::Array(a), Value::Array(b)) => {
-            a.len() == b.len()
-                && if loose {
-                    matched(a, b, |a, b| values_equal(a, b, true))
-                } else {
-                    a.iter().zip(b).all(|(a, b)| values_equal(a, b, false))
-                }
+            a.iter().zip(b).all(|pair| values_equal(steps, pair, false))
         }
         (Value::Object(a), Value::Object(b)) => {
             // An element's id identifies its place, not its meaning.
             let counts = |key: &str| !(loose && key == "id");
-            let size = |map: &serde_json::Map<_, _>| map.keys().filter(|k| counts(k)).count();
+            let size = |map: &Map<String, Value>| map.keys().filter(|key| counts(key)).count();
             size(a) == size(b)
                 && a.iter().filter(|(key, _)| counts(key)).all(|(key, a)| {
-                    b.get(key).is_some_and(|b| values_equal(a, b, loose))
+                    b.get(key)
+                        .is_some_and(|b| values_equal(steps, (a, b), loose))
                 })
         }
         (a, b) => a == b,
@@ -149,7 +167,10 @@ pub(super) fn matched<T>(a: &[T], b: &[T], same: impl Fn(&T, &T) -> bool) -> boo
 /// # Errors
 /// Where the types have no order between them.
 pub(super) fn order(a: &Item<'_>, b: &Item<'_>) -> Result<Option<Ordering>, EvaluationError> {
-    Ok(match (a.to_value(), b.to_value()) {
+    let (Some(a), Some(b)) = (a.definite(), b.definite()) else {
+        return Ok(None);
+    };
+    Ok(match (a, b) {
         (Item::String(a), Item::String(b)) => Some(a.cmp(&b)),
         (Item::Integer(a), Item::Integer(b)) => Some(a.cmp(&b)),
         (Item::Temporal(a), Item::Temporal(b))

@@ -39,7 +39,11 @@ fn to_base64(bytes: &[u8], alphabet: &[u8; 64]) -> String {
         });
         for place in 0..4 {
             let digit = alphabet[bits >> (18 - 6 * place) & 63];
-            text.push(if place <= group.len() { char::from(digit) } else { '=' });
+            text.push(if place <= group.len() {
+                char::from(digit)
+            } else {
+                '='
+            });
         }
     }
     text
@@ -102,7 +106,20 @@ pub(super) fn unescape(text: &str, form: &str) -> Option<String> {
                 .replace("&#39;", "'")
                 .replace("&amp;", "&"),
         ),
-        "json" => serde_json::from_str(&format!("\"{text}\"")).ok(),
+        "json" => serde_json::from_str(&format!("\"{}\"", quotes_escaped(text))).ok(),
         _ => None,
     }
+}
+
+/// The text with a backslash before every quote that has none.
+fn quotes_escaped(text: &str) -> String {
+    let mut escaped = false;
+    text.chars().fold(String::new(), |mut out, character| {
+        if character == '"' && !escaped {
+            out.push('\\');
+        }
+        out.push(character);
+        escaped = character == '\\' && !escaped;
+        out
+    })
 }

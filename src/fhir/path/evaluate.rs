@@ -5,6 +5,8 @@
 
 use std::{borrow::Cow, cell::Cell};
 
+use serde_json::Value;
+
 use super::{
     ast::{Expr, Step, TypeTest},
     context::Context,
@@ -13,7 +15,7 @@ use super::{
     item::{Collection, Item, Node},
     limits::Limits,
     navigate, operators,
-    schema::TypeSpecifier,
+    schema::{System, TypeSpecifier},
 };
 
 /// A collection, borrowed where it already stands somewhere.
@@ -21,6 +23,9 @@ pub(super) type Items<'s, 'a> = Cow<'s, [Item<'a>]>;
 
 /// What evaluating a part gives.
 pub(super) type Outcome<'s, 'a> = Result<Items<'s, 'a>, EvaluationError>;
+
+/// Bytes of a text that are read or written in one step.
+pub(super) const BYTES_A_STEP: usize = 64;
 
 /// What `$this`, `$index` and `$total` mean at a place.
 #[derive(Clone, Copy)]
@@ -33,7 +38,8 @@ pub(super) struct Scope<'s, 'a> {
 /// One evaluation.
 pub(super) struct Evaluator<'s, 'a> {
     pub context: &'s Context<'a>,
-    steps: Cell<u64>,
+    /// Steps that are left; comparing trees takes from it too.
+    pub steps: Cell<u64>,
 }
 
 impl<'s, 'a> Evaluator<'s, 'a> {
@@ -67,6 +73,7 @@ impl<'s, 'a> Evaluator<'s, 'a> {
 
     /// A text as an item, if it is not too long.
     pub(super) fn text(&self, text: String) -> Result<Item<'a>, EvaluationError> {
+        self.charge(text.len() / BYTES_A_STEP)?;
         if text.len() > self.limits().text {
             return Err(EvaluationError::Limit(Bound::Text));
         }
@@ -138,6 +145,7 @@ impl<'s, 'a> Evaluator<'s, 'a> {
                     call,
                     scope: *scope,
                 })?;
+                self.charge(items.len())?;
                 self.bound(&items)?;
                 items
             }
@@ -191,7 +199,9 @@ pub(super) fn one<'s, 'a>(item: Item<'a>) -> Items<'s, 'a> {
 }
 
 /// The only item, or none.
-pub(super) fn single<'i, 'a>(items: &'i [Item<'a>]) -> Result<Option<&'i Item<'a>>, EvaluationError> {
+pub(super) fn single<'i, 'a>(
+    items: &'i [Item<'a>],
+) -> Result<Option<&'i Item<'a>>, EvaluationError> {
     match items {
         [] => Ok(None),
         [item] => Ok(Some(item)),
@@ -208,7 +218,12 @@ pub(super) fn truth(items: &[Item<'_>]) -> Result<Option<bool>, EvaluationError>
     Ok(match single(items)? {
         None => None,
         Some(Item::Boolean(value)) => Some(*value),
-        Some(Item::Node(Node { value, .. })) => Some(value.as_bool().unwrap_or(true)),
+        Some(Item::Node(Node { value, kind, .. })) => match (value, kind) {
+            (Value::Bool(value), _) => Some(*value),
+            // A boolean that has only extensions says nothing.
+            (Value::Null, Some(kind)) if kind.system == Some(System::Boolean) => None,
+            _ => Some(true),
+        },
         Some(_) => Some(true),
     })
 }
@@ -231,17 +246,23 @@ pub(super) fn matches(item: &Item<'_>, specifier: &TypeSpecifier) -> bool {
             (Some(kind), Some(wanted)) => kind.is_a(wanted),
             _ => false,
         },
-        value => value.system_type().is_some_and(|system| Some(system) == specifier.system),
+        value => value
+            .system_type()
+            .is_some_and(|system| Some(system) == specifier.system),
     }
 }
 
 /// Whether `as` and `ofType` keep an item: among primitives only the very type counts,
 /// so that a code is not taken for a string, as FHIR R4's own tests have it.
 fn keeps(item: &Item<'_>, specifier: &TypeSpecifier) -> bool {
-    if let Item::Node(Node { kind: Some(kind), .. }) = item
+    if let Item::Node(Node {
+        kind: Some(kind), ..
+    }) = item
         && kind.class == crate::fhir::definitions::Kind::Primitive
     {
-        return specifier.kind.is_some_and(|wanted| std::ptr::eq(*kind, wanted));
+        return specifier
+            .kind
+            .is_some_and(|wanted| std::ptr::eq(*kind, wanted));
     }
     matches(item, specifier)
 }
@@ -272,5 +293,10 @@ pub(super) fn evaluate<'a>(
         index: None,
         total: &[],
     };
-    evaluator.eval(expr, &scope).map(Cow::into_owned)
+    let items = evaluator.eval(expr, &scope)?.into_owned();
+    // A comparison that ran out of steps has answered "different"; that is no result.
+    if evaluator.steps.get() == 0 {
+        return Err(EvaluationError::Limit(Bound::Steps));
+    }
+    Ok(items)
 }

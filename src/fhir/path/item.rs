@@ -1,7 +1,5 @@
 //! What a collection holds: nodes of a resource, borrowed, and values.
 
-use std::borrow::Cow;
-
 use rust_decimal::Decimal;
 use serde_json::{Number, Value};
 
@@ -10,6 +8,7 @@ use super::{
     quantity::{Quantity, Unit},
     schema::{self, Kind, System},
     temporal::{Temporal, TemporalKind},
+    text::Text,
 };
 
 /// A collection: ordered, not unique, flat.
@@ -30,7 +29,7 @@ pub enum Item<'a> {
     /// `1.50`.
     Decimal(Decimal),
     /// `'text'`.
-    String(Cow<'a, str>),
+    String(Text<'a>),
     /// A Date, DateTime or Time.
     Temporal(Temporal),
     /// `4 'mg'`.
@@ -91,7 +90,7 @@ impl<'a> Node<'a> {
                     _ => None,
                 };
                 kind.and_then(|kind| Temporal::parse(text, kind))
-                    .map_or_else(|| Item::String(Cow::Borrowed(text)), Item::Temporal)
+                    .map_or_else(|| Item::String(Text::Borrowed(text)), Item::Temporal)
             }
             Value::Object(members) if system == Some(System::Quantity) => {
                 Item::Quantity(quantity(members)?)
@@ -130,7 +129,7 @@ fn quantity(members: &serde_json::Map<String, Value>) -> Option<Quantity<'_>> {
     let unit = unit.and_then(Value::as_str);
     Some(Quantity {
         value: decimal(number.as_str())?,
-        unit: unit.map_or(Unit::ONE, |code| Unit::Code(Cow::Borrowed(code))),
+        unit: unit.map_or(Unit::ONE, |code| Unit::Code(Text::Borrowed(code))),
     })
 }
 
@@ -221,12 +220,21 @@ impl<'a> Item<'a> {
         }
     }
 
+    /// The item as a value that operators and functions can work with. A primitive that has only
+    /// extensions, and a quantity that is not definite (`< 5`), are nothing to work with.
+    pub(super) fn definite(&self) -> Option<Self> {
+        match self.to_value() {
+            Self::Node(node) if node.kind.is_some_and(|kind| kind.system.is_some()) => None,
+            value => Some(value),
+        }
+    }
+
     /// The text that `toString()` and `&` make of it, if it has one.
     #[must_use]
-    pub fn to_text(&self) -> Option<Cow<'a, str>> {
+    pub fn to_text(&self) -> Option<Text<'a>> {
         Some(match self.to_value() {
             Self::String(text) => text,
-            Self::Boolean(value) => Cow::Borrowed(if value { "true" } else { "false" }),
+            Self::Boolean(value) => Text::Borrowed(if value { "true" } else { "false" }),
             Self::Integer(value) => value.to_string().into(),
             Self::Decimal(value) => value.to_string().into(),
             Self::Temporal(value) => value.to_string().into(),
@@ -242,7 +250,7 @@ impl<'a> From<&'a Literal> for Item<'a> {
             Literal::Boolean(value) => Self::Boolean(*value),
             Literal::Integer(value) => Self::Integer(*value),
             Literal::Decimal(value) => Self::Decimal(*value),
-            Literal::String(text) => Self::String(Cow::Borrowed(text)),
+            Literal::String(text) => Self::String(Text::Borrowed(text)),
             Literal::Temporal(value) => Self::Temporal(*value),
             Literal::Quantity(value, unit) => Self::Quantity(Quantity {
                 value: *value,

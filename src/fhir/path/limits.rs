@@ -20,7 +20,7 @@ pub const PATTERN_SIZE_MAX: usize = 1024 * 1024;
 /// Bounds on one evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Nodes visited, items compared and expressions evaluated.
+    /// Nodes visited, items compared, expressions evaluated, and texts by their length.
     pub steps: u64,
     /// Items in one collection.
     pub items: usize,
@@ -31,7 +31,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            steps: 2_000_000,
+            steps: 5_000_000,
             items: 100_000,
             text: 1024 * 1024,
         }

@@ -35,6 +35,7 @@ mod pattern;
 mod quantity;
 pub(crate) mod schema;
 mod temporal;
+mod text;
 
 #[cfg(test)]
 mod tests;
@@ -45,12 +46,14 @@ pub use item::{Collection, Item, Node, TypeName};
 pub use limits::Limits;
 pub use quantity::{CalendarUnit, Quantity, Unit};
 pub use temporal::{Precision, Temporal, TemporalKind};
+pub use text::Text;
 
 /// A compiled expression. It is immutable, hence shared freely between threads.
 #[derive(Debug)]
 pub struct Expression {
     text: Box<str>,
-    tree: ast::Expr,
+    /// Open to the crate, for those who examine expressions.
+    pub(crate) tree: ast::Expr,
 }
 
 impl Expression {
@@ -69,12 +72,6 @@ impl Expression {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
-    }
-
-    /// The tree, for those who examine expressions.
-    #[must_use]
-    pub(crate) const fn tree(&self) -> &ast::Expr {
-        &self.tree
     }
 
     /// The collection that the expression gives.

@@ -66,6 +66,20 @@ fn is_primitive(kind: Option<&'static Kind>) -> bool {
     kind.is_none_or(|kind| kind.class == crate::fhir::definitions::Kind::Primitive)
 }
 
+/// The `_` companion of a member, found without building its name.
+fn sibling_of<'a>(
+    members: &'a Map<String, Value>,
+    key: &str,
+    kind: Option<&'static Kind>,
+) -> Option<&'a Value> {
+    if !is_primitive(kind) {
+        return None;
+    }
+    let mut companions = members.iter();
+    let found = companions.find(|(name, _)| name.strip_prefix('_') == Some(key));
+    found.map(|(_, sibling)| sibling)
+}
+
 /// A choice: the one member whose name goes on with a type, or its `_` companion.
 fn choice<'a>(members: &'a Map<String, Value>, element: &Member, out: &mut Collection<'a>) {
     for (key, value) in members {
@@ -78,10 +92,12 @@ fn choice<'a>(members: &'a Map<String, Value>, element: &Member, out: &mut Colle
             .and_then(|suffix| element.chosen(suffix));
         let Some(kind) = chosen else { continue };
         if !is_sibling {
-            let sibling = is_primitive(Some(kind))
-                .then(|| members.get(&format!("_{key}")))
-                .flatten();
-            push(Some(value), sibling, Some(kind), out);
+            push(
+                Some(value),
+                sibling_of(members, key, Some(kind)),
+                Some(kind),
+                out,
+            );
         } else if !members.contains_key(bare) {
             push(None, Some(value), Some(kind), out);
         }
@@ -167,10 +183,7 @@ fn of_members<'a>(
             Some(bare) => push(None, Some(value), typed(bare), out),
             None => {
                 let child = typed(key);
-                let sibling = is_primitive(child)
-                    .then(|| members.get(&format!("_{key}")))
-                    .flatten();
-                push(Some(value), sibling, child, out);
+                push(Some(value), sibling_of(members, key, child), child, out);
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Specification: <http://hl7.org/fhirpath/N1/#operations>.
 
-use std::{borrow::Cow, cmp::Ordering};
+use std::{borrow::Cow, cmp::Ordering, collections::HashSet};
 
 use super::{
     arithmetic,
@@ -11,6 +11,7 @@ use super::{
     error::EvaluationError,
     evaluate::{Evaluator, Items, Outcome, Scope, one, single, truth},
     item::{Collection, Item},
+    text::Text,
 };
 
 /// `left operator right`.
@@ -40,10 +41,12 @@ pub(super) fn binary<'s, 'a>(
         }
         Operator::Concatenate => one(concatenate(evaluator, &left, &right)?),
         _ => {
-            let (Some(left), Some(right)) = (single(&left)?, single(&right)?) else {
+            let left = single(&left)?.and_then(Item::definite);
+            let right = single(&right)?.and_then(Item::definite);
+            let (Some(left), Some(right)) = (left, right) else {
                 return Ok(Cow::Owned(Vec::new()));
             };
-            let result = arithmetic::binary(evaluator, operator, &left.to_value(), &right.to_value());
+            let result = arithmetic::binary(evaluator, operator, &left, &right);
             Cow::Owned(result?.into_iter().collect())
         }
     })
@@ -93,7 +96,7 @@ pub(super) fn equal<'a>(
     evaluator.charge(left.len())?;
     let mut open = false;
     for (a, b) in left.iter().zip(right) {
-        match compare::equal(a, b) {
+        match compare::equal(&evaluator.steps, a, b) {
             Some(true) => {}
             Some(false) => return Ok(Some(false)),
             None => open = true,
@@ -112,7 +115,9 @@ fn equivalent<'a>(
         return Ok(false);
     }
     evaluator.charge(left.len() * right.len())?;
-    Ok(compare::matched(left, right, compare::equivalent))
+    Ok(compare::matched(left, right, |a, b| {
+        compare::equivalent(&evaluator.steps, a, b)
+    }))
 }
 
 fn is_in<'a>(
@@ -135,7 +140,7 @@ pub(super) fn includes<'a>(
     evaluator.charge(items.len())?;
     Ok(items
         .iter()
-        .any(|other| compare::equal(item, other) == Some(true)))
+        .any(|other| compare::equal(&evaluator.steps, item, other) == Some(true)))
 }
 
 /// The items without their later equals.
@@ -147,6 +152,17 @@ pub(super) fn distinct<'a>(
         return Ok(items);
     }
     evaluator.bound(&items)?;
+    if let Some(texts) = texts(&items) {
+        evaluator.charge(items.len())?;
+        let mut known = HashSet::with_capacity(items.len());
+        let fresh = texts.into_iter().map(|text| known.insert(text));
+        return Ok(items
+            .iter()
+            .zip(fresh)
+            .filter(|(_, fresh)| *fresh)
+            .map(|(item, _)| item.clone())
+            .collect());
+    }
     let mut unique: Collection<'a> = Vec::with_capacity(items.len());
     for item in items {
         if !includes(evaluator, &unique, &item)? {
@@ -154,6 +170,18 @@ pub(super) fn distinct<'a>(
         }
     }
     Ok(unique)
+}
+
+/// The items as texts, if there are enough of them to be worth a table, and all are.
+fn texts<'a>(items: &[Item<'a>]) -> Option<Vec<Text<'a>>> {
+    if items.len() < 16 {
+        return None;
+    }
+    let text = |item: &Item<'a>| match item.to_value() {
+        Item::String(text) => Some(text),
+        _ => None,
+    };
+    items.iter().map(text).collect()
 }
 
 fn ordered<'a>(
@@ -179,13 +207,11 @@ fn concatenate<'a>(
     left: &[Item<'a>],
     right: &[Item<'a>],
 ) -> Result<Item<'a>, EvaluationError> {
-    let text = |items: &[Item<'a>]| -> Result<Cow<'a, str>, EvaluationError> {
-        let Some(item) = single(items)? else {
-            return Ok(Cow::Borrowed(""));
-        };
-        match item.to_value() {
-            Item::String(text) => Ok(text),
-            _ => Err(arithmetic::mismatch("&", item, item)),
+    let text = |items: &[Item<'a>]| -> Result<Text<'a>, EvaluationError> {
+        match single(items)?.and_then(Item::definite) {
+            None => Ok(Text::default()),
+            Some(Item::String(text)) => Ok(text),
+            Some(other) => Err(arithmetic::mismatch("&", &other, &other)),
         }
     };
     evaluator.text(format!("{}{}", text(left)?, text(right)?))

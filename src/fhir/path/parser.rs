@@ -152,7 +152,11 @@ impl Parser {
                 let grows = !(matches!(left, Expr::Union(_)) && matches!(operator, Infix::Union));
                 left = parser.combine(left, operator, binding)?;
                 let taller = height.max(parser.height) + 1;
-                parser.rise(if grows { taller } else { height.max(parser.height + 1) })?;
+                parser.rise(if grows {
+                    taller
+                } else {
+                    height.max(parser.height + 1)
+                })?;
             }
             Ok(left)
         })
@@ -241,10 +245,7 @@ impl Parser {
                 steps.push(self.first_step()?);
                 Ok(Expr::This)
             }
-            Token::Number(text) => {
-                self.at += 1;
-                self.number(&text)
-            }
+            Token::Number(text) => self.number(&text),
             Token::Symbol("(") => {
                 self.at += 1;
                 let inner = self.expression(0)?;
@@ -381,6 +382,7 @@ impl Parser {
     /// A number, and the unit that makes it a quantity.
     fn number(&mut self, text: &str) -> Parsed<Expr> {
         let fault = self.fault("The number has too many digits.");
+        self.at += 1;
         let unit = match self.peek() {
             Token::String(unit) => Some(Unit::from_code(unit.clone().into())),
             Token::Identifier(word) => CalendarUnit::from_word(word).map(Unit::Calendar),

@@ -5,9 +5,11 @@
 //! milliseconds; years and months among themselves). Other UCUM units are not
 //! converted: such quantities are neither equal nor ordered, and yield empty.
 
-use std::{borrow::Cow, cmp::Ordering, fmt};
+use std::{cmp::Ordering, fmt};
 
 use rust_decimal::Decimal;
+
+use super::text::Text;
 
 /// A duration word of FHIRPath.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,16 +90,16 @@ pub enum Unit<'a> {
     /// `day`.
     Calendar(CalendarUnit),
     /// `'mg'`.
-    Code(Cow<'a, str>),
+    Code(Text<'a>),
 }
 
 impl<'a> Unit<'a> {
     /// The unit `1`, of numbers.
-    pub const ONE: Unit<'static> = Unit::Code(Cow::Borrowed("1"));
+    pub const ONE: Unit<'static> = Unit::Code(Text::Borrowed("1"));
 
     /// The unit of a quoted text; a quoted duration word is taken as the word.
     #[must_use]
-    pub fn from_code(code: Cow<'a, str>) -> Self {
+    pub fn from_code(code: Text<'a>) -> Self {
         CalendarUnit::from_word(&code).map_or(Self::Code(code), Self::Calendar)
     }
 
@@ -204,7 +206,11 @@ impl fmt::Display for Quantity<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.unit {
             Unit::Calendar(unit) => {
-                let plural = if self.value.abs() == Decimal::ONE { "" } else { "s" };
+                let plural = if self.value.abs() == Decimal::ONE {
+                    ""
+                } else {
+                    "s"
+                };
                 write!(f, "{} {}{plural}", self.value, unit.word())
             }
             Unit::Code(code) => write!(f, "{} '{code}'", self.value),

@@ -13,22 +13,33 @@ use crate::fhir::path::{
     item::Item,
     quantity::{Quantity, Unit},
     temporal::{Precision, Temporal, TemporalKind},
+    text::Text,
 };
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::of("iif", (2, 3), iif),
     Function::of("toBoolean", (0, 0), |call| to(&call, to_boolean)),
-    Function::of("convertsToBoolean", (0, 0), |call| converts(&call, to_boolean)),
+    Function::of("convertsToBoolean", (0, 0), |call| {
+        converts(&call, to_boolean)
+    }),
     Function::of("toInteger", (0, 0), |call| to(&call, to_integer)),
-    Function::of("convertsToInteger", (0, 0), |call| converts(&call, to_integer)),
+    Function::of("convertsToInteger", (0, 0), |call| {
+        converts(&call, to_integer)
+    }),
     Function::of("toDecimal", (0, 0), |call| to(&call, to_decimal)),
-    Function::of("convertsToDecimal", (0, 0), |call| converts(&call, to_decimal)),
+    Function::of("convertsToDecimal", (0, 0), |call| {
+        converts(&call, to_decimal)
+    }),
     Function::of("toString", (0, 0), |call| to(&call, to_string)),
-    Function::of("convertsToString", (0, 0), |call| converts(&call, to_string)),
+    Function::of("convertsToString", (0, 0), |call| {
+        converts(&call, to_string)
+    }),
     Function::of("toDate", (0, 0), |call| to(&call, to_date)),
     Function::of("convertsToDate", (0, 0), |call| converts(&call, to_date)),
     Function::of("toDateTime", (0, 0), |call| to(&call, to_datetime)),
-    Function::of("convertsToDateTime", (0, 0), |call| converts(&call, to_datetime)),
+    Function::of("convertsToDateTime", (0, 0), |call| {
+        converts(&call, to_datetime)
+    }),
     Function::of("toTime", (0, 0), |call| to(&call, to_time)),
     Function::of("convertsToTime", (0, 0), |call| converts(&call, to_time)),
     Function::of("toQuantity", (0, 1), |call| {
@@ -158,7 +169,7 @@ fn to_time(item: Item<'_>) -> Option<Item<'_>> {
 }
 
 /// A quantity; with a unit, only if it can be expressed in that unit, and then in it.
-fn quantity<'a>(item: Item<'a>, unit: Option<Cow<'a, str>>) -> Option<Item<'a>> {
+fn quantity<'a>(item: Item<'a>, unit: Option<Text<'a>>) -> Option<Item<'a>> {
     let quantity = match item {
         Item::Quantity(quantity) => quantity,
         Item::Integer(value) => dimensionless(value.into()),

@@ -23,7 +23,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         single(&call.input)?;
         Ok(call.input)
     }),
-    Function::of("first", (0, 0), |call| Ok(maybe(call.input.first().cloned()))),
+    Function::of("first", (0, 0), |call| {
+        Ok(maybe(call.input.first().cloned()))
+    }),
     Function::of("last", (0, 0), |call| Ok(maybe(call.input.last().cloned()))),
     Function::of("tail", (0, 0), |call| Ok(slice(&call.input, 1, usize::MAX))),
     Function::of("skip", (1, 1), |call| {
@@ -123,7 +125,9 @@ fn sort<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
     });
     match fault {
         Some(fault) => Err(fault),
-        None => Ok(Cow::Owned(keyed.into_iter().map(|(_, item)| item).collect())),
+        None => Ok(Cow::Owned(
+            keyed.into_iter().map(|(_, item)| item).collect(),
+        )),
     }
 }
 
@@ -159,8 +163,8 @@ fn compare_keys(a: &[Key<'_>], b: &[Key<'_>]) -> Result<Ordering, EvaluationErro
     for ((a, descending), (b, _)) in a.iter().zip(b) {
         let order = match (a, b) {
             (None, None) => Ordering::Equal,
-            (None, Some(_)) => Ordering::Less,
-            (Some(_), None) => Ordering::Greater,
+            (None, Some(_)) => return Ok(Ordering::Less),
+            (Some(_), None) => return Ok(Ordering::Greater),
             (Some(a), Some(b)) => compare::order(a, b)?.unwrap_or(Ordering::Equal),
         };
         if order != Ordering::Equal {

@@ -21,8 +21,9 @@ use std::{borrow::Cow, fmt};
 use super::{
     ast::Call,
     error::EvaluationError,
-    evaluate::{Evaluator, Items, Outcome, Scope, single},
+    evaluate::{BYTES_A_STEP, Evaluator, Items, Outcome, Scope, single},
     item::{Collection, Item},
+    text::Text,
 };
 
 /// What a function does.
@@ -106,12 +107,7 @@ impl<'s, 'a> Invocation<'s, 'a> {
     }
 
     /// An argument that is evaluated for an item of the input, as `$this`.
-    fn each<'t>(
-        &'t self,
-        argument: usize,
-        index: usize,
-        item: &'t Item<'a>,
-    ) -> Outcome<'t, 'a> {
+    fn each<'t>(&'t self, argument: usize, index: usize, item: &'t Item<'a>) -> Outcome<'t, 'a> {
         let scope = Scope {
             this: std::slice::from_ref(item),
             index: Some(index),
@@ -129,25 +125,28 @@ impl<'s, 'a> Invocation<'s, 'a> {
 
     /// The input's only item as a value, if there is one.
     fn value(&self) -> Result<Option<Item<'a>>, EvaluationError> {
-        Ok(single(&self.input)?.map(Item::to_value))
+        Ok(single(&self.input)?.and_then(Item::definite))
     }
 
     /// The input as a text; empty is none, anything else is an error.
-    fn string(&self) -> Result<Option<Cow<'a, str>>, EvaluationError> {
+    fn string(&self) -> Result<Option<Text<'a>>, EvaluationError> {
         self.as_string(&self.input)
     }
 
-    fn as_string(&self, items: &[Item<'a>]) -> Result<Option<Cow<'a, str>>, EvaluationError> {
-        match single(items)?.map(Item::to_value) {
+    fn as_string(&self, items: &[Item<'a>]) -> Result<Option<Text<'a>>, EvaluationError> {
+        match single(items)?.and_then(Item::definite) {
             None => Ok(None),
-            Some(Item::String(text)) => Ok(Some(text)),
+            Some(Item::String(text)) => {
+                self.evaluator.charge(text.len() / BYTES_A_STEP)?;
+                Ok(Some(text))
+            }
             // FHIR's dates are texts too: `birthDate.substring(0, 4)` is in wide use.
             Some(Item::Temporal(moment)) => Ok(Some(moment.to_string().into())),
             Some(_) => Err(self.fault("wants a text")),
         }
     }
 
-    fn string_argument(&self, index: usize) -> Result<Option<Cow<'a, str>>, EvaluationError> {
+    fn string_argument(&self, index: usize) -> Result<Option<Text<'a>>, EvaluationError> {
         self.as_string(&self.argument(index)?)
     }
 
