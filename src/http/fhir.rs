@@ -21,13 +21,16 @@ use super::{
     state::State,
 };
 use crate::{
-    fhir::{definitions::ResourceType, permit::Permit, validate},
+    fhir::{definitions::ResourceType, permit::Permit, search::query::Handling, validate},
     interactions::{
-        Reply, VersionTag, create, delete, history as versions, pairs, read as reading,
+        Reply, VersionTag, conditional_delete, conditional_update, create, criteria::Criteria,
+        delete, history as versions, pairs, read as reading, search as searching,
         update as updating, vread as version_reading,
     },
     kernel::problem::{Category, Problem, Result},
 };
+
+const IF_NONE_EXIST: HeaderName = HeaderName::from_static("if-none-exist");
 
 /// What body a route takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -316,7 +319,9 @@ pub fn vread(call: Call) -> Outcome {
 /// `POST [base]/[type]`.
 pub fn create(call: Call) -> Outcome {
     Box::pin(async move {
-        create::create(&call.state.context, &call.permit, call.kind()?, &call.body).await
+        let (context, kind) = (&call.state.context, call.kind()?);
+        let condition = call.header(IF_NONE_EXIST);
+        create::create(context, &call.permit, kind, &call.body, condition).await
     })
 }
 
@@ -343,6 +348,41 @@ pub fn history(call: Call) -> Outcome {
     Box::pin(async move {
         let span = versions::Span::read(&call.query)?;
         versions::history(&call.state.context, &call.permit, call.target()?, &span).await
+    })
+}
+
+/// `GET [base]/[type]` and `POST [base]/[type]/_search`.
+pub fn search(call: Call) -> Outcome {
+    Box::pin(async move {
+        let handling = if call.preference.strict {
+            Handling::Strict
+        } else {
+            Handling::Lenient
+        };
+        let context = &call.state.context;
+        let query = searching::query(context, call.kind()?, &call.query, handling)?;
+        searching::search(context, &call.permit, &query).await
+    })
+}
+
+/// `PUT [base]/[type]?[criteria]`.
+pub fn conditional_update(call: Call) -> Outcome {
+    Box::pin(async move {
+        let if_match = call.if_match();
+        let context = &call.state.context;
+        let criteria = Criteria::of_pairs(context, call.kind()?, &call.query)?;
+        let (permit, body) = (&call.permit, &call.body);
+        conditional_update::conditional_update(context, permit, criteria, body, if_match.as_ref())
+            .await
+    })
+}
+
+/// `DELETE [base]/[type]?[criteria]`.
+pub fn conditional_delete(call: Call) -> Outcome {
+    Box::pin(async move {
+        let context = &call.state.context;
+        let criteria = Criteria::of_pairs(context, call.kind()?, &call.query)?;
+        conditional_delete::conditional_delete(context, &call.permit, criteria).await
     })
 }
 

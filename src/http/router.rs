@@ -58,10 +58,34 @@ pub static ROUTES: &[Route] = &[
         RequestBody::Json,
         fhir::create,
     ),
-    //TODO route(Method::GET, "/{type}", &[Interaction::SearchType], RequestBody::None, fhir::search),
-    //TODO route(Method::POST, "/{type}/_search", &[Interaction::SearchType], RequestBody::Form, fhir::search),
-    //TODO route(Method::PUT, "/{type}", &[Interaction::ConditionalUpdate], RequestBody::Json, fhir::conditional_update),
-    //TODO route(Method::DELETE, "/{type}", &[Interaction::ConditionalDelete], RequestBody::None, fhir::conditional_delete),
+    route(
+        Method::GET,
+        "/{type}",
+        &[Interaction::SearchType],
+        RequestBody::None,
+        fhir::search,
+    ),
+    route(
+        Method::POST,
+        "/{type}/_search",
+        &[Interaction::SearchType],
+        RequestBody::Form,
+        fhir::search,
+    ),
+    route(
+        Method::PUT,
+        "/{type}",
+        &[Interaction::ConditionalUpdate],
+        RequestBody::Json,
+        fhir::conditional_update,
+    ),
+    route(
+        Method::DELETE,
+        "/{type}",
+        &[Interaction::ConditionalDelete],
+        RequestBody::None,
+        fhir::conditional_delete,
+    ),
     // An instance.
     route(
         Method::GET,

@@ -8,13 +8,18 @@
 
 mod assembly;
 mod etag;
+mod subset;
 
 pub mod capabilities;
+pub mod conditional_delete;
+pub mod conditional_update;
 pub mod create;
+pub mod criteria;
 pub mod delete;
 pub mod history;
 pub mod pairs;
 pub mod read;
+pub mod search;
 pub mod update;
 pub mod vread;
 

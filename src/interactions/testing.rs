@@ -60,7 +60,7 @@ impl Bench {
     pub async fn create(&self, body: &str) -> Stored {
         let kind = kind_of(body);
         let body = Bytes::copy_from_slice(body.as_bytes());
-        match create::create(&self.context, &Permit::development(), kind, &body).await {
+        match create::create(&self.context, &Permit::development(), kind, &body, None).await {
             Ok(Reply::Created(stored)) => stored,
             other => panic!("not created: {other:?}"),
         }

@@ -27,8 +27,18 @@ pub async fn update(
     let resource = validate::read(body, &context.limits.json)?;
     check_kind(&resource, kind)?;
     check_id(&resource, id)?;
+    store(context, permit, resource, if_match).await
+}
+
+/// Writes what has been read, under its own id.
+pub(super) async fn store(
+    context: &Context,
+    permit: &Permit,
+    resource: Resource,
+    if_match: Option<u64>,
+) -> Result<Reply> {
+    let id = resource.id().unwrap_or_default().to_owned();
     let prepared = Prepared::new(resource);
-    let id = id.to_owned();
     context
         .store
         .write(permit, move |tx| {
@@ -57,5 +67,57 @@ pub(super) fn reply(written: Written) -> Reply {
         Reply::Created(written.stored)
     } else {
         Reply::Updated(written.stored)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{interactions::testing::Bench, kernel::problem::Category};
+
+    async fn put(bench: &Bench, id: &str, body: &str, tag: Option<&str>) -> Result<Reply> {
+        let target = (ResourceType::named("Patient").unwrap(), id);
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let tag = tag.map(VersionTag::read);
+        let permit = Permit::development();
+        update(&bench.context, &permit, target, &body, tag.as_ref()).await
+    }
+
+    #[tokio::test]
+    async fn the_first_version_is_created_the_next_updates() {
+        let bench = Bench::open().await;
+        let body = r#"{"resourceType":"Patient","id":"p1"}"#;
+        let first = put(&bench, "p1", body, None).await;
+        assert!(matches!(first, Ok(Reply::Created(stored)) if stored.version == 1));
+        let second = put(&bench, "p1", body, Some("W/\"1\"")).await;
+        assert!(matches!(second, Ok(Reply::Updated(stored)) if stored.version == 2));
+    }
+
+    #[tokio::test]
+    async fn what_the_url_and_the_condition_do_not_say_is_refused() {
+        let bench = Bench::open().await;
+        let body = r#"{"resourceType":"Patient","id":"p1"}"#;
+        put(&bench, "p1", body, None).await.unwrap();
+        let table = [
+            ("p2", body, None, Category::Malformed),
+            (
+                "p1",
+                r#"{"resourceType":"Patient"}"#,
+                None,
+                Category::Malformed,
+            ),
+            (
+                "p1",
+                r#"{"resourceType":"Group"}"#,
+                None,
+                Category::Malformed,
+            ),
+            ("p1", body, Some("W/\"7\""), Category::PreconditionFailed),
+            ("p1", body, Some("W/\"x\""), Category::PreconditionFailed),
+        ];
+        for (id, body, tag, category) in table {
+            let refused = put(&bench, id, body, tag).await.unwrap_err();
+            assert_eq!(refused.category, category, "{body}");
+        }
     }
 }

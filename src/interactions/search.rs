@@ -1,0 +1,148 @@
+//! search-type: what satisfies a query, page by page.
+//!
+//! Specification: <http://hl7.org/fhir/R4/http.html#search>, <http://hl7.org/fhir/R4/search.html>.
+
+use bytes::Bytes;
+
+use super::{
+    Context, Reply,
+    assembly::{Assembly, BundleKind, Entry},
+    subset,
+};
+use crate::{
+    fhir::{
+        definitions::ResourceType,
+        permit::Permit,
+        search::query::{Handling, Query, QueryOptions},
+    },
+    kernel::problem::Result,
+    store::{HitMode, Page},
+};
+
+/// Reads the parameters of a search.
+///
+/// # Errors
+/// `Malformed` for a bad value and, under strict handling, for an unknown parameter.
+pub fn query(
+    context: &Context,
+    kind: ResourceType,
+    pairs: &[(String, String)],
+    handling: Handling,
+) -> Result<Query> {
+    let options = QueryOptions {
+        handling,
+        count_default: context.limits.page_default,
+        count_max: context.limits.page_max,
+        base: Some(context.base.to_string()),
+    };
+    Query::parse(kind, pairs, &options)
+}
+
+/// Searches what is durable.
+///
+/// # Errors
+/// As the query asks too much.
+pub async fn search(context: &Context, permit: &Permit, query: &Query) -> Result<Reply> {
+    let page = context.store.search(permit, query).await?;
+    document(context, query, &page).map(Reply::Document)
+}
+
+/// The searchset of a page.
+///
+/// # Errors
+/// `Fault`, if a stored resource cannot be read for `_summary` or `_elements`.
+pub(super) fn document(context: &Context, query: &Query, page: &Page) -> Result<Bytes> {
+    let mut bundle = Assembly::new(BundleKind::Searchset, page.total);
+    let here = query.cursor.as_ref().map(|cursor| cursor.encode());
+    bundle.link("self", &link(context, query, here.as_deref()));
+    if let Some(next) = &page.next {
+        bundle.link("next", &link(context, query, Some(next)));
+    }
+    for hit in &page.hits {
+        let stored = &hit.stored;
+        let part = subset::of(query, stored)?;
+        bundle.entry(&Entry {
+            full_url: Some(format!("{}/{}/{}", context.base, stored.kind, stored.id)),
+            resource: part.as_deref().or(stored.body.as_deref()),
+            mode: Some(match hit.mode {
+                HitMode::Match => "match",
+                HitMode::Include => "include",
+            }),
+            ..Entry::default()
+        });
+    }
+    Ok(bundle.finish())
+}
+
+/// The search again, with what was understood of it only.
+fn link(context: &Context, query: &Query, cursor: Option<&str>) -> String {
+    let mut parameters = form_urlencoded::Serializer::new(String::new());
+    parameters.extend_pairs(&query.applied);
+    if let Some(cursor) = cursor {
+        parameters.append_pair("_cursor", cursor);
+    }
+    let parameters = parameters.finish();
+    let separator = if parameters.is_empty() { "" } else { "?" };
+    format!("{}/{}{separator}{parameters}", context.base, query.kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::interactions::{pairs, testing::Bench};
+
+    async fn found(bench: &Bench, text: &str) -> Value {
+        let kind = ResourceType::named("Patient").unwrap();
+        let pairs = pairs::read(text).unwrap();
+        let query = query(&bench.context, kind, &pairs, Handling::Lenient).unwrap();
+        match search(&bench.context, &Permit::development(), &query).await {
+            Ok(Reply::Document(bytes)) => serde_json::from_slice(&bytes).unwrap(),
+            other => panic!("no searchset: {other:?}"),
+        }
+    }
+
+    fn linked<'a>(bundle: &'a Value, relation: &str) -> Option<&'a str> {
+        let links = bundle["link"].as_array().unwrap();
+        let link = links.iter().find(|link| link["relation"] == relation)?;
+        link["url"].as_str()
+    }
+
+    #[tokio::test]
+    async fn pages_follow_each_other_and_say_what_was_understood() {
+        let bench = Bench::open().await;
+        for _ in 0..3 {
+            bench
+                .create(r#"{"resourceType":"Patient","gender":"male"}"#)
+                .await;
+        }
+        let first = found(&bench, "gender=male&nonsense=1&_count=2&_total=accurate").await;
+        assert_eq!(
+            (&first["type"], &first["total"]),
+            (&"searchset".into(), &3.into())
+        );
+        assert_eq!(first["entry"].as_array().unwrap().len(), 2);
+        assert_eq!(first["entry"][0]["search"]["mode"], "match");
+        let own = linked(&first, "self").unwrap();
+        assert!(own.starts_with("http://vigie.test/fhir/Patient?gender=male"));
+        assert!(!own.contains("nonsense"));
+
+        let next = linked(&first, "next").unwrap();
+        let rest = found(&bench, next.split_once('?').unwrap().1).await;
+        assert_eq!(rest["entry"].as_array().unwrap().len(), 1);
+        assert_eq!(linked(&rest, "next"), None);
+        assert_eq!(linked(&rest, "self"), Some(next));
+    }
+
+    #[tokio::test]
+    async fn only_the_number_is_given_where_only_it_is_wanted() {
+        let bench = Bench::open().await;
+        bench.create(r#"{"resourceType":"Patient"}"#).await;
+        for text in ["_summary=count", "_count=0"] {
+            let bundle = found(&bench, text).await;
+            assert_eq!(bundle["total"], 1, "{text}");
+            assert!(bundle.get("entry").is_none());
+        }
+    }
+}
