@@ -74,7 +74,11 @@ pub fn judge(rules: &RuleSet, case: &Case<'_>) -> Vec<Verdict> {
 
 /// A resource, or nothing where it is not known.
 fn known(resource: &Value) -> Collection<'_> {
-    Some(resource).filter(|it| it.is_object()).map(Item::resource).into_iter().collect()
+    Some(resource)
+        .filter(|it| it.is_object())
+        .map(Item::resource)
+        .into_iter()
+        .collect()
 }
 
 /// Judges one rule: the highest level that holds; a level that fails is told and the next is tried.

@@ -21,7 +21,9 @@ type Calculated<'a> = Result<Option<Item<'a>>, EvaluationError>;
 /// That an operator has no meaning for these types.
 pub(super) fn mismatch(operator: &str, left: &Item<'_>, right: &Item<'_>) -> EvaluationError {
     let (left, right) = (left.fhir_type(), right.fhir_type());
-    EvaluationError::Semantics(format!("'{operator}' has no meaning for {left} and {right}."))
+    EvaluationError::Semantics(format!(
+        "'{operator}' has no meaning for {left} and {right}."
+    ))
 }
 
 /// Calculates with two values.
@@ -87,15 +89,18 @@ fn decimals<'a>(operator: Operator, a: Decimal, b: Decimal) -> Option<Item<'a>> 
 fn quantities<'a>(operator: Operator, a: &Quantity<'a>, b: &Quantity<'a>) -> Calculated<'a> {
     let result = match operator {
         Operator::Add | Operator::Subtract => sum(operator, a, b),
-        Operator::Multiply if b.unit == Unit::ONE => {
-            a.value.checked_mul(b.value).map(|value| a.with_value(value))
-        }
-        Operator::Multiply if a.unit == Unit::ONE => {
-            a.value.checked_mul(b.value).map(|value| b.with_value(value))
-        }
-        Operator::Divide if b.unit == Unit::ONE => {
-            a.value.checked_div(b.value).map(|value| a.with_value(value))
-        }
+        Operator::Multiply if b.unit == Unit::ONE => a
+            .value
+            .checked_mul(b.value)
+            .map(|value| a.with_value(value)),
+        Operator::Multiply if a.unit == Unit::ONE => a
+            .value
+            .checked_mul(b.value)
+            .map(|value| b.with_value(value)),
+        Operator::Divide if b.unit == Unit::ONE => a
+            .value
+            .checked_div(b.value)
+            .map(|value| a.with_value(value)),
         Operator::Divide if a.aligned(b).is_some() => a
             .aligned(b)
             .and_then(|(a, b)| a.checked_div(b))
@@ -115,7 +120,11 @@ fn quantities<'a>(operator: Operator, a: &Quantity<'a>, b: &Quantity<'a>) -> Cal
 }
 
 fn sum<'a>(operator: Operator, a: &Quantity<'a>, b: &Quantity<'a>) -> Option<Quantity<'a>> {
-    let finer = if a.unit == b.unit || a.finer_unit(b)? { a } else { b };
+    let finer = if a.unit == b.unit || a.finer_unit(b)? {
+        a
+    } else {
+        b
+    };
     let (left, right) = (a.value_in(finer)?, b.value_in(finer)?);
     let value = if operator == Operator::Add {
         left.checked_add(right)

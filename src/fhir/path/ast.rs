@@ -5,9 +5,7 @@
 use regex::Regex;
 use rust_decimal::Decimal;
 
-use super::{
-    functions::Function, quantity::Unit, schema::TypeSpecifier, temporal::Temporal,
-};
+use super::{functions::Function, quantity::Unit, schema::TypeSpecifier, temporal::Temporal};
 
 /// An expression.
 #[derive(Debug)]

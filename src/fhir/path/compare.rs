@@ -124,9 +124,9 @@ fn values_equal(a: &Value, b: &Value, loose: bool) -> bool {
             let counts = |key: &str| !(loose && key == "id");
             let size = |map: &serde_json::Map<_, _>| map.keys().filter(|k| counts(k)).count();
             size(a) == size(b)
-                && a.iter().filter(|(key, _)| counts(key)).all(|(key, a)| {
-                    b.get(key).is_some_and(|b| values_equal(a, b, loose))
-                })
+                && a.iter()
+                    .filter(|(key, _)| counts(key))
+                    .all(|(key, a)| b.get(key).is_some_and(|b| values_equal(a, b, loose)))
         }
         (a, b) => a == b,
     }

@@ -39,7 +39,11 @@ fn to_base64(bytes: &[u8], alphabet: &[u8; 64]) -> String {
         });
         for place in 0..4 {
             let digit = alphabet[bits >> (18 - 6 * place) & 63];
-            text.push(if place <= group.len() { char::from(digit) } else { '=' });
+            text.push(if place <= group.len() {
+                char::from(digit)
+            } else {
+                '='
+            });
         }
     }
     text

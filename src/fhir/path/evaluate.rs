@@ -191,7 +191,9 @@ pub(super) fn one<'s, 'a>(item: Item<'a>) -> Items<'s, 'a> {
 }
 
 /// The only item, or none.
-pub(super) fn single<'i, 'a>(items: &'i [Item<'a>]) -> Result<Option<&'i Item<'a>>, EvaluationError> {
+pub(super) fn single<'i, 'a>(
+    items: &'i [Item<'a>],
+) -> Result<Option<&'i Item<'a>>, EvaluationError> {
     match items {
         [] => Ok(None),
         [item] => Ok(Some(item)),
@@ -231,17 +233,23 @@ pub(super) fn matches(item: &Item<'_>, specifier: &TypeSpecifier) -> bool {
             (Some(kind), Some(wanted)) => kind.is_a(wanted),
             _ => false,
         },
-        value => value.system_type().is_some_and(|system| Some(system) == specifier.system),
+        value => value
+            .system_type()
+            .is_some_and(|system| Some(system) == specifier.system),
     }
 }
 
 /// Whether `as` and `ofType` keep an item: among primitives only the very type counts,
 /// so that a code is not taken for a string, as FHIR R4's own tests have it.
 fn keeps(item: &Item<'_>, specifier: &TypeSpecifier) -> bool {
-    if let Item::Node(Node { kind: Some(kind), .. }) = item
+    if let Item::Node(Node {
+        kind: Some(kind), ..
+    }) = item
         && kind.class == crate::fhir::definitions::Kind::Primitive
     {
-        return specifier.kind.is_some_and(|wanted| std::ptr::eq(*kind, wanted));
+        return specifier
+            .kind
+            .is_some_and(|wanted| std::ptr::eq(*kind, wanted));
     }
     matches(item, specifier)
 }

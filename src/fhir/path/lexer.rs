@@ -106,12 +106,7 @@ fn identifier(text: &str) -> &str {
 }
 
 fn number(text: &str, at: usize) -> (Token, usize) {
-    let digits = |from: usize| {
-        text[from..]
-            .bytes()
-            .take_while(u8::is_ascii_digit)
-            .count()
-    };
+    let digits = |from: usize| text[from..].bytes().take_while(u8::is_ascii_digit).count();
     let mut end = at + digits(at);
     if text[end..].starts_with('.') {
         let fraction = digits(end + 1);

@@ -43,7 +43,8 @@ pub(super) fn binary<'s, 'a>(
             let (Some(left), Some(right)) = (single(&left)?, single(&right)?) else {
                 return Ok(Cow::Owned(Vec::new()));
             };
-            let result = arithmetic::binary(evaluator, operator, &left.to_value(), &right.to_value());
+            let result =
+                arithmetic::binary(evaluator, operator, &left.to_value(), &right.to_value());
             Cow::Owned(result?.into_iter().collect())
         }
     })

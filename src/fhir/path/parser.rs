@@ -152,7 +152,11 @@ impl Parser {
                 let grows = !(matches!(left, Expr::Union(_)) && matches!(operator, Infix::Union));
                 left = parser.combine(left, operator, binding)?;
                 let taller = height.max(parser.height) + 1;
-                parser.rise(if grows { taller } else { height.max(parser.height + 1) })?;
+                parser.rise(if grows {
+                    taller
+                } else {
+                    height.max(parser.height + 1)
+                })?;
             }
             Ok(left)
         })

@@ -204,7 +204,11 @@ impl fmt::Display for Quantity<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.unit {
             Unit::Calendar(unit) => {
-                let plural = if self.value.abs() == Decimal::ONE { "" } else { "s" };
+                let plural = if self.value.abs() == Decimal::ONE {
+                    ""
+                } else {
+                    "s"
+                };
                 write!(f, "{} {}{plural}", self.value, unit.word())
             }
             Unit::Code(code) => write!(f, "{} '{code}'", self.value),

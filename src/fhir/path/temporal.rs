@@ -238,7 +238,10 @@ fn time_prefix(text: &str) -> Option<(Temporal, usize)> {
     at = after;
     let mut fraction = (0, 0);
     if second.is_some() && text[at..].starts_with('.') {
-        let count = text[at + 1..].bytes().take_while(u8::is_ascii_digit).count();
+        let count = text[at + 1..]
+            .bytes()
+            .take_while(u8::is_ascii_digit)
+            .count();
         if count > 0 {
             let kept = count.min(9);
             let value = digits(text, at + 1, kept)?;
@@ -329,7 +332,11 @@ impl fmt::Display for Temporal {
         }
         if known >= Precision::Fraction {
             let nanoseconds = format!("{:09}", at.subsec_nanosecond());
-            write!(f, ".{}", &nanoseconds[..usize::from(self.digits.clamp(1, 9))])?;
+            write!(
+                f,
+                ".{}",
+                &nanoseconds[..usize::from(self.digits.clamp(1, 9))]
+            )?;
         }
         match self.offset {
             None => Ok(()),

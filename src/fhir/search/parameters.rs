@@ -162,7 +162,11 @@ mod tests {
         for &kind in &definitions().resource_types {
             for parameter in of_type(kind) {
                 assert!(seen.insert(parameter.id), "{kind}.{}", parameter.code);
-                assert!(seen.insert(parameter.identifier_id), "{kind}.{}", parameter.code);
+                assert!(
+                    seen.insert(parameter.identifier_id),
+                    "{kind}.{}",
+                    parameter.code
+                );
             }
         }
         assert!(seen.len() > 4_000);
@@ -181,7 +185,14 @@ mod tests {
     #[test]
     fn every_type_has_the_parameters_of_all_resources() {
         for &kind in &definitions().resource_types {
-            for code in ["_id", "_lastUpdated", "_tag", "_profile", "_security", "_source"] {
+            for code in [
+                "_id",
+                "_lastUpdated",
+                "_tag",
+                "_profile",
+                "_security",
+                "_source",
+            ] {
                 assert!(parameter(kind, code).is_some(), "{kind}.{code}");
             }
         }
@@ -193,7 +204,11 @@ mod tests {
             if definition.expression.is_none() || definition.kind == ParameterKind::Special {
                 continue;
             }
-            for base in definition.base.iter().filter_map(|base| ResourceType::named(base)) {
+            for base in definition
+                .base
+                .iter()
+                .filter_map(|base| ResourceType::named(base))
+            {
                 let found = parameter(base, &definition.code);
                 let found = found.unwrap_or_else(|| panic!("{base}.{}", definition.code));
                 assert_eq!(found.components.len(), definition.components.len());

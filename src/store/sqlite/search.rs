@@ -130,9 +130,10 @@ fn statements(query: &Query, plan: &Plan, scope: &Scope<'_>) -> Vec<Sql> {
     let Start::Walk(param, column) = plan.start else {
         return vec![all()];
     };
-    let past = query.cursor.as_ref().is_some_and(|cursor| {
-        matches!(cursor.values.first(), Some(Place::Absent))
-    });
+    let past = query
+        .cursor
+        .as_ref()
+        .is_some_and(|cursor| matches!(cursor.values.first(), Some(Place::Absent)));
     let mut statements = Vec::new();
     if !past {
         statements.push(order::walk(query, (param, column), scope));

@@ -80,9 +80,15 @@ fn number(value: Decimal, wanted: Option<i64>, high: bool) -> Option<Decimal> {
     }
     let half = Decimal::try_new(5, value.scale() + 1).ok()?;
     let (edge, strategy) = if high {
-        (value.checked_add(half)?, RoundingStrategy::ToPositiveInfinity)
+        (
+            value.checked_add(half)?,
+            RoundingStrategy::ToPositiveInfinity,
+        )
     } else {
-        (value.checked_sub(half)?, RoundingStrategy::ToNegativeInfinity)
+        (
+            value.checked_sub(half)?,
+            RoundingStrategy::ToNegativeInfinity,
+        )
     };
     let mut edge = edge.round_dp_with_strategy(wanted, strategy);
     edge.rescale(wanted);
@@ -118,7 +124,11 @@ fn temporal(moment: &Temporal, wanted: Option<i64>, high: bool) -> Option<Tempor
     edge.precision = precision;
     if precision <= Precision::Day {
         edge.offset = None;
-        return Some(if moment.kind == TemporalKind::Date { edge.to_date() } else { edge });
+        return Some(if moment.kind == TemporalKind::Date {
+            edge.to_date()
+        } else {
+            edge
+        });
     }
     if edge.kind == TemporalKind::Date {
         edge.kind = TemporalKind::DateTime;

@@ -33,10 +33,7 @@ fn both<'a>(call: &Invocation<'_, 'a>) -> Result<Collection<'a>, EvaluationError
 }
 
 /// The items of the input that the argument has, or has not.
-fn shared<'a>(
-    call: &Invocation<'_, 'a>,
-    wanted: bool,
-) -> Result<Collection<'a>, EvaluationError> {
+fn shared<'a>(call: &Invocation<'_, 'a>, wanted: bool) -> Result<Collection<'a>, EvaluationError> {
     let other = call.argument(0)?;
     let mut kept = Vec::new();
     for item in call.input.iter() {

@@ -18,17 +18,27 @@ use crate::fhir::path::{
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::of("iif", (2, 3), iif),
     Function::of("toBoolean", (0, 0), |call| to(&call, to_boolean)),
-    Function::of("convertsToBoolean", (0, 0), |call| converts(&call, to_boolean)),
+    Function::of("convertsToBoolean", (0, 0), |call| {
+        converts(&call, to_boolean)
+    }),
     Function::of("toInteger", (0, 0), |call| to(&call, to_integer)),
-    Function::of("convertsToInteger", (0, 0), |call| converts(&call, to_integer)),
+    Function::of("convertsToInteger", (0, 0), |call| {
+        converts(&call, to_integer)
+    }),
     Function::of("toDecimal", (0, 0), |call| to(&call, to_decimal)),
-    Function::of("convertsToDecimal", (0, 0), |call| converts(&call, to_decimal)),
+    Function::of("convertsToDecimal", (0, 0), |call| {
+        converts(&call, to_decimal)
+    }),
     Function::of("toString", (0, 0), |call| to(&call, to_string)),
-    Function::of("convertsToString", (0, 0), |call| converts(&call, to_string)),
+    Function::of("convertsToString", (0, 0), |call| {
+        converts(&call, to_string)
+    }),
     Function::of("toDate", (0, 0), |call| to(&call, to_date)),
     Function::of("convertsToDate", (0, 0), |call| converts(&call, to_date)),
     Function::of("toDateTime", (0, 0), |call| to(&call, to_datetime)),
-    Function::of("convertsToDateTime", (0, 0), |call| converts(&call, to_datetime)),
+    Function::of("convertsToDateTime", (0, 0), |call| {
+        converts(&call, to_datetime)
+    }),
     Function::of("toTime", (0, 0), |call| to(&call, to_time)),
     Function::of("convertsToTime", (0, 0), |call| converts(&call, to_time)),
     Function::of("toQuantity", (0, 1), |call| {

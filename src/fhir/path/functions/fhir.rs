@@ -99,10 +99,7 @@ fn resolved<'a>(
         .and_then(of_type))
 }
 
-fn contained<'a>(
-    call: &Invocation<'_, 'a>,
-    id: &str,
-) -> Result<Option<Item<'a>>, EvaluationError> {
+fn contained<'a>(call: &Invocation<'_, 'a>, id: &str) -> Result<Option<Item<'a>>, EvaluationError> {
     let context = call.evaluator.context;
     if id.is_empty() {
         return Ok(Some(context.root.clone()));
@@ -117,7 +114,9 @@ fn contained<'a>(
 
 /// `Patient` of `Patient/1`, `http://server/fhir/Patient/1` and `Patient/1/_history/2`.
 fn type_of_reference(text: &str) -> Option<&str> {
-    let text = text.split_once("/_history/").map_or(text, |(before, _)| before);
+    let text = text
+        .split_once("/_history/")
+        .map_or(text, |(before, _)| before);
     let (before, _) = text.rsplit_once('/')?;
     Some(before.rsplit_once('/').map_or(before, |(_, kind)| kind))
 }
@@ -139,7 +138,16 @@ fn html_checks<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
         return Ok(super::none());
     };
     let text = text.to_ascii_lowercase();
-    let active = ["<script", "<iframe", "<object", "<embed", "<form", "<base", "<link", "javascript:"];
+    let active = [
+        "<script",
+        "<iframe",
+        "<object",
+        "<embed",
+        "<form",
+        "<base",
+        "<link",
+        "javascript:",
+    ];
     Ok(boolean(
         text.trim_start().starts_with("<div") && !active.iter().any(|tag| text.contains(tag)),
     ))

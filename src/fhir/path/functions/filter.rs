@@ -23,7 +23,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         single(&call.input)?;
         Ok(call.input)
     }),
-    Function::of("first", (0, 0), |call| Ok(maybe(call.input.first().cloned()))),
+    Function::of("first", (0, 0), |call| {
+        Ok(maybe(call.input.first().cloned()))
+    }),
     Function::of("last", (0, 0), |call| Ok(maybe(call.input.last().cloned()))),
     Function::of("tail", (0, 0), |call| Ok(slice(&call.input, 1, usize::MAX))),
     Function::of("skip", (1, 1), |call| {
@@ -123,7 +125,9 @@ fn sort<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
     });
     match fault {
         Some(fault) => Err(fault),
-        None => Ok(Cow::Owned(keyed.into_iter().map(|(_, item)| item).collect())),
+        None => Ok(Cow::Owned(
+            keyed.into_iter().map(|(_, item)| item).collect(),
+        )),
     }
 }
 

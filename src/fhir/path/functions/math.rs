@@ -20,7 +20,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::of("abs", (0, 0), abs),
     Function::of("ceiling", (0, 0), |call| whole(&call, |value| value.ceil())),
     Function::of("floor", (0, 0), |call| whole(&call, |value| value.floor())),
-    Function::of("truncate", (0, 0), |call| whole(&call, |value| value.trunc())),
+    Function::of("truncate", (0, 0), |call| {
+        whole(&call, |value| value.trunc())
+    }),
     Function::of("round", (0, 1), round),
     Function::of("exp", (0, 0), |call| real(&call, f64::exp)),
     Function::of("ln", (0, 0), |call| real(&call, f64::ln)),
@@ -54,9 +56,7 @@ fn abs<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
         None => none(),
         Some(Item::Integer(value)) => maybe(value.checked_abs().map(Item::Integer)),
         Some(Item::Decimal(value)) => some(Item::Decimal(value.abs())),
-        Some(Item::Quantity(value)) => {
-            some(Item::Quantity(value.with_value(value.value.abs())))
-        }
+        Some(Item::Quantity(value)) => some(Item::Quantity(value.with_value(value.value.abs()))),
         Some(_) => return Err(call.fault("wants a number")),
     })
 }

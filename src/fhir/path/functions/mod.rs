@@ -106,12 +106,7 @@ impl<'s, 'a> Invocation<'s, 'a> {
     }
 
     /// An argument that is evaluated for an item of the input, as `$this`.
-    fn each<'t>(
-        &'t self,
-        argument: usize,
-        index: usize,
-        item: &'t Item<'a>,
-    ) -> Outcome<'t, 'a> {
+    fn each<'t>(&'t self, argument: usize, index: usize, item: &'t Item<'a>) -> Outcome<'t, 'a> {
         let scope = Scope {
             this: std::slice::from_ref(item),
             index: Some(index),

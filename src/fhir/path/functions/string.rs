@@ -16,23 +16,39 @@ use crate::fhir::path::{
 };
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::of("indexOf", (1, 1), |call| position(&call, |text, part| text.find(part))),
-    Function::of("lastIndexOf", (1, 1), |call| position(&call, |text, part| text.rfind(part))),
+    Function::of("indexOf", (1, 1), |call| {
+        position(&call, |text, part| text.find(part))
+    }),
+    Function::of("lastIndexOf", (1, 1), |call| {
+        position(&call, |text, part| text.rfind(part))
+    }),
     Function::of("substring", (1, 2), substring),
     Function::of("startsWith", (1, 1), |call| {
         test(&call, |text, part| text.starts_with(part))
     }),
-    Function::of("endsWith", (1, 1), |call| test(&call, |text, part| text.ends_with(part))),
-    Function::of("contains", (1, 1), |call| test(&call, |text, part| text.contains(part))),
-    Function::of("upper", (0, 0), |call| change(&call, |text| Some(text.to_uppercase()))),
-    Function::of("lower", (0, 0), |call| change(&call, |text| Some(text.to_lowercase()))),
-    Function::of("trim", (0, 0), |call| change(&call, |text| Some(text.trim().to_owned()))),
+    Function::of("endsWith", (1, 1), |call| {
+        test(&call, |text, part| text.ends_with(part))
+    }),
+    Function::of("contains", (1, 1), |call| {
+        test(&call, |text, part| text.contains(part))
+    }),
+    Function::of("upper", (0, 0), |call| {
+        change(&call, |text| Some(text.to_uppercase()))
+    }),
+    Function::of("lower", (0, 0), |call| {
+        change(&call, |text| Some(text.to_lowercase()))
+    }),
+    Function::of("trim", (0, 0), |call| {
+        change(&call, |text| Some(text.trim().to_owned()))
+    }),
     Function::of("replace", (2, 2), replace),
     Function::of("matches", (1, 1), matches),
     Function::of("matchesFull", (1, 1), matches),
     Function::of("replaceMatches", (2, 2), replace_matches),
     Function::of("length", (0, 0), |call| {
-        Ok(call.string()?.map_or_else(none, |text| count(text.chars().count())))
+        Ok(call
+            .string()?
+            .map_or_else(none, |text| count(text.chars().count())))
     }),
     Function::of("toChars", (0, 0), |call| {
         let text = call.string()?.unwrap_or_default();
@@ -64,10 +80,7 @@ fn test<'s, 'a>(call: &Invocation<'s, 'a>, ask: fn(&str, &str) -> bool) -> Outco
     Ok(pair(call)?.map_or_else(none, |(text, part)| boolean(ask(&text, &part))))
 }
 
-fn change<'s, 'a>(
-    call: &Invocation<'s, 'a>,
-    make: fn(&str) -> Option<String>,
-) -> Outcome<'s, 'a> {
+fn change<'s, 'a>(call: &Invocation<'s, 'a>, make: fn(&str) -> Option<String>) -> Outcome<'s, 'a> {
     match call.string()?.and_then(|text| make(&text)) {
         Some(text) => call.text(text),
         None => Ok(none()),
@@ -182,7 +195,9 @@ fn split<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
     }
     let parts = text.split(&*separator);
     Ok(Cow::Owned(
-        parts.map(|part| Item::String(part.to_owned().into())).collect(),
+        parts
+            .map(|part| Item::String(part.to_owned().into()))
+            .collect(),
     ))
 }
 

@@ -91,8 +91,7 @@ fn leaf_types(branch: &str) -> Option<Vec<&'static str>> {
 }
 
 fn plain(path: &str) -> bool {
-    path.bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b == b'.')
+    path.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
 }
 
 /// The path without `.where(…)`, which changes no type.
@@ -131,7 +130,10 @@ mod tests {
             of_type(expression, "Claim").as_deref(),
             Some("(Claim.x | Claim.y)")
         );
-        assert_eq!(of_type("Resource.meta.tag", "Patient").as_deref(), Some("Resource.meta.tag"));
+        assert_eq!(
+            of_type("Resource.meta.tag", "Patient").as_deref(),
+            Some("Resource.meta.tag")
+        );
         assert_eq!(of_type("Account.subject", "Patient"), None);
     }
 
@@ -144,7 +146,10 @@ mod tests {
             ("Patient.telecom.where(system='email')", false),
             ("Observation.component.code", false),
             ("(Observation.value as CodeableConcept)", false),
-            ("Patient.deceased.exists() and Patient.deceased != false", true),
+            (
+                "Patient.deceased.exists() and Patient.deceased != false",
+                true,
+            ),
             ("Resource.meta.tag", false),
         ] {
             assert_eq!(may_imply_system(expression), implied, "{expression}");

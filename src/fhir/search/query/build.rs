@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use super::{
     Query, Summary, Total,
     chain::Reader,
-    clause::{Clause, DateTest, Prefix, ReferenceTest, Rows, SystemTest, Tests, TokenTest, UriTest},
+    clause::{
+        Clause, DateTest, Prefix, ReferenceTest, Rows, SystemTest, Tests, TokenTest, UriTest,
+    },
     result,
 };
 use crate::fhir::{

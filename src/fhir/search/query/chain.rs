@@ -93,7 +93,8 @@ impl<'a> Reader<'a> {
         else {
             return Err(refused("the form is _has:Type:reference:parameter."));
         };
-        let source = ResourceType::named(source).ok_or_else(|| refused("there is no such type."))?;
+        let source =
+            ResourceType::named(source).ok_or_else(|| refused("there is no such type."))?;
         let param = parameters::parameter(source, code)
             .filter(|each| each.kind == ParameterKind::Reference)
             .ok_or_else(|| refused("the type has no such reference parameter."))?;
@@ -197,7 +198,12 @@ fn missing(parameter: &SearchParameter, value: &str) -> Result<Clause> {
     let missing = match value {
         "true" => true,
         "false" => false,
-        _ => return Err(Problem::malformed("value", "A value of :missing is true or false.")),
+        _ => {
+            return Err(Problem::malformed(
+                "value",
+                "A value of :missing is true or false.",
+            ));
+        }
     };
     let rows = |param, tests| Rows { param, tests };
     let id = parameter.id;
@@ -254,5 +260,8 @@ fn unsupported(code: &str, modifier: &str) -> Problem {
         let text = format!("The modifier :{modifier} is not supported on {code}.");
         return Problem::malformed("not-supported", text);
     }
-    Problem::malformed("invalid", format!("{code} has a modifier that R4 does not know."))
+    Problem::malformed(
+        "invalid",
+        format!("{code} has a modifier that R4 does not know."),
+    )
 }

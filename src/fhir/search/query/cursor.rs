@@ -61,7 +61,10 @@ impl Cursor {
         if values.len() != sort.len() {
             return Err(refused());
         }
-        let places = values.iter().zip(sort).map(|(value, sort)| place(value, sort.by));
+        let places = values
+            .iter()
+            .zip(sort)
+            .map(|(value, sort)| place(value, sort.by));
         let values = places.collect::<Option<Vec<Place>>>().ok_or_else(refused)?;
         Ok(Self { values, key })
     }

@@ -82,7 +82,9 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_refused() {
-        for text in ["", "-", ".5", "5.", "5,4", "1e", "1e400", "0x10", "NaN", "inf", "1 ", "+1"] {
+        for text in [
+            "", "-", ".5", "5.", "5,4", "1e", "1e400", "0x10", "NaN", "inf", "1 ", "+1",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
         assert_eq!(parse(&"1".repeat(DIGITS_MAX + 1)), None);

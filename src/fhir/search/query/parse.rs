@@ -131,7 +131,10 @@ fn elements(value: &str) -> Result<Vec<String>> {
         !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
     };
     if names.len() > super::VALUES_MAX || !names.iter().all(is_name) {
-        return Err(Problem::malformed("value", "_elements is a list of element names."));
+        return Err(Problem::malformed(
+            "value",
+            "_elements is a list of element names.",
+        ));
     }
     Ok(names)
 }

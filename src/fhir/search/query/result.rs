@@ -167,7 +167,9 @@ pub(super) fn include(name: &str, value: &str, present: usize) -> Result<Include
     let mut parts = value.split(':');
     let (source, code, target) = (parts.next(), parts.next(), parts.next());
     if parts.next().is_some() {
-        return Err(refused("the value is Type:parameter or Type:parameter:Type."));
+        return Err(refused(
+            "the value is Type:parameter or Type:parameter:Type.",
+        ));
     }
     let target = target
         .map(|name| ResourceType::named(name).ok_or_else(|| refused("the target is no type.")))
@@ -188,7 +190,11 @@ pub(super) fn include(name: &str, value: &str, present: usize) -> Result<Include
             }
             Including::Params(params)
         }
-        _ => return Err(refused("the value is Type:parameter or Type:parameter:Type.")),
+        _ => {
+            return Err(refused(
+                "the value is Type:parameter or Type:parameter:Type.",
+            ));
+        }
     };
     Ok(Include {
         reverse,

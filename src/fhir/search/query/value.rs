@@ -154,8 +154,7 @@ impl Reading<'_> {
 
     fn number(&self, value: &str) -> Result<NumberTest> {
         let (prefix, rest) = prefix(value);
-        let precise =
-            number::parse(&plain(rest)).ok_or_else(|| self.refuse("is not a number."))?;
+        let precise = number::parse(&plain(rest)).ok_or_else(|| self.refuse("is not a number."))?;
         let near = precise.value.abs() * APPROXIMATION;
         let (mut low, mut high) = (precise.low, precise.high);
         if prefix == Prefix::Ap {
@@ -187,11 +186,7 @@ impl Reading<'_> {
         })
     }
 
-    pub(super) fn reference(
-        &self,
-        value: &str,
-        targets: &[ResourceType],
-    ) -> Result<ReferenceTest> {
+    pub(super) fn reference(&self, value: &str, targets: &[ResourceType]) -> Result<ReferenceTest> {
         let value = plain(value);
         let relative = self
             .base
@@ -242,7 +237,8 @@ impl Reading<'_> {
     fn composite(&self, parameter: &SearchParameter, value: &str) -> Result<CompositeTest> {
         let values = split(value, '$');
         let components = &parameter.components;
-        let refused = || self.refuse("does not have as many parts, separated by '$', as it should.");
+        let refused =
+            || self.refuse("does not have as many parts, separated by '$', as it should.");
         if values.len() != components.len() {
             return Err(refused());
         }

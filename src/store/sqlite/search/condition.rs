@@ -114,7 +114,9 @@ fn tests(sql: &mut Sql, tests: &Tests) {
     match tests {
         Tests::Token(tests) => any(sql, tests, |sql, test| token(sql, test, "t")),
         Tests::String(tests) => any(sql, tests, |sql, test| string(sql, test, "t")),
-        Tests::Date(tests) => any(sql, tests, |sql, test| date(sql, test, "t.start", "t.\"end\"")),
+        Tests::Date(tests) => any(sql, tests, |sql, test| {
+            date(sql, test, "t.start", "t.\"end\"")
+        }),
         Tests::Number(tests) => any(sql, tests, |sql, test| number(sql, test, "t")),
         Tests::Reference(tests) => any(sql, tests, |sql, test| reference(sql, test)),
         Tests::Uri(tests) => any(sql, tests, |sql, test| uri(sql, test)),
@@ -158,7 +160,11 @@ pub(super) fn string(sql: &mut Sql, test: &StringTest, row: &str) {
             sql.push(" and ").push(row).push(".folded < ").text(&end);
         }
         StringTest::Contains(folded) => {
-            sql.push("instr(").push(row).push(".folded, ").text(folded).push(") > 0");
+            sql.push("instr(")
+                .push(row)
+                .push(".folded, ")
+                .text(folded)
+                .push(") > 0");
         }
         StringTest::Exact { folded, exact } => {
             sql.push(row).push(".folded = ").text(folded);
@@ -195,7 +201,11 @@ pub(super) fn date(sql: &mut Sql, test: &DateTest, start: &str, end: &str) {
             sql.push(")");
         }
         Prefix::Le => {
-            sql.push("(").push(start).push(" < ").int(first).push(" or ");
+            sql.push("(")
+                .push(start)
+                .push(" < ")
+                .int(first)
+                .push(" or ");
             within(sql);
             sql.push(")");
         }
@@ -220,7 +230,11 @@ pub(super) fn number(sql: &mut Sql, test: &NumberTest, row: &str) {
     let value = test.value;
     match test.prefix {
         Prefix::Eq | Prefix::Ne => {
-            sql.push(if test.prefix == Prefix::Ne { "not (" } else { "(" });
+            sql.push(if test.prefix == Prefix::Ne {
+                "not ("
+            } else {
+                "("
+            });
             column(sql, ".low", " >= ", test.low);
             sql.push(" and ");
             column(sql, ".high", " < ", test.high);
@@ -257,7 +271,9 @@ pub(super) fn reference(sql: &mut Sql, test: &ReferenceTest) {
             };
         }
         ReferenceTest::Text(text) => {
-            sql.push("t.target_id = ").text(text).push(" and t.target_type = ''");
+            sql.push("t.target_id = ")
+                .text(text)
+                .push(" and t.target_type = ''");
         }
     }
 }
@@ -270,7 +286,10 @@ pub(super) fn uri(sql: &mut Sql, test: &UriTest) {
         }
         UriTest::Below(value) => {
             let (from, to) = (format!("{value}/"), format!("{value}/{LAST}"));
-            sql.push("(t.value = ").text(value).push(" or t.value >= ").text(&from);
+            sql.push("(t.value = ")
+                .text(value)
+                .push(" or t.value >= ")
+                .text(&from);
             sql.push(" and t.value < ").text(&to).push(")");
         }
     }
@@ -313,7 +332,11 @@ fn text_part(sql: &mut Sql, test: &StringTest, row: &str) {
             sql.push(" and ").push(row).push(".text < ").text(&end);
         }
         StringTest::Contains(folded) => {
-            sql.push("instr(").push(row).push(".text, ").text(folded).push(") > 0");
+            sql.push("instr(")
+                .push(row)
+                .push(".text, ")
+                .text(folded)
+                .push(") > 0");
         }
     }
 }

@@ -92,9 +92,8 @@ fn of_rows(rows: &Rows) -> Option<Keys> {
         }
         Tests::Reference(tests) => {
             rank = 1;
-            let is_typed = |test: &ReferenceTest| {
-                !matches!(test, ReferenceTest::Local { kind: None, .. })
-            };
+            let is_typed =
+                |test: &ReferenceTest| !matches!(test, ReferenceTest::Local { kind: None, .. });
             ordered = tests.iter().all(is_typed);
             arms(&mut sql, rows, tests, reference)?
         }

@@ -139,7 +139,11 @@ fn bind(sql: &mut Sql, value: &Place) {
 pub(super) fn walk(query: &Query, (param, column): (i64, Column), scope: &Scope<'_>) -> Sql {
     let (table, name) = place(column);
     let descending = is_key_descending(query);
-    let (better, way) = if descending { (">", "desc") } else { ("<", "asc") };
+    let (better, way) = if descending {
+        (">", "desc")
+    } else {
+        ("<", "asc")
+    };
     let mut sql = Sql::default();
     sql.push(&format!(
         "select w.key as k, w.{name} as s0 from {table} w \
@@ -159,7 +163,9 @@ pub(super) fn walk(query: &Query, (param, column): (i64, Column), scope: &Scope<
         " and not exists (select 1 from {table} v where v.key = w.key and v.param = w.param \
          and v.{name} {better} w.{name})"
     ));
-    sql.push(" and +r0.type = ").text(query.kind.name()).push(" and ");
+    sql.push(" and +r0.type = ")
+        .text(query.kind.name())
+        .push(" and ");
     plan::rest(&mut sql, query, scope, None);
     sql.push(&format!(" group by w.{name} {way}, w.key {way}"));
     sql.push(&format!(" order by w.{name} {way}, w.key {way}"));

@@ -105,7 +105,11 @@ async fn start(
     best: &Keys,
     found: i64,
 ) -> Result<Start> {
-    let Some(limit) = query.limit.map(i64::from).filter(|_| !query.is_count_only()) else {
+    let Some(limit) = query
+        .limit
+        .map(i64::from)
+        .filter(|_| !query.is_count_only())
+    else {
         return Ok(Start::Keys);
     };
     if found <= FEW {
