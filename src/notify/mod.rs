@@ -1,1 +1,39 @@
 //! Messages to people, and the channels that carry them.
+//!
+//! [`announce`] writes a Communication and, in the same transaction, the job that sends it;
+//! [`Sender`] does that job. A message says that there is something to see and where, never what:
+//! no health content, no name of a patient.
+//!
+//! To add a kind of message:
+//!
+//! 1. Add a variant to [`MessageKind`] with its code and priority.
+//! 2. Write its texts, `templates/<code>/fr.txt` and `templates/<code>/en.txt`, and name them in
+//!    `template.rs`. The first line is `Subject: …`; the placeholders are `{{link}}` and
+//!    `{{organization}}`.
+//!
+//! To add a channel: implement [`Channel`] in a file of `channel/`, and add it to
+//! [`ChannelSettings`].
+//!
+//! Specification: <http://hl7.org/fhir/R4/communication.html>.
+
+mod announce;
+pub mod channel;
+mod kind;
+mod mask;
+mod recipient;
+mod send;
+mod template;
+
+pub use self::{
+    announce::{Announcement, announce},
+    channel::{Channel, ChannelSettings},
+    kind::MessageKind,
+    send::{SEND, Sender, SenderSettings},
+    template::Language,
+};
+
+/// The code system of [`MessageKind`], in `Communication.category`.
+pub const MESSAGE_KIND_SYSTEM: &str = "https://vigie.example/fhir/CodeSystem/message-kind";
+
+/// The code system of why a message was not delivered, in `Communication.statusReason`.
+pub const DELIVERY_FAILURE_SYSTEM: &str = "https://vigie.example/fhir/CodeSystem/delivery-failure";

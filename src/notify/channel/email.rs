@@ -1,0 +1,170 @@
+//! E-mail over SMTP (RFC 5321), encrypted unless it stays on this machine.
+//!
+//! There is no fallback to plain text: a server that does not offer what the settings ask for
+//! gets no message, and the message waits.
+
+use std::{fmt, net::IpAddr, time::Duration};
+
+use futures_util::future::BoxFuture;
+use lettre::{
+    AsyncSmtpTransport, AsyncTransport, Tokio1Executor,
+    transport::smtp::{
+        Error, PoolConfig,
+        authentication::Credentials,
+        client::{Tls, TlsParameters},
+    },
+};
+
+use super::{Accepted, Channel, Message, Rejection, mail};
+use crate::kernel::problem::{Category, Problem, Result};
+
+/// 5xx replies about us rather than about the message: encryption asked for, credentials
+/// refused. Settings can be repaired, so these are worth another try.
+const ABOUT_US: [u16; 4] = [530, 534, 535, 538];
+
+/// Whether and how the connection is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Security {
+    /// STARTTLS, which the server must offer (port 587).
+    StartTls,
+    /// TLS from the first byte (port 465).
+    Tls,
+    /// None; to a server on this machine only.
+    Loopback,
+}
+
+/// A password, which prints as `[password]`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(String);
+
+impl Password {
+    /// Wraps a password.
+    #[must_use]
+    pub const fn new(password: String) -> Self {
+        Self(password)
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[password]")
+    }
+}
+
+/// Which server, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmailSettings {
+    /// Its name, as its certificate has it.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is encrypted.
+    pub security: Security,
+    /// User and password, where the server asks for them.
+    pub credentials: Option<(String, Password)>,
+    /// How long one message may take, from the connection to the last reply.
+    pub timeout: Duration,
+    /// Most connections kept open.
+    pub connections: u32,
+}
+
+/// Sends e-mail through one server.
+pub struct Email {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    timeout: Duration,
+}
+
+impl Email {
+    /// Prepares connections to the server; none is opened yet.
+    ///
+    /// # Errors
+    /// `Invalid`, if the connection would leave this machine in plain text, or the host is not a
+    /// name that a certificate can have.
+    pub fn open(settings: &EmailSettings) -> Result<Self> {
+        if settings.security == Security::Loopback && !is_loopback(&settings.host) {
+            return Err(refused(
+                "Mail without encryption goes to a loopback address only.",
+            ));
+        }
+        let tls = || {
+            TlsParameters::new(settings.host.clone())
+                .map_err(|_| refused("The mail server's name cannot be checked by TLS."))
+        };
+        let tls = match settings.security {
+            Security::StartTls => Tls::Required(tls()?),
+            Security::Tls => Tls::Wrapper(tls()?),
+            Security::Loopback => Tls::None,
+        };
+        let mut builder =
+            AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(settings.host.as_str())
+                .port(settings.port)
+                .tls(tls)
+                .timeout(Some(settings.timeout))
+                .pool_config(PoolConfig::new().max_size(settings.connections));
+        if let Some((user, password)) = &settings.credentials {
+            builder = builder.credentials(Credentials::new(user.clone(), password.0.clone()));
+        }
+        Ok(Self {
+            transport: builder.build(),
+            timeout: settings.timeout,
+        })
+    }
+
+    async fn deliver(&self, message: &Message) -> Result<Accepted, Rejection> {
+        let mail = mail(message)?;
+        // The transport bounds the connection only; a server that falls silent later is bounded
+        // here.
+        match tokio::time::timeout(self.timeout, self.transport.send(mail)).await {
+            Ok(Ok(_)) => Ok(Accepted),
+            Ok(Err(error)) => Err(judge(&error)),
+            Err(_) => Err(Rejection::transient("SMTP: no reply in time")),
+        }
+    }
+}
+
+impl Channel for Email {
+    fn name(&self) -> &'static str {
+        "email"
+    }
+
+    fn send<'a>(&'a self, message: &'a Message) -> BoxFuture<'a, Result<Accepted, Rejection>> {
+        Box::pin(self.deliver(message))
+    }
+}
+
+/// Whether another try may help. The server's own words are left out: they may quote the address.
+fn judge(error: &Error) -> Rejection {
+    match error.status() {
+        Some(status) => {
+            let code = u16::from(status);
+            let text = format!("SMTP {code}");
+            if error.is_permanent() && !ABOUT_US.contains(&code) {
+                Rejection::permanent(text)
+            } else {
+                Rejection::transient(text)
+            }
+        }
+        None => Rejection::transient(if error.is_timeout() {
+            "SMTP: no reply in time"
+        } else if error.is_tls() {
+            "SMTP: no safe connection by TLS"
+        } else if error.is_response() {
+            "SMTP: a reply that cannot be read"
+        } else if error.is_client() {
+            "SMTP: the server does not offer what the settings ask for"
+        } else {
+            "SMTP: the connection failed or was lost"
+        }),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+}
+
+fn refused(why: &str) -> Problem {
+    Problem::new(Category::Invalid, "value", why)
+}
+
+#[cfg(test)]
+mod tests;

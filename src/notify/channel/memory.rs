@@ -1,0 +1,96 @@
+//! Messages in memory: the latest ones, and how many there were of each kind.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use futures_util::future::BoxFuture;
+
+use super::{Accepted, Channel, Message, MessageKind, Rejection};
+
+/// Keeps the latest messages, up to a bound, and counts all.
+#[derive(Debug)]
+pub struct Memory {
+    capacity: usize,
+    // A short critical section without await, hence not tokio's mutex.
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    latest: VecDeque<Message>,
+    counts: BTreeMap<MessageKind, u64>,
+}
+
+impl Memory {
+    /// A memory of the latest `capacity` messages.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            capacity,
+            kept: Mutex::default(),
+        }
+    }
+
+    /// The latest messages, oldest first; one that was sent twice is here twice.
+    #[must_use]
+    pub fn latest(&self) -> Vec<Message> {
+        self.kept().latest.iter().cloned().collect()
+    }
+
+    /// How many messages of each kind were sent.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<MessageKind, u64> {
+        self.kept().counts.clone()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, message: &Message) {
+        let mut kept = self.kept();
+        *kept.counts.entry(message.kind).or_default() += 1;
+        if self.capacity == 0 {
+            return;
+        }
+        if kept.latest.len() == self.capacity {
+            kept.latest.pop_front();
+        }
+        kept.latest.push_back(message.clone());
+    }
+}
+
+impl Channel for Memory {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    fn send<'a>(&'a self, message: &'a Message) -> BoxFuture<'a, Result<Accepted, Rejection>> {
+        Box::pin(async move {
+            self.keep(message);
+            Ok(Accepted)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::message, *};
+
+    #[tokio::test]
+    async fn the_bound_holds_and_the_counts_go_on() {
+        let memory = Memory::new(2);
+        for id in ["c-1", "c-2", "c-3"] {
+            memory.send(&message(id)).await.unwrap();
+        }
+        let ids: Vec<_> = memory.latest().into_iter().map(|m| m.id).collect();
+        assert_eq!(ids, ["c-2", "c-3"]);
+        assert_eq!(memory.counts()[&MessageKind::Reminder], 3);
+        let none = Memory::new(0);
+        none.send(&message("c-4")).await.unwrap();
+        assert!(none.latest().is_empty());
+        assert_eq!(none.counts()[&MessageKind::Reminder], 1);
+    }
+}

@@ -1,0 +1,86 @@
+//! What a message is about, as far as its text may tell.
+
+use std::fmt;
+
+/// The kinds of message; “answered” and “needs action” are never the same one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MessageKind {
+    /// To the patient: a report is due.
+    Reminder,
+    /// To the team: a report has come in, and asks for nothing.
+    Answered,
+    /// To the team: an alert is open.
+    NeedsAction,
+    /// To the team: an open alert has become more serious.
+    NeedsActionRaised,
+    /// To the team: a report has not come in.
+    ReportMissed,
+    /// A follow-up has ended.
+    FollowUpEnded,
+    /// To those who run the service: a part of it has failed.
+    Technical,
+}
+
+impl MessageKind {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Reminder,
+        Self::Answered,
+        Self::NeedsAction,
+        Self::NeedsActionRaised,
+        Self::ReportMissed,
+        Self::FollowUpEnded,
+        Self::Technical,
+    ];
+
+    /// Its code in [`super::MESSAGE_KIND_SYSTEM`].
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Reminder => "reminder",
+            Self::Answered => "answered",
+            Self::NeedsAction => "needs-action",
+            Self::NeedsActionRaised => "needs-action-raised",
+            Self::ReportMissed => "report-missed",
+            Self::FollowUpEnded => "follow-up-ended",
+            Self::Technical => "technical",
+        }
+    }
+
+    /// The kind of this code.
+    #[must_use]
+    pub fn coded(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+
+    /// `Communication.priority`, a code of <http://hl7.org/fhir/R4/valueset-request-priority.html>.
+    #[must_use]
+    pub const fn priority(self) -> &'static str {
+        match self {
+            Self::Reminder | Self::Answered | Self::FollowUpEnded => "routine",
+            Self::ReportMissed | Self::Technical => "urgent",
+            Self::NeedsAction | Self::NeedsActionRaised => "asap",
+        }
+    }
+}
+
+impl fmt::Display for MessageKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_kebab_case_and_lead_back() {
+        for kind in MessageKind::ALL {
+            let code = kind.code();
+            assert!(code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'));
+            assert_eq!(MessageKind::coded(code), Some(kind));
+        }
+        assert_eq!(MessageKind::coded("Reminder"), None);
+    }
+}

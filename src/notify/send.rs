@@ -1,0 +1,291 @@
+//! The job that sends one message.
+//!
+//! The intent is written before the call (the Communication in `preparation`, and this job), the
+//! outcome after it, in one commit with the end of the job. A crash between the two sends the
+//! message again, under the same Message-ID; it is never forgotten.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+
+use super::{
+    DELIVERY_FAILURE_SYSTEM, Language, MESSAGE_KIND_SYSTEM, MessageKind,
+    channel::{Channel, Message, Rejection},
+    mask::mask,
+    recipient,
+    template::{self, Values},
+};
+use crate::{
+    fhir::{date, definitions::ResourceType, permit::Permit, resource::Resource},
+    kernel::{
+        clock::Clock,
+        problem::{Category, Problem, Result},
+    },
+    queue::{Failure, Handler},
+    store::{LeasedJob, Prepared, Store, Tx},
+};
+
+/// The kind of this job; its payload is `{"communication": "<id>"}`.
+pub const SEND: &str = "notify.send";
+
+/// The right under which messages are read, resolved and marked.
+static PERMIT: Permit = Permit::system(SEND);
+
+/// How often the outcome of a call that has been made is offered to a busy store.
+///
+/// What has been sent and cannot be marked is sent again, so this is worth some patience.
+const MARK_TRIES: u32 = 20;
+
+/// The pause between two offers.
+const MARK_PAUSE: Duration = Duration::from_millis(100);
+
+/// What every message has in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SenderSettings {
+    /// The sender: `address@domain` or `Name <address@domain>`.
+    pub from: String,
+    /// The name that signs the texts.
+    pub organization: String,
+    /// Where links lead: `{public_url}/t/{communication id}`.
+    pub public_url: String,
+    /// For recipients whose language is unknown.
+    pub language: Language,
+}
+
+/// Sends messages through one channel.
+pub struct Sender {
+    channel: Arc<dyn Channel>,
+    clock: Arc<dyn Clock>,
+    settings: SenderSettings,
+}
+
+/// How a message ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Sent,
+    NotDone(Undelivered),
+}
+
+/// Why a message was not delivered; a code of [`DELIVERY_FAILURE_SYSTEM`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Undelivered {
+    /// The recipient has no address that can be written to.
+    NoAddress,
+    /// The other side has refused it for good.
+    Refused,
+    /// Every try has failed.
+    Exhausted,
+}
+
+impl Undelivered {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::NoAddress => "no-address",
+            Self::Refused => "refused",
+            Self::Exhausted => "exhausted",
+        }
+    }
+}
+
+impl Sender {
+    /// A sender through `channel`.
+    #[must_use]
+    pub fn new(channel: Arc<dyn Channel>, clock: Arc<dyn Clock>, settings: SenderSettings) -> Self {
+        Self {
+            channel,
+            clock,
+            settings,
+        }
+    }
+
+    async fn send(&self, store: &Store, job: &LeasedJob) -> Result<(), Failure> {
+        let id = communication_id(job)?;
+        let Some(tree) = waiting(store, id).await? else {
+            return Ok(finish(store, job).await?);
+        };
+        let Some(message) = self.compose(store, id, &tree).await? else {
+            tracing::warn!(communication = id, "the recipient has no address");
+            return Ok(conclude(store, job, Ending::NotDone(Undelivered::NoAddress)).await?);
+        };
+        let (channel, to) = (self.channel.name(), mask(message.to.reveal()));
+        match self.channel.send(&message).await {
+            Ok(_) => {
+                tracing::debug!(communication = id, kind = %message.kind, channel, to, "sent");
+                Ok(conclude(store, job, Ending::Sent).await?)
+            }
+            Err(Rejection::Permanent { error }) => {
+                tracing::warn!(communication = id, kind = %message.kind, channel, to, error, "refused");
+                Ok(conclude(store, job, Ending::NotDone(Undelivered::Refused)).await?)
+            }
+            Err(Rejection::Transient { error, after }) => Err(Failure::Retry {
+                error: format!("{channel} to {to}: {error}"),
+                after,
+            }),
+        }
+    }
+
+    /// The message that a Communication stands for; none without an address.
+    async fn compose(
+        &self,
+        store: &Store,
+        id: &str,
+        tree: &Value,
+    ) -> Result<Option<Message>, Failure> {
+        let now = self.clock.now();
+        let kind =
+            kind(tree).ok_or_else(|| Failure::fail("the Communication has no known kind"))?;
+        let target = tree.pointer("/recipient/0/reference");
+        let target = target.and_then(Value::as_str).unwrap_or_default();
+        let recipient = recipient::find(store, &PERMIT, target, now).await?;
+        let Some(to) = recipient.address else {
+            return Ok(None);
+        };
+        let language = tree
+            .get("language")
+            .and_then(Value::as_str)
+            .and_then(Language::tagged)
+            .or(recipient.language)
+            .unwrap_or(self.settings.language);
+        let link = format!("{}/t/{id}", self.settings.public_url.trim_end_matches('/'));
+        let values = Values {
+            link: &link,
+            organization: &self.settings.organization,
+        };
+        let text = template::render(kind, language, values)?;
+        Ok(Some(Message {
+            id: id.to_owned(),
+            kind,
+            to,
+            from: self.settings.from.clone(),
+            subject: text.subject,
+            text: text.body,
+            language,
+            at: now,
+        }))
+    }
+}
+
+impl Handler for Sender {
+    fn kind(&self) -> &'static str {
+        SEND
+    }
+
+    fn run<'a>(
+        &'a self,
+        store: &'a Store,
+        job: &'a LeasedJob,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(self.send(store, job))
+    }
+
+    fn died<'a>(&'a self, tx: &'a mut Tx, job: &'a LeasedJob) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            match communication_id(job) {
+                Ok(id) => mark(tx, id, Ending::NotDone(Undelivered::Exhausted)).await,
+                // Without an id there is nothing to mark.
+                Err(_) => Ok(()),
+            }
+        })
+    }
+}
+
+fn communication_id(job: &LeasedJob) -> Result<&str, Failure> {
+    job.payload
+        .get("communication")
+        .and_then(Value::as_str)
+        .ok_or_else(|| Failure::fail("the payload names no Communication"))
+}
+
+/// The Communication, if it still waits to be sent: not sent, revoked or erased meanwhile.
+async fn waiting(store: &Store, id: &str) -> Result<Option<Value>> {
+    let found = store.read(&PERMIT, communication_type()?, id).await?;
+    let tree = found.map(|stored| stored.tree()).transpose()?;
+    Ok(tree.filter(is_waiting))
+}
+
+fn is_waiting(tree: &Value) -> bool {
+    tree.get("status").and_then(Value::as_str) == Some("preparation")
+}
+
+fn communication_type() -> Result<ResourceType> {
+    ResourceType::named("Communication")
+        .ok_or_else(|| Problem::fault("the definitions lack Communication"))
+}
+
+fn kind(tree: &Value) -> Option<MessageKind> {
+    let concepts = tree.get("category")?.as_array()?;
+    concepts
+        .iter()
+        .filter_map(|concept| concept.get("coding")?.as_array())
+        .flatten()
+        .filter(|coding| coding.get("system").and_then(Value::as_str) == Some(MESSAGE_KIND_SYSTEM))
+        .find_map(|coding| MessageKind::coded(coding.get("code")?.as_str()?))
+}
+
+async fn finish(store: &Store, job: &LeasedJob) -> Result<()> {
+    let job = job.clone();
+    store
+        .write(&PERMIT, move |tx| {
+            Box::pin(async move { tx.finish_job(&job).await })
+        })
+        .await
+}
+
+/// Writes the outcome and ends the job, in one commit.
+async fn conclude(store: &Store, job: &LeasedJob, ending: Ending) -> Result<()> {
+    let mut tries = 1;
+    loop {
+        let job = job.clone();
+        let written = store
+            .write(&PERMIT, move |tx| Box::pin(end(tx, job, ending)))
+            .await;
+        match written {
+            Err(problem) if problem.category == Category::Busy && tries < MARK_TRIES => {
+                tries += 1;
+                tokio::time::sleep(MARK_PAUSE).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+async fn end(tx: &mut Tx, job: LeasedJob, ending: Ending) -> Result<()> {
+    if let Ok(id) = communication_id(&job) {
+        mark(tx, id, ending).await?;
+    }
+    match ending {
+        Ending::Sent => tx.finish_job(&job).await,
+        // Buried rather than finished: the operator sees it among the dead.
+        Ending::NotDone(why) => tx.bury_job(&job, why.code()).await,
+    }
+}
+
+/// Writes the outcome into the Communication, unless somebody has ended it meanwhile.
+async fn mark(tx: &mut Tx, id: &str, ending: Ending) -> Result<()> {
+    let Some(stored) = tx.read(communication_type()?, id).await? else {
+        return Ok(());
+    };
+    let mut tree = stored.tree()?;
+    if !is_waiting(&tree) {
+        return Ok(());
+    }
+    match ending {
+        Ending::Sent => {
+            tree["status"] = json!("completed");
+            tree["sent"] = json!(date::instant(tx.now()));
+        }
+        Ending::NotDone(why) => {
+            tree["status"] = json!("not-done");
+            tree["statusReason"] = json!({
+                "coding": [{ "system": DELIVERY_FAILURE_SYSTEM, "code": why.code() }]
+            });
+        }
+    }
+    let prepared = Prepared::new(Resource::trusted(tree)?);
+    tx.put(id, prepared, Some(stored.version)).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

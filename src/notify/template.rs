@@ -1,0 +1,229 @@
+//! The texts of messages, embedded: `templates/<kind>/<language>.txt`.
+//!
+//! A text has placeholders for a link and for the name of the organisation, and nothing else:
+//! there is no way to put anything of a patient into it.
+
+use std::fmt;
+
+use super::MessageKind;
+use crate::kernel::problem::{Problem, Result};
+
+/// A language that messages are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Language {
+    /// French.
+    Fr,
+    /// English.
+    En,
+}
+
+impl Language {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Fr, Self::En];
+
+    /// Its BCP 47 code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Fr => "fr",
+            Self::En => "en",
+        }
+    }
+
+    /// The language of a BCP 47 tag such as `fr-CH`, if messages are written in it.
+    #[must_use]
+    pub fn tagged(tag: &str) -> Option<Self> {
+        let primary = tag.split(['-', '_']).next()?.to_ascii_lowercase();
+        Self::ALL
+            .into_iter()
+            .find(|language| language.code() == primary)
+    }
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// What the placeholders stand for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Values<'a> {
+    /// `{{link}}`
+    pub link: &'a str,
+    /// `{{organization}}`
+    pub organization: &'a str,
+}
+
+/// A message's subject and body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Text {
+    pub subject: String,
+    pub body: String,
+}
+
+macro_rules! texts {
+    ($language:expr, $kind:literal) => {
+        match $language {
+            Language::Fr => include_str!(concat!("templates/", $kind, "/fr.txt")),
+            Language::En => include_str!(concat!("templates/", $kind, "/en.txt")),
+        }
+    };
+}
+
+const fn source(kind: MessageKind, language: Language) -> &'static str {
+    match kind {
+        MessageKind::Reminder => texts!(language, "reminder"),
+        MessageKind::Answered => texts!(language, "answered"),
+        MessageKind::NeedsAction => texts!(language, "needs-action"),
+        MessageKind::NeedsActionRaised => texts!(language, "needs-action-raised"),
+        MessageKind::ReportMissed => texts!(language, "report-missed"),
+        MessageKind::FollowUpEnded => texts!(language, "follow-up-ended"),
+        MessageKind::Technical => texts!(language, "technical"),
+    }
+}
+
+/// Writes the text of a message.
+///
+/// # Errors
+/// `Fault`, if the embedded text is not of the form; a test shows that all are.
+pub(super) fn render(kind: MessageKind, language: Language, values: Values<'_>) -> Result<Text> {
+    let (subject, body) = source(kind, language)
+        .strip_prefix("Subject: ")
+        .and_then(|rest| rest.split_once("\n\n"))
+        .ok_or_else(|| Problem::fault(format!("the template {kind}/{language} has no subject")))?;
+    Ok(Text {
+        subject: fill(subject, values)?,
+        body: fill(body, values)?,
+    })
+}
+
+/// Puts the values in place, in one pass: a value that looks like a placeholder stays as it is.
+fn fill(template: &str, values: Values<'_>) -> Result<String> {
+    let mut filled = String::with_capacity(template.len() + values.link.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (name, after) = after
+            .split_once("}}")
+            .ok_or_else(|| Problem::fault("a placeholder of a template is not closed"))?;
+        let value = match name {
+            "link" => values.link,
+            "organization" => values.organization,
+            other => return Err(Problem::fault(format!("unknown placeholder {other}"))),
+        };
+        filled.push_str(before);
+        // A line break in a value would begin a header of its own in a subject.
+        filled.extend(value.chars().filter(|c| !c.is_control()));
+        rest = after;
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeSet, HashSet};
+
+    use super::*;
+
+    const VALUES: Values<'static> = Values {
+        link: "https://portal.example/t/1",
+        organization: "Centre de régulation",
+    };
+
+    fn placeholders(text: &str) -> BTreeSet<&str> {
+        text.split("{{")
+            .skip(1)
+            .filter_map(|part| part.split("}}").next())
+            .collect()
+    }
+
+    #[test]
+    fn each_kind_has_its_own_text_in_both_languages() {
+        let mut subjects = HashSet::new();
+        for kind in MessageKind::ALL {
+            for language in Language::ALL {
+                let text = render(kind, language, VALUES).unwrap();
+                assert!(text.body.contains(VALUES.link), "{kind}/{language}");
+                assert!(text.body.contains(VALUES.organization), "{kind}/{language}");
+                assert!(!text.subject.contains('\n') && !text.subject.is_empty());
+                assert!(subjects.insert(text.subject.clone()), "{}", text.subject);
+            }
+        }
+    }
+
+    #[test]
+    fn both_languages_of_a_kind_have_the_same_placeholders() {
+        for kind in MessageKind::ALL {
+            let of = |language| placeholders(source(kind, language));
+            assert_eq!(of(Language::Fr), of(Language::En), "{kind}");
+        }
+    }
+
+    #[test]
+    fn no_text_names_a_disease_or_a_measurement() {
+        let words = [
+            "covid",
+            "fièvre",
+            "fever",
+            "températ",
+            "temperat",
+            "satur",
+            "oxyg",
+            "toux",
+            "cough",
+            "symptom",
+            "symptôm",
+            "malad",
+            "disease",
+            "grave",
+            "urgence",
+            "emergency",
+            "diagnos",
+            "contamin",
+            "isol",
+            "santé",
+            "health",
+            "hôpital",
+            "hospital",
+        ];
+        for kind in MessageKind::ALL {
+            for language in Language::ALL {
+                let text = source(kind, language).to_lowercase();
+                for word in words {
+                    assert!(!text.contains(word), "{kind}/{language} says {word}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn french_signs_of_two_parts_keep_to_their_word() {
+        for kind in MessageKind::ALL {
+            let text = source(kind, Language::Fr).replacen("Subject:", "", 1);
+            for (at, _) in text.match_indices([':', ';', '!', '?', '»']) {
+                assert!(text[..at].ends_with('\u{a0}'), "{kind}: {}", &text[..at]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_neither_breaks_a_line_nor_is_read_as_a_template() {
+        let values = Values {
+            link: "{{organization}}",
+            organization: "A\r\nBcc: b@example.org",
+        };
+        let filled = fill("{{link}} {{organization}}", values).unwrap();
+        assert_eq!(filled, "{{organization}} ABcc: b@example.org");
+        assert!(fill("{{patient}}", values).is_err());
+        assert!(fill("{{link", values).is_err());
+    }
+
+    #[test]
+    fn regions_of_a_language_are_that_language() {
+        assert_eq!(Language::tagged("fr-CH"), Some(Language::Fr));
+        assert_eq!(Language::tagged("EN"), Some(Language::En));
+        assert_eq!(Language::tagged("de"), None);
+        assert_eq!(Language::tagged("french"), None);
+    }
+}
