@@ -15,8 +15,12 @@ pub struct Mail {
     pub channel: Channel,
     /// `mail.from`.
     pub from: String,
-    /// `mail.portal_url`.
-    pub portal_url: String,
+    /// `mail.organization`.
+    pub organization: String,
+    /// `mail.public_url`.
+    pub public_url: String,
+    /// `mail.language`.
+    pub language: Language,
     /// `mail.directory`.
     pub directory: PathBuf,
     /// `mail.host`.
@@ -33,6 +37,8 @@ pub struct Mail {
     pub password_file: PathBuf,
     /// `mail.timeout_seconds`.
     pub timeout_seconds: u32,
+    /// `mail.connections`.
+    pub connections: u32,
 }
 
 /// `mail.channel`.
@@ -45,6 +51,16 @@ pub enum Channel {
     File,
     /// A mail server.
     Smtp,
+}
+
+/// `mail.language`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// French.
+    Fr,
+    /// English.
+    En,
 }
 
 /// `mail.tls`.
@@ -60,7 +76,7 @@ pub enum Tls {
 }
 
 impl Mail {
-    /// How long one exchange with the mail server may take.
+    /// How long one message may take.
     #[must_use]
     pub fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_seconds.into())
@@ -87,6 +103,7 @@ impl Mail {
     pub(super) fn check(&self, findings: &mut Findings) {
         findings.within("mail.port", self.port, 1..=u16::MAX);
         findings.within("mail.timeout_seconds", self.timeout_seconds, 1..=300);
+        findings.within("mail.connections", self.connections, 1..=64);
         if !self.from.contains('@') {
             findings.refuse("mail.from", "It holds no e-mail address.");
         }

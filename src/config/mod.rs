@@ -26,7 +26,7 @@ pub use self::{
     database::Database,
     fhir::Fhir,
     log::{Format, Log},
-    mail::{Channel, Mail, Tls},
+    mail::{Channel, Language, Mail, Tls},
     manual::DEFAULT,
     pathways::Pathways,
     queue::Queue,

@@ -22,8 +22,12 @@ pub struct Server {
     pub connections_per_address_max: u32,
     /// `server.header_timeout_seconds`.
     pub header_timeout_seconds: u32,
+    /// `server.body_timeout_seconds`.
+    pub body_timeout_seconds: u32,
     /// `server.idle_timeout_seconds`.
     pub idle_timeout_seconds: u32,
+    /// `server.stall_timeout_seconds`.
+    pub stall_timeout_seconds: u32,
     /// `server.drain_timeout_seconds`.
     pub drain_timeout_seconds: u32,
 }
@@ -35,10 +39,22 @@ impl Server {
         Duration::from_secs(self.header_timeout_seconds.into())
     }
 
-    /// After what a connection on which nothing happens is closed.
+    /// Within what the body of a request must have arrived.
+    #[must_use]
+    pub fn body_timeout(&self) -> Duration {
+        Duration::from_secs(self.body_timeout_seconds.into())
+    }
+
+    /// After what a connection that asks for nothing is closed.
     #[must_use]
     pub fn idle_timeout(&self) -> Duration {
         Duration::from_secs(self.idle_timeout_seconds.into())
+    }
+
+    /// After what a connection that takes no byte of its answer is closed.
+    #[must_use]
+    pub fn stall_timeout(&self) -> Duration {
+        Duration::from_secs(self.stall_timeout_seconds.into())
     }
 
     /// What requests in hand are given when the server stops.
@@ -58,27 +74,42 @@ impl Server {
     }
 
     pub(super) fn check(&self, findings: &mut Findings) {
-        findings.within("server.connections_max", self.connections_max, 1..=100_000);
-        findings.within(
-            "server.connections_per_address_max",
-            self.connections_per_address_max,
-            1..=100_000,
-        );
-        findings.within(
-            "server.header_timeout_seconds",
-            self.header_timeout_seconds,
-            1..=300,
-        );
-        findings.within(
-            "server.idle_timeout_seconds",
-            self.idle_timeout_seconds,
-            1..=3_600,
-        );
-        findings.within(
-            "server.drain_timeout_seconds",
-            self.drain_timeout_seconds,
-            0..=3_600,
-        );
+        let limits = [
+            ("server.connections_max", self.connections_max, 1..=100_000),
+            (
+                "server.connections_per_address_max",
+                self.connections_per_address_max,
+                1..=100_000,
+            ),
+            (
+                "server.header_timeout_seconds",
+                self.header_timeout_seconds,
+                1..=300,
+            ),
+            (
+                "server.body_timeout_seconds",
+                self.body_timeout_seconds,
+                1..=3_600,
+            ),
+            (
+                "server.idle_timeout_seconds",
+                self.idle_timeout_seconds,
+                1..=3_600,
+            ),
+            (
+                "server.stall_timeout_seconds",
+                self.stall_timeout_seconds,
+                1..=3_600,
+            ),
+            (
+                "server.drain_timeout_seconds",
+                self.drain_timeout_seconds,
+                0..=3_600,
+            ),
+        ];
+        for (key, value, allowed) in limits {
+            findings.within(key, value, allowed);
+        }
         if !(self.base_url.is_empty() || is_web_address(&self.base_url)) {
             findings.refuse(
                 "server.base_url",

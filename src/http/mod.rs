@@ -29,5 +29,5 @@ pub use self::{
     auth::Access,
     router::router,
     server::{ServerLimits, serve},
-    state::{ClockControl, State},
+    state::{ClockControl, RequestLimits, State},
 };

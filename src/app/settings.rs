@@ -1,0 +1,104 @@
+//! From the configuration to what each layer takes.
+
+use crate::{
+    config::{self, Config, Fhir, Mail, Queue, Server},
+    fhir::json,
+    http::{Access, RequestLimits, ServerLimits},
+    interactions::Limits,
+    notify::{
+        ChannelSettings, Language, SendSettings,
+        channel::{EmailSettings, Password, Security},
+    },
+    queue::RunnerLimits,
+};
+
+/// Messages that the memory channel keeps; it counts all.
+const MEMORY_CAPACITY: usize = 1_000;
+
+/// Most bytes of a request's head: longer URLs are searched by POST.
+const HEADER_BYTES_MAX: usize = 64 << 10;
+
+pub(super) const fn access(server: &Server) -> Access {
+    if server.insecure_no_auth {
+        Access::Development
+    } else {
+        Access::Closed
+    }
+}
+
+pub(super) fn requests(config: &Config) -> RequestLimits {
+    RequestLimits {
+        body_bytes_max: config.fhir.body_bytes_max,
+        body_read_timeout: config.server.body_timeout(),
+    }
+}
+
+pub(super) fn connections(server: &Server) -> ServerLimits {
+    let count = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+    ServerLimits {
+        connections_max: count(server.connections_max),
+        connections_per_peer_max: count(server.connections_per_address_max),
+        header_read_timeout: server.header_timeout(),
+        idle_timeout: server.idle_timeout(),
+        write_stall_timeout: server.stall_timeout(),
+        header_bytes_max: HEADER_BYTES_MAX,
+        drain_timeout: server.drain_timeout(),
+    }
+}
+
+pub(super) const fn interactions(fhir: &Fhir) -> Limits {
+    Limits {
+        json: json::Limits {
+            depth: fhir.json_depth_max,
+        },
+        bundle_entries_max: fhir.bundle_entries_max,
+        page_default: fhir.page_size_default,
+        page_max: fhir.page_size_max,
+    }
+}
+
+pub(super) fn runner(queue: &Queue) -> RunnerLimits {
+    RunnerLimits {
+        lease: queue.lease(),
+        batch: queue.batch,
+        concurrency: usize::from(queue.workers),
+    }
+}
+
+pub(super) fn channel(mail: &Mail) -> ChannelSettings {
+    match mail.channel {
+        config::Channel::Memory => ChannelSettings::Memory {
+            capacity: MEMORY_CAPACITY,
+        },
+        config::Channel::File => ChannelSettings::File {
+            folder: mail.directory.clone(),
+        },
+        config::Channel::Smtp => ChannelSettings::Email(EmailSettings {
+            host: mail.host.clone(),
+            port: mail.port,
+            security: match mail.tls {
+                config::Tls::Starttls => Security::StartTls,
+                config::Tls::Implicit => Security::Tls,
+                config::Tls::None => Security::Loopback,
+            },
+            credentials: (!mail.user.is_empty()).then(|| {
+                let password = Password::new(mail.password.reveal().to_owned());
+                (mail.user.clone(), password)
+            }),
+            timeout: mail.timeout(),
+            connections: mail.connections,
+        }),
+    }
+}
+
+pub(super) fn messages(mail: &Mail) -> SendSettings {
+    SendSettings {
+        from: mail.from.clone(),
+        organization: mail.organization.clone(),
+        public_url: mail.public_url.clone(),
+        language: match mail.language {
+            config::Language::Fr => Language::Fr,
+            config::Language::En => Language::En,
+        },
+    }
+}
