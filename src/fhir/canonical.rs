@@ -30,6 +30,10 @@ pub const ALERT_RULE: &str = own!("CodeSystem/alert-rule");
 pub const TASK_CODE: &str = own!("CodeSystem/task-code");
 /// States of a report beside its Task's status.
 pub const REPORT_STATE: &str = own!("CodeSystem/report-state");
+/// Kinds of message, in `Communication.category`.
+pub const MESSAGE_KIND: &str = own!("CodeSystem/message-kind");
+/// Why a message was not delivered, in `Communication.statusReason`.
+pub const DELIVERY_FAILURE: &str = own!("CodeSystem/delivery-failure");
 /// Identifiers of due reports: `{CarePlan id}/{day}`.
 pub const REPORT: &str = own!("NamingSystem/report");
 

@@ -4,9 +4,9 @@
 
 use serde_json::{Value, json};
 
-use super::{MESSAGE_KIND_SYSTEM, MessageKind, SEND};
+use super::{MessageKind, SEND};
 use crate::{
-    fhir::resource::Resource,
+    fhir::{canonical::MESSAGE_KIND, resource::Resource},
     kernel::problem::Result,
     store::{Job, Prepared, Tx},
 };
@@ -56,7 +56,7 @@ fn communication(announcement: &Announcement) -> Value {
     let mut tree = json!({
         "resourceType": "Communication",
         "status": "preparation",
-        "category": [coded(MESSAGE_KIND_SYSTEM, kind.code())],
+        "category": [coded(MESSAGE_KIND, kind.code())],
         "priority": kind.priority(),
         "medium": [coded(MEDIUM_SYSTEM, MEDIUM_EMAIL)],
         "recipient": [reference(&announcement.recipient)],

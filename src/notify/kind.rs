@@ -33,7 +33,7 @@ impl MessageKind {
         Self::Technical,
     ];
 
-    /// Its code in [`super::MESSAGE_KIND_SYSTEM`].
+    /// Its code in [`MESSAGE_KIND`](crate::fhir::canonical::MESSAGE_KIND).
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -82,5 +82,18 @@ mod tests {
             assert_eq!(MessageKind::coded(code), Some(kind));
         }
         assert_eq!(MessageKind::coded("Reminder"), None);
+    }
+
+    #[test]
+    fn the_published_code_system_has_just_these_codes() {
+        let text = include_str!("../../profiles/terminology/CodeSystem-message-kind.json");
+        let published: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert_eq!(published["url"], crate::fhir::canonical::MESSAGE_KIND);
+        let concepts = published["concept"].as_array().unwrap();
+        let codes: Vec<_> = concepts
+            .iter()
+            .map(|c| c["code"].as_str().unwrap())
+            .collect();
+        assert_eq!(codes, MessageKind::ALL.map(MessageKind::code));
     }
 }

@@ -31,9 +31,3 @@ pub use self::{
     send::{SEND, Sender, SenderSettings},
     template::Language,
 };
-
-/// The code system of [`MessageKind`], in `Communication.category`.
-pub const MESSAGE_KIND_SYSTEM: &str = "https://vigie.example/fhir/CodeSystem/message-kind";
-
-/// The code system of why a message was not delivered, in `Communication.statusReason`.
-pub const DELIVERY_FAILURE_SYSTEM: &str = "https://vigie.example/fhir/CodeSystem/delivery-failure";

@@ -10,14 +10,20 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::{
-    DELIVERY_FAILURE_SYSTEM, Language, MESSAGE_KIND_SYSTEM, MessageKind,
+    Language, MessageKind,
     channel::{Channel, Message, Rejection},
     mask::mask,
     recipient,
     template::{self, Values},
 };
 use crate::{
-    fhir::{date, definitions::ResourceType, permit::Permit, resource::Resource},
+    fhir::{
+        canonical::{DELIVERY_FAILURE, MESSAGE_KIND},
+        date,
+        definitions::ResourceType,
+        permit::Permit,
+        resource::Resource,
+    },
     kernel::{
         clock::Clock,
         problem::{Category, Problem, Result},
@@ -67,7 +73,7 @@ enum Ending {
     NotDone(Undelivered),
 }
 
-/// Why a message was not delivered; a code of [`DELIVERY_FAILURE_SYSTEM`].
+/// Why a message was not delivered; a code of [`DELIVERY_FAILURE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Undelivered {
     /// The recipient has no address that can be written to.
@@ -219,7 +225,7 @@ fn kind(tree: &Value) -> Option<MessageKind> {
         .iter()
         .filter_map(|concept| concept.get("coding")?.as_array())
         .flatten()
-        .filter(|coding| coding.get("system").and_then(Value::as_str) == Some(MESSAGE_KIND_SYSTEM))
+        .filter(|coding| coding.get("system").and_then(Value::as_str) == Some(MESSAGE_KIND))
         .find_map(|coding| MessageKind::coded(coding.get("code")?.as_str()?))
 }
 
@@ -278,7 +284,7 @@ async fn mark(tx: &mut Tx, id: &str, ending: Ending) -> Result<()> {
         Ending::NotDone(why) => {
             tree["status"] = json!("not-done");
             tree["statusReason"] = json!({
-                "coding": [{ "system": DELIVERY_FAILURE_SYSTEM, "code": why.code() }]
+                "coding": [{ "system": DELIVERY_FAILURE, "code": why.code() }]
             });
         }
     }

@@ -11,7 +11,7 @@ use lettre::{
     transport::smtp::{
         Error, PoolConfig,
         authentication::Credentials,
-        client::{Tls, TlsParameters},
+        client::{Certificate, Tls, TlsParameters},
     },
 };
 
@@ -60,6 +60,9 @@ pub struct EmailSettings {
     pub port: u16,
     /// How the connection is encrypted.
     pub security: Security,
+    /// The certificate of a private authority (PEM) to trust beside the public ones, as for a
+    /// hospital's own relay.
+    pub authority: Option<String>,
     /// User and password, where the server asks for them.
     pub credentials: Option<(String, Password)>,
     /// How long one message may take, from the connection to the last reply.
@@ -86,13 +89,9 @@ impl Email {
                 "Mail without encryption goes to a loopback address only.",
             ));
         }
-        let tls = || {
-            TlsParameters::new(settings.host.clone())
-                .map_err(|_| refused("The mail server's name cannot be checked by TLS."))
-        };
         let tls = match settings.security {
-            Security::StartTls => Tls::Required(tls()?),
-            Security::Tls => Tls::Wrapper(tls()?),
+            Security::StartTls => Tls::Required(trust(settings)?),
+            Security::Tls => Tls::Wrapper(trust(settings)?),
             Security::Loopback => Tls::None,
         };
         let mut builder =
@@ -156,6 +155,19 @@ fn judge(error: &Error) -> Rejection {
             "SMTP: the connection failed or was lost"
         }),
     }
+}
+
+/// Whom to trust: the server's name, vouched for by a public or the private authority.
+fn trust(settings: &EmailSettings) -> Result<TlsParameters> {
+    let mut builder = TlsParameters::builder(settings.host.clone());
+    if let Some(pem) = &settings.authority {
+        let certificate = Certificate::from_pem(pem.as_bytes())
+            .map_err(|_| refused("The authority's certificate cannot be read as PEM."))?;
+        builder = builder.add_root_certificate(certificate);
+    }
+    builder
+        .build()
+        .map_err(|_| refused("The mail server's name or authority cannot be used by TLS."))
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -183,10 +183,7 @@ async fn a_message_is_announced_sent_once_and_marked() {
     let id = bench.announce(reminder()).await;
     let prepared = bench.communication(&id).await;
     assert_eq!(prepared["status"], "preparation");
-    assert_eq!(
-        prepared["category"][0]["coding"][0]["system"],
-        MESSAGE_KIND_SYSTEM
-    );
+    assert_eq!(prepared["category"][0]["coding"][0]["system"], MESSAGE_KIND);
     assert_eq!(prepared["category"][0]["coding"][0]["code"], "reminder");
     assert_eq!(prepared["subject"]["reference"], "Patient/p1");
     assert_eq!(prepared["recipient"][0]["reference"], "Patient/p1");
@@ -308,12 +305,30 @@ async fn without_an_address_or_when_refused_the_communication_says_so() {
         let tree = bench.communication(id).await;
         assert_eq!(tree["status"], "not-done");
         let coding = &tree["statusReason"]["coding"][0];
-        assert_eq!(coding["system"], DELIVERY_FAILURE_SYSTEM);
+        assert_eq!(coding["system"], DELIVERY_FAILURE);
         assert_eq!(coding["code"], reason);
         assert_eq!(tree.get("sent"), None);
     }
     assert_eq!(refusing.taken(), [refused]);
     assert_eq!(bench.counts().await, (0, 2));
+}
+
+#[test]
+fn the_published_code_system_has_just_these_reasons() {
+    let text = include_str!("../../../profiles/terminology/CodeSystem-delivery-failure.json");
+    let published: Value = serde_json::from_str(text).unwrap();
+    assert_eq!(published["url"], DELIVERY_FAILURE);
+    let concepts = published["concept"].as_array().unwrap();
+    let codes: Vec<_> = concepts
+        .iter()
+        .map(|c| c["code"].as_str().unwrap())
+        .collect();
+    let known = [
+        Undelivered::NoAddress,
+        Undelivered::Refused,
+        Undelivered::Exhausted,
+    ];
+    assert_eq!(codes, known.map(Undelivered::code));
 }
 
 #[tokio::test]

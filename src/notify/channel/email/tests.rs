@@ -97,6 +97,7 @@ fn settings(port: u16, security: Security) -> EmailSettings {
         host: "127.0.0.1".into(),
         port,
         security,
+        authority: None,
         credentials: None,
         timeout: Duration::from_millis(500),
         connections: 2,
@@ -269,6 +270,15 @@ async fn no_mail_leaves_the_machine_unencrypted() {
         };
         assert!(Email::open(&open).is_ok(), "{host}");
     }
+}
+
+#[test]
+fn an_authority_that_cannot_be_read_is_refused_at_once() {
+    let settings = EmailSettings {
+        authority: Some("-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n".into()),
+        ..settings(587, Security::StartTls)
+    };
+    assert!(Email::open(&settings).is_err());
 }
 
 #[test]
