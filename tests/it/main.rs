@@ -22,3 +22,5 @@ mod follow_up;
 mod kill;
 #[cfg(test)]
 mod schedule;
+#[cfg(test)]
+mod smtp;

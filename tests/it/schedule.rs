@@ -18,7 +18,7 @@ const COMBINATIONS: usize = 12_000;
 /// The lines of the other implementation; the first names its time zone data.
 fn asked() -> Vec<Value> {
     let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/schedule.py");
-    let mut command = match env::var_os("VIGIE_TEST_PYTHON") {
+    let mut command = match env::var_os("TEST_PYTHON") {
         // Its own time zone data rather than the machine's, which may be older than ours.
         Some(python) => {
             let mut command = Command::new(python);

@@ -10,20 +10,20 @@ use std::{
 pub struct Chance(u64);
 
 impl Chance {
-    /// From `VIGIE_TEST_SEED`, or from the time; the seed is printed.
+    /// From `TEST_SEED`, or from the time; the seed is printed.
     #[expect(
         clippy::disallowed_methods,
         reason = "a fresh seed for each run, unless one is given"
     )]
     pub fn announced() -> Self {
-        let seed = env::var("VIGIE_TEST_SEED").ok().map_or_else(
+        let seed = env::var("TEST_SEED").ok().map_or_else(
             || {
                 let now = SystemTime::now().duration_since(UNIX_EPOCH);
                 now.map_or(1, |since| since.as_secs())
             },
-            |seed| seed.parse().expect("VIGIE_TEST_SEED is a number"),
+            |seed| seed.parse().expect("TEST_SEED is a number"),
         );
-        println!("VIGIE_TEST_SEED={seed}");
+        println!("TEST_SEED={seed}");
         Self(seed)
     }
 

@@ -1,6 +1,7 @@
 //! A `vigie serve` of one test: on a free port, with a database in a folder that vanishes.
 
 use std::{
+    env,
     io::{BufRead, BufReader, Cursor, Read},
     net::SocketAddr,
     path::PathBuf,
@@ -203,7 +204,14 @@ fn launch(database: &std::path::Path, options: &Options) -> (Child, Arc<Printed>
         .args(["serve", "--insecure-no-auth", "--listen", "127.0.0.1:0"])
         .arg("--database")
         .arg(format!("sqlite:{}", database.display()))
-        .args(&options.arguments)
+        .args(&options.arguments);
+    // Keys of whoever runs the tests must not reach the server.
+    for (key, _) in env::vars_os() {
+        if key.to_string_lossy().starts_with("VIGIE_") {
+            command.env_remove(key);
+        }
+    }
+    command
         .envs(options.environment.iter().map(|(key, value)| (key, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

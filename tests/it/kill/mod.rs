@@ -5,7 +5,7 @@
 //! random 50 to 800 ms the server is killed, and started again over the same database; then every
 //! write of that cycle is looked up. A write that was in flight may stand or not, but not by halves.
 //!
-//! `VIGIE_KILL_CYCLES` says how often (50 unless told), `VIGIE_TEST_SEED` repeats the moments.
+//! `TEST_KILL_CYCLES` says how often (50 unless told), `TEST_SEED` repeats the moments.
 
 mod answers;
 mod verify;
@@ -17,7 +17,7 @@ use self::{
     verify::{Tally, verify},
     writers::{Journal, Writer},
 };
-use crate::harness::{Chance, Patient, Server};
+use crate::harness::{Chance, Options, Patient, Server};
 
 const WRITERS: u64 = 8;
 const CYCLES_DEFAULT: u64 = 50;
@@ -27,11 +27,14 @@ const MOMENT: (u64, u64) = (50, 800);
 
 #[test]
 fn nothing_acknowledged_is_lost_nothing_stands_by_halves() {
-    let cycles = env::var("VIGIE_KILL_CYCLES").map_or(CYCLES_DEFAULT, |text| {
-        text.parse().expect("VIGIE_KILL_CYCLES is a number")
+    let cycles = env::var("TEST_KILL_CYCLES").map_or(CYCLES_DEFAULT, |text| {
+        text.parse().expect("TEST_KILL_CYCLES is a number")
     });
     let mut chance = Chance::announced();
-    let mut server = Server::start();
+    let mut server = Server::start_with(Options {
+        real_clock: true,
+        ..Options::default()
+    });
     let mut restarts = Vec::new();
     let mut tally = Tally::default();
     for cycle in 0..cycles {
