@@ -208,13 +208,20 @@ pub fn homes(path: &str, text: &str) -> Vec<String> {
 /// What `fhir` must not do: wait, read files, open sockets, look at the clock.
 pub fn impurities(text: &str) -> Vec<String> {
     const EFFECTS: [&str; 5] = ["fs", "net", "env", "process", "thread"];
+    const BANNED: [&str; 6] = [
+        "async",
+        "await",
+        "tokio",
+        "Clock",
+        "SystemClock",
+        "SimulatedClock",
+    ];
     let tokens = tokens(text);
     let mut faults = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
         let inner = tokens.get(at + 2).map_or("", String::as_str);
         let effect = token == "std" && EFFECTS.contains(&inner);
-        let clock = token == "clock" && at > 0 && tokens[at - 1] == "::";
-        if effect || clock || ["async", "await", "tokio"].contains(&token.as_str()) {
+        if effect || BANNED.contains(&token.as_str()) {
             faults.push(format!("`{token}` has no place in a pure module"));
         }
     }
