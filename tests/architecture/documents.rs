@@ -50,7 +50,9 @@ fn is_path(span: &str) -> bool {
     let at_the_top = !span.contains('/')
         && span.starts_with(|c: char| c.is_ascii_uppercase())
         && ENDINGS.iter().any(|ending| span.ends_with(ending));
-    plain && (of_a_folder || at_the_top)
+    // `NAME` stands for a name that the reader chooses.
+    let placeholder = span.split(['/', '.']).any(|part| part == "NAME");
+    plain && !placeholder && (of_a_folder || at_the_top)
 }
 
 /// Dependencies of the manifest without a comment that says what they are for.
@@ -168,7 +170,7 @@ mod tests {
         }
         for fine in [
             "`src/lib.rs`, `tests/it`, `README.md`",
-            "`/fhir/Patient` `PlanDefinition/$apply` `src/<module>/mod.rs` `text/plain` `vigie.toml`",
+            "`/fhir/Patient` `PlanDefinition/$apply` `src/<module>/mod.rs` `src/NAME.rs` `text/plain` `vigie.toml`",
             "```sh\ncat `src/gone.rs`\n```\n",
         ] {
             assert_eq!(stale_paths(fine, exists), Vec::<String>::new(), "{fine}");
