@@ -83,6 +83,12 @@ pub fn span(text: &str) -> Option<Span> {
     })
 }
 
+/// The first instant of a `date`, `dateTime` or `instant`.
+#[must_use]
+pub fn start(text: &str) -> Option<Timestamp> {
+    Timestamp::from_millisecond(span(text)?.start).ok()
+}
+
 /// Milliseconds into the day, and how many the time as written spans.
 fn time(rest: &mut Rest<'_>) -> Option<(i64, i64)> {
     let hour = rest.digits(2).filter(|&hour| hour < 24)?;

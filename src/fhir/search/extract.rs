@@ -1,12 +1,83 @@
 //! From a resource to its index rows.
+//!
+//! Which elements give values of which kind: <http://hl7.org/fhir/R4/search.html#table>.
+
+mod composite;
+mod convert;
 
 use serde_json::Value;
 
-use super::rows::IndexRows;
-use crate::fhir::definitions::ResourceType;
+use super::{
+    parameters,
+    rows::{CompositeRow, IndexRows, NumberRow},
+};
+use crate::fhir::{
+    compartment,
+    definitions::{ParameterKind, ResourceType},
+    path::Context,
+};
 
-/// The index rows of a resource, without duplicates.
+/// The index rows of a resource, sorted and without duplicates.
+///
+/// `_id` and `_lastUpdated` have none: the store keeps them with the resource. An expression that
+/// does not fit the resource finds nothing.
 #[must_use]
-pub fn index_rows(_tree: &Value, _kind: ResourceType) -> IndexRows {
-    IndexRows::default()
+pub fn index_rows(tree: &Value, kind: ResourceType) -> IndexRows {
+    let mut rows = IndexRows::default();
+    let context = Context::new(tree);
+    for parameter in parameters::of_type(kind) {
+        if matches!(parameter.code.as_str(), "_id" | "_lastUpdated") {
+            continue;
+        }
+        let Ok(items) = parameter.expression.evaluate(&context) else {
+            continue;
+        };
+        if parameter.kind == ParameterKind::Composite {
+            composite::add(parameter, items, tree, &mut rows);
+            continue;
+        }
+        let ids = convert::Ids {
+            param: parameter.id,
+            identifier: parameter.identifier_id,
+        };
+        for item in &items {
+            convert::add(item, parameter.kind, ids, &mut rows);
+        }
+    }
+    tidy(&mut rows);
+    let id = tree.get("id").and_then(Value::as_str);
+    rows.patients = compartment::patients(kind, id, &rows.references);
+    rows
 }
+
+fn tidy(rows: &mut IndexRows) {
+    fn unique<T: Ord>(rows: &mut Vec<T>) {
+        rows.sort_unstable();
+        rows.dedup();
+    }
+    unique(&mut rows.tokens);
+    unique(&mut rows.strings);
+    unique(&mut rows.dates);
+    unique(&mut rows.references);
+    unique(&mut rows.uris);
+    let number = |a: &NumberRow, b: &NumberRow| {
+        (a.param, a.system, a.code)
+            .cmp(&(b.param, b.system, b.code))
+            .then(a.value.total_cmp(&b.value))
+            .then(a.low.total_cmp(&b.low))
+            .then(a.high.total_cmp(&b.high))
+    };
+    rows.numbers.sort_unstable_by(number);
+    rows.numbers.dedup();
+    let composite = |a: &CompositeRow, b: &CompositeRow| {
+        (a.param, a.instance, a.part, a.code, a.system, &a.text)
+            .cmp(&(b.param, b.instance, b.part, b.code, b.system, &b.text))
+            .then(a.low.total_cmp(&b.low))
+            .then(a.high.total_cmp(&b.high))
+    };
+    rows.composites.sort_unstable_by(composite);
+    rows.composites.dedup();
+}
+
+#[cfg(test)]
+mod tests;

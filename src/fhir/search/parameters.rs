@@ -3,11 +3,15 @@
 //! Specification: <http://hl7.org/fhir/R4/searchparameter-registry.html>.
 
 mod branches;
+mod own;
 
 use std::{collections::HashMap, sync::LazyLock};
 
 use super::hash;
-use crate::fhir::definitions::{Parameter, ParameterKind, ResourceType, definitions};
+use crate::fhir::{
+    definitions::{Parameter, ParameterKind, ResourceType, definitions},
+    path::Expression,
+};
 
 /// A search parameter of one resource type.
 #[derive(Debug)]
@@ -23,8 +27,8 @@ pub struct SearchParameter {
     pub url: String,
     /// How its values are compared.
     pub kind: ParameterKind,
-    /// The expression, without the branches that concern other types.
-    pub expression: String,
+    /// What gives its values, without the branches that concern other types.
+    pub expression: Expression,
     /// The types that a reference may point to.
     pub targets: Vec<ResourceType>,
     /// The parts of a composite.
@@ -44,8 +48,8 @@ pub struct ComponentParameter {
     pub id: i64,
     /// How its values are compared.
     pub kind: ParameterKind,
-    /// The expression, relative to the composite's instance.
-    pub expression: String,
+    /// What gives its values, relative to the composite's instance.
+    pub expression: Expression,
     /// As [`SearchParameter::implies_system`].
     pub implies_system: bool,
     /// As [`SearchParameter::targets`].
@@ -68,7 +72,8 @@ pub fn of_type(kind: ResourceType) -> &'static [SearchParameter] {
 
 static TABLE: LazyLock<HashMap<ResourceType, Vec<SearchParameter>>> = LazyLock::new(|| {
     let definitions = definitions();
-    let all: Vec<&Parameter> = definitions.parameters.iter().collect();
+    let own = own::parameters();
+    let all: Vec<&Parameter> = definitions.parameters.iter().chain(&own).collect();
     let by_url: HashMap<&str, &Parameter> =
         all.iter().map(|each| (each.url.as_str(), *each)).collect();
     definitions
@@ -118,7 +123,7 @@ fn one(
         url: parameter.url.clone(),
         kind: parameter.kind,
         implies_system: branches::may_imply_system(&expression),
-        expression,
+        expression: Expression::compile(&expression).ok()?,
         targets: types(&parameter.targets),
         components: parameter
             .components
@@ -130,7 +135,7 @@ fn one(
                     code: own.code.clone(),
                     id: hash::of_parameter(name, &own.code),
                     kind: own.kind,
-                    expression: component.expression.clone(),
+                    expression: Expression::compile(&component.expression).ok()?,
                     implies_system: branches::may_imply_system(&selected),
                     targets: types(&own.targets),
                 })
@@ -180,7 +185,7 @@ mod tests {
     }
 
     /// Stored in databases: it must never change.
-    const NAME_OF_PATIENT: i64 = 0;
+    const NAME_OF_PATIENT: i64 = 174_660_925;
 
     #[test]
     fn every_type_has_the_parameters_of_all_resources() {
@@ -219,7 +224,7 @@ mod tests {
     #[test]
     fn branches_of_other_types_are_left_out() {
         let code = parameter(kind("Observation"), "code").unwrap();
-        assert_eq!(code.expression, "Observation.code");
+        assert_eq!(code.expression.text(), "Observation.code");
         assert!(!code.implies_system);
         let gender = parameter(kind("Patient"), "gender").unwrap();
         assert!(gender.implies_system);

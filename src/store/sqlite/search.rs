@@ -95,13 +95,7 @@ async fn matches(
     let mut left = limit.map_or(-1, |limit| limit + 1);
     let mut rows = Vec::new();
     for statement in statements(query, plan, scope) {
-        let mut sql = Sql::new("");
-        sql.push("select ").push(STORED_COLUMNS);
-        order::columns(&mut sql, query);
-        sql.push(" from (").append(&statement);
-        sql.push(" limit ").int(left);
-        sql.push(") m cross join resource r on r.key = m.k");
-        order::order_by(&mut sql, query);
+        let sql = whole(query, &statement, left);
         rows.extend(sql.fetch(connection).await?);
         let found = i64::try_from(rows.len()).map_err(Problem::fault)?;
         left = limit.map_or(-1, |limit| limit + 1 - found);
@@ -112,13 +106,27 @@ async fn matches(
     page(query, &rows)
 }
 
+/// The resources that a statement finds, `most` of them (-1: all).
+///
+/// Only they are read whole; their order is found from keys and sort values alone.
+fn whole(query: &Query, statement: &Sql, most: i64) -> Sql {
+    let mut sql = Sql::new("select ");
+    sql.push(STORED_COLUMNS);
+    order::columns(&mut sql, query);
+    sql.push(" from (").append(statement);
+    sql.push(" limit ").int(most);
+    sql.push(") m cross join resource r on r.key = m.k");
+    order::order_by(&mut sql, query);
+    sql
+}
+
 /// The statements that together find the page: a walk along an index finds only what has a value
 /// there, so that a second one finds the rest.
 fn statements(query: &Query, plan: &Plan, scope: &Scope<'_>) -> Vec<Sql> {
     let all = || {
         let mut sql = Sql::new("select k");
         order::columns(&mut sql, query);
-        sql.push(" from (select r0.key as k");
+        sql.push(" from (select ").push(plan.key()).push(" as k");
         order::values(&mut sql, query);
         sql.push(" from ");
         plan.candidates(&mut sql, query, scope);

@@ -60,24 +60,23 @@ pub(super) fn clause(sql: &mut Sql, clause: &Clause, level: usize, scope: &Scope
             scope.visible(sql, &next);
             sql.push(")");
         }
-        Clause::Has {
-            param,
-            clause: inner,
-            ..
-        } => {
-            let (reference, next) = (format!("f{level}"), format!("r{}", level + 1));
-            sql.push(&format!(
-                "exists (select 1 from reference {reference} cross join resource {next} \
-                 on {next}.key = {reference}.key where {reference}.target_id = {resource}.id \
-                 and {reference}.target_type = {resource}.type and {reference}.param = "
-            ));
-            sql.int(*param).push(" and ");
-            self::clause(sql, inner, level + 1, scope);
-            sql.push(" and ");
-            scope.visible(sql, &next);
-            sql.push(")");
-        }
+        Clause::Has { param, clause, .. } => has(sql, (*param, clause), level, scope),
     }
+}
+
+fn has(sql: &mut Sql, (param, inner): (i64, &Clause), level: usize, scope: &Scope<'_>) {
+    let (resource, reference) = (format!("r{level}"), format!("f{level}"));
+    let next = format!("r{}", level + 1);
+    sql.push(&format!(
+        "exists (select 1 from reference {reference} cross join resource {next} \
+         on {next}.key = {reference}.key where {reference}.target_id = {resource}.id \
+         and {reference}.target_type = {resource}.type and {reference}.param = "
+    ));
+    sql.int(param).push(" and ");
+    clause(sql, inner, level + 1, scope);
+    sql.push(" and ");
+    scope.visible(sql, &next);
+    sql.push(")");
 }
 
 /// That the resource has a row which one of the tests accepts; without tests, any row.
@@ -118,8 +117,8 @@ fn tests(sql: &mut Sql, tests: &Tests) {
             date(sql, test, "t.start", "t.\"end\"")
         }),
         Tests::Number(tests) => any(sql, tests, |sql, test| number(sql, test, "t")),
-        Tests::Reference(tests) => any(sql, tests, |sql, test| reference(sql, test)),
-        Tests::Uri(tests) => any(sql, tests, |sql, test| uri(sql, test)),
+        Tests::Reference(tests) => any(sql, tests, reference),
+        Tests::Uri(tests) => any(sql, tests, uri),
         Tests::Composite(_) => {}
     }
 }

@@ -75,7 +75,7 @@ fn of_rows(rows: &Rows) -> Option<Keys> {
     let count = match &rows.tests {
         Tests::Token(tests) => {
             rank = 2;
-            ordered = tests.iter().all(|test| is_point(test));
+            ordered = tests.iter().all(is_point);
             arms(&mut sql, rows, tests, token)?
         }
         Tests::String(tests) => {

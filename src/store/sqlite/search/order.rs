@@ -167,7 +167,8 @@ pub(super) fn walk(query: &Query, (param, column): (i64, Column), scope: &Scope<
         .text(query.kind.name())
         .push(" and ");
     plan::rest(&mut sql, query, scope, None);
-    sql.push(&format!(" group by w.{name} {way}, w.key {way}"));
+    // Rows that differ in other columns only are one.
+    sql.push(&format!(" group by w.{name}, w.key"));
     sql.push(&format!(" order by w.{name} {way}, w.key {way}"));
     sql
 }

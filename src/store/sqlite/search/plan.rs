@@ -152,6 +152,14 @@ fn walk(query: &Query) -> Option<Start> {
 }
 
 impl Plan {
+    /// The key of a match, by the table whose index has the order of keys.
+    pub const fn key(&self) -> &'static str {
+        match self.start {
+            Start::Stream => "d.key",
+            _ => "r0.key",
+        }
+    }
+
     /// Writes the matches as `… r0 … where …`: what follows `from`.
     pub fn candidates(&self, sql: &mut Sql, query: &Query, scope: &Scope<'_>) {
         let by_update = matches!(

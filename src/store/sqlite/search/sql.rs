@@ -74,6 +74,14 @@ impl Sql {
         self
     }
 
+    /// How SQLite would run the statement.
+    #[cfg(test)]
+    pub async fn explain(mut self, connection: &mut SqliteConnection) -> Vec<String> {
+        self.text.insert_str(0, "explain query plan ");
+        let rows = self.fetch(connection).await.unwrap();
+        rows.iter().map(|row| sqlx::Row::get(row, 3)).collect()
+    }
+
     /// Runs the statement.
     pub async fn fetch(self, connection: &mut SqliteConnection) -> Result<Vec<SqliteRow>> {
         let mut statement = sqlx::query(AssertSqlSafe(self.text));

@@ -1,0 +1,162 @@
+//! Searches against a real database file, by the rows that real resources give.
+
+mod comparisons;
+mod joined;
+mod paging;
+mod plans;
+
+use serde_json::{Value, json};
+use sqlx::SqliteConnection;
+use tempfile::TempDir;
+
+use crate::{
+    fhir::{
+        definitions::ResourceType,
+        permit::Permit,
+        resource::Resource,
+        search::{
+            extract::index_rows,
+            query::{Query, QueryOptions},
+        },
+    },
+    kernel::problem::Result,
+    store::{
+        HitMode, Page,
+        sqlite::{insert::insert_rows, options, rows::version_hash},
+    },
+};
+
+pub(super) fn kind(name: &str) -> ResourceType {
+    ResourceType::named(name).unwrap()
+}
+
+/// A database with the schema, and nothing else of the store.
+pub(super) struct Base {
+    pub connection: SqliteConnection,
+    pub permit: Permit,
+    _folder: TempDir,
+}
+
+impl Base {
+    pub async fn open() -> Self {
+        use sqlx::ConnectOptions;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("search.db");
+        let options = options(&path).create_if_missing(true);
+        // Nothing here has to outlive a power cut.
+        let options = options.pragma("synchronous", "off");
+        let mut connection = options.connect().await.unwrap();
+        crate::store::sqlite::migrate(&mut connection)
+            .await
+            .unwrap();
+        Self {
+            connection,
+            permit: Permit::development(),
+            _folder: folder,
+        }
+    }
+
+    /// Writes a resource as the store would; `updated` is its key in seconds.
+    pub async fn put(&mut self, tree: Value) -> i64 {
+        let resource = Resource::trusted(tree).unwrap();
+        let (kind, id) = (resource.kind(), resource.id().unwrap().to_owned());
+        let body = resource.to_bytes();
+        let hash = version_hash(kind, &id, 1, &body);
+        let inserted = sqlx::query(
+            "insert into resource (type, id, version, updated, hash, body) values (?, ?, 1, 0, ?, ?)",
+        )
+        .bind(kind.name())
+        .bind(&id)
+        .bind(hash.as_slice())
+        .bind(body.as_ref())
+        .execute(&mut self.connection)
+        .await
+        .unwrap();
+        let key = inserted.last_insert_rowid();
+        sqlx::query("update resource set updated = ? where key = ?")
+            .bind(key * 1_000)
+            .bind(key)
+            .execute(&mut self.connection)
+            .await
+            .unwrap();
+        let rows = index_rows(resource.tree(), kind);
+        insert_rows(&mut self.connection, key, &rows).await.unwrap();
+        key
+    }
+
+    /// Marks a resource as deleted but leaves its rows, which is worse than what the store does.
+    pub async fn hide(&mut self, id: &str) {
+        sqlx::query("update resource set deleted = 1 where id = ?")
+            .bind(id)
+            .execute(&mut self.connection)
+            .await
+            .unwrap();
+    }
+
+    pub async fn run(&mut self, query: &Query) -> Result<Page> {
+        super::search(&mut self.connection, &self.permit, query).await
+    }
+
+    /// Searches as a URL would: `Type?a=b&c=d`.
+    pub async fn page(&mut self, url: &str) -> Page {
+        let query = parse(url).unwrap();
+        self.run(&query).await.unwrap()
+    }
+
+    /// The ids of the matches, in the order of the page.
+    pub async fn ids(&mut self, url: &str) -> Vec<String> {
+        of_mode(&self.page(url).await, HitMode::Match)
+    }
+
+    /// The ids of the matches, sorted.
+    pub async fn found(&mut self, url: &str) -> Vec<String> {
+        let mut ids = self.ids(url).await;
+        ids.sort();
+        ids
+    }
+}
+
+pub(super) fn of_mode(page: &Page, mode: HitMode) -> Vec<String> {
+    let hits = page.hits.iter().filter(|hit| hit.mode == mode);
+    hits.map(|hit| hit.stored.id.clone()).collect()
+}
+
+pub(super) fn parse(url: &str) -> Result<Query> {
+    let (name, query) = url.split_once('?').unwrap();
+    let pairs: Vec<(String, String)> = query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').unwrap())
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect();
+    Query::parse(kind(name), &pairs, &QueryOptions::default())
+}
+
+pub(super) fn patient(id: &str, more: Value) -> Value {
+    with(json!({"resourceType": "Patient", "id": id}), more)
+}
+
+pub(super) fn observation(id: &str, code: &str, more: Value) -> Value {
+    let coding = json!({"system": "urn:codes", "code": code});
+    let bare = json!({
+        "resourceType": "Observation",
+        "id": id,
+        "status": "final",
+        "code": {"coding": [coding]},
+    });
+    with(bare, more)
+}
+
+pub(super) fn with(mut tree: Value, more: Value) -> Value {
+    if let (Value::Object(members), Value::Object(more)) = (&mut tree, more) {
+        members.extend(more);
+    }
+    tree
+}
+
+pub(super) fn mg(value: &str) -> Value {
+    let text = format!(
+        r#"{{"value": {value}, "unit": "mg", "system": "http://unitsofmeasure.org", "code": "mg"}}"#
+    );
+    serde_json::from_str(&text).unwrap()
+}

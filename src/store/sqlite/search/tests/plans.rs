@@ -1,0 +1,145 @@
+//! Where searches begin, and how SQLite runs them: none of everyday walks a whole table.
+
+use serde_json::json;
+
+use super::{
+    super::{
+        Scope,
+        plan::{self, Start},
+        statements, whole,
+    },
+    Base, observation, parse, patient,
+};
+
+/// How a search begins, and each step that SQLite takes.
+async fn explained(base: &mut Base, url: &str) -> (Start, Vec<String>) {
+    let query = parse(url).unwrap();
+    let scope = Scope {
+        patient: base.permit.patient(),
+    };
+    let plan = plan::choose(&mut base.connection, &query, &scope)
+        .await
+        .unwrap();
+    let mut steps = Vec::new();
+    for statement in statements(&query, &plan, &scope) {
+        let sql = whole(&query, &statement, 21);
+        steps.extend(sql.explain(&mut base.connection).await);
+    }
+    (plan.start, steps)
+}
+
+/// Whether a step reads a whole table; the few rows of a subquery or a list are none.
+fn is_full_scan(step: &str) -> bool {
+    let few = [
+        "SCAN m",
+        "SCAN (",
+        "SCAN CONSTANT ROW",
+        "SCAN s0",
+        "SCAN s1",
+    ];
+    step.starts_with("SCAN") && !few.iter().any(|few| step.starts_with(few))
+}
+
+async fn populated() -> Base {
+    let mut base = Base::open().await;
+    sqlx::query("begin")
+        .execute(&mut base.connection)
+        .await
+        .unwrap();
+    for n in 0..300 {
+        let name = json!({"name": [{"family": format!("Family{}", n % 10)}]});
+        base.put(patient(&format!("p{n}"), name)).await;
+        for code in ["8867-4", "8310-5", "2339-0"] {
+            let more = json!({
+                "subject": {"reference": format!("Patient/p{n}")},
+                "effectiveDateTime": format!("2024-01-{:02}", 1 + n % 28),
+            });
+            base.put(observation(&format!("o{n}-{code}"), code, more))
+                .await;
+        }
+    }
+    sqlx::query("commit")
+        .execute(&mut base.connection)
+        .await
+        .unwrap();
+    base
+}
+
+#[tokio::test]
+async fn searches_of_everyday_use_the_indexes() {
+    let mut base = populated().await;
+    let walks = |start: Start| matches!(start, Start::Walk(..));
+    let keys = |start: Start| start == Start::Keys;
+    let stream = |start: Start| start == Start::Stream;
+    let type_ = |start: Start| start == Start::Type;
+    let cases: [(&str, fn(Start) -> bool); 11] = [
+        ("Patient?name=Family3", keys),
+        (
+            "Observation?patient=p7&code=urn:codes|8867-4&date=ge2019-01-01&_count=20",
+            keys,
+        ),
+        (
+            "Observation?patient=Patient/p7&_include=Observation:patient&_count=20",
+            keys,
+        ),
+        ("Observation?subject:Patient.name=Family3&_count=20", keys),
+        (
+            "Observation?code=urn:codes|8867-4&_sort=-date&_count=10",
+            walks,
+        ),
+        ("Observation?code=urn:codes|8867-4&_count=20", stream),
+        ("Patient?_id=p1,p2", keys),
+        (
+            "Patient?_has:Observation:patient:code=8867-4&name=Family3",
+            keys,
+        ),
+        ("Observation?_sort=-_lastUpdated", type_),
+        ("Observation?", type_),
+        ("Observation?_sort=date", walks),
+    ];
+    for (url, expected) in cases {
+        let (start, steps) = explained(&mut base, url).await;
+        assert!(expected(start), "{url}: {start:?}");
+        for step in &steps {
+            assert!(!is_full_scan(step), "{url}: {steps:#?}");
+        }
+    }
+    // What is walked comes in its order: nothing but the page's few rows is sorted.
+    for url in [
+        "Observation?code=urn:codes|8867-4&_count=20",
+        "Observation?_sort=-_lastUpdated&_count=20",
+        "Observation?code=urn:codes|8867-4&_sort=-date&_count=10",
+        "Observation?",
+    ] {
+        let (_, steps) = explained(&mut base, url).await;
+        let inner = steps.iter().take_while(|step| !step.starts_with("SCAN m"));
+        let sorted = inner
+            .filter(|step| step.starts_with("USE TEMP B-TREE"))
+            .count();
+        assert_eq!(sorted, 0, "{url}: {steps:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_compartment_is_a_place_to_begin() {
+    let mut base = populated().await;
+    base.permit = base.permit.clone().within_patient("p9");
+    for url in [
+        "Observation?code=urn:codes|8867-4",
+        "Observation?_sort=-date",
+        "Observation?",
+    ] {
+        let (start, steps) = explained(&mut base, url).await;
+        assert_eq!(start, Start::Keys, "{url}");
+        assert!(
+            !steps.iter().any(|step| is_full_scan(step)),
+            "{url}: {steps:#?}"
+        );
+        assert!(
+            steps
+                .iter()
+                .any(|step| step.contains("compartment_by_patient")),
+            "{url}"
+        );
+    }
+}
