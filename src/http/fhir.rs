@@ -15,15 +15,18 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
     auth,
-    negotiate::{self, BodyFormat, Preference},
+    negotiate::{self, BodyFormat, Preference, Return},
     operations, reply,
-    router::Route,
+    router::{self, Route},
     state::State,
 };
 use crate::{
     fhir::{definitions::ResourceType, permit::Permit, search::query::Handling, validate},
     interactions::{
-        Reply, VersionTag, conditional_delete, conditional_update, create, criteria::Criteria,
+        Reply, VersionTag,
+        bundle::{self, BundleOptions},
+        capabilities, conditional_delete, conditional_update, create,
+        criteria::Criteria,
         delete, history as versions, pairs, read as reading, search as searching,
         update as updating, vread as version_reading,
     },
@@ -128,6 +131,14 @@ impl Call {
 
     fn header(&self, name: HeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    const fn handling(&self) -> Handling {
+        if self.preference.strict {
+            Handling::Strict
+        } else {
+            Handling::Lenient
+        }
     }
 
     fn if_match(&self) -> Option<VersionTag> {
@@ -354,13 +365,8 @@ pub fn history(call: Call) -> Outcome {
 /// `GET [base]/[type]` and `POST [base]/[type]/_search`.
 pub fn search(call: Call) -> Outcome {
     Box::pin(async move {
-        let handling = if call.preference.strict {
-            Handling::Strict
-        } else {
-            Handling::Lenient
-        };
         let context = &call.state.context;
-        let query = searching::query(context, call.kind()?, &call.query, handling)?;
+        let query = searching::query(context, call.kind()?, &call.query, call.handling())?;
         searching::search(context, &call.permit, &query).await
     })
 }
@@ -383,6 +389,30 @@ pub fn conditional_delete(call: Call) -> Outcome {
         let context = &call.state.context;
         let criteria = Criteria::of_pairs(context, call.kind()?, &call.query)?;
         conditional_delete::conditional_delete(context, &call.permit, criteria).await
+    })
+}
+
+/// `POST [base]`: a batch or a transaction.
+pub fn bundle(call: Call) -> Outcome {
+    Box::pin(async move {
+        let options = BundleOptions {
+            status: reply::status_line,
+            representation: call.preference.returns_named
+                && call.preference.returns == Return::Representation,
+            handling: call.handling(),
+        };
+        bundle::process(&call.state.context, &call.permit, &call.body, options).await
+    })
+}
+
+/// `GET [base]/metadata`.
+pub fn capabilities(call: Call) -> Outcome {
+    Box::pin(async move {
+        let bytes = call.state.capabilities.get_or_init(|| {
+            let context = &call.state.context;
+            capabilities::statement(&router::offer(&context.base, context.clock.now()))
+        });
+        Ok(Reply::Document(bytes.clone()))
     })
 }
 

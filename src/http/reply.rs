@@ -46,6 +46,12 @@ pub const fn status(category: Category) -> StatusCode {
     }
 }
 
+/// The status of a category as a Bundle has it: `404 Not Found`.
+#[must_use]
+pub fn status_line(category: Category) -> String {
+    status(category).to_string()
+}
+
 /// A problem as an OperationOutcome.
 ///
 /// The client learns the issues; the log learns the rest, under the same request id.

@@ -12,6 +12,7 @@ use axum::{
     http::{Method, Response},
     routing::{MethodFilter, on},
 };
+use jiff::Timestamp;
 
 use super::{
     clock,
@@ -22,7 +23,7 @@ use super::{
     state::State,
 };
 use crate::{
-    interactions::capabilities::Interaction,
+    interactions::capabilities::{Interaction, Offer, OfferedOperation},
     kernel::problem::{Category, Problem},
 };
 
@@ -47,9 +48,27 @@ pub struct Route {
 /// What is served below [`BASE_PATH`], operations apart.
 pub static ROUTES: &[Route] = &[
     // The whole system.
-    //TODO route(Method::GET, "/metadata", &[Interaction::Capabilities], RequestBody::None, fhir::capabilities),
-    //TODO route(Method::POST, "/", &[Interaction::Batch, Interaction::Transaction], RequestBody::Json, fhir::bundle),
-    //TODO route(Method::POST, "", &[Interaction::Batch, Interaction::Transaction], RequestBody::Json, fhir::bundle),
+    route(
+        Method::GET,
+        "/metadata",
+        &[Interaction::Capabilities],
+        RequestBody::None,
+        fhir::capabilities,
+    ),
+    route(
+        Method::POST,
+        "/",
+        &[Interaction::Batch, Interaction::Transaction],
+        RequestBody::Json,
+        fhir::bundle,
+    ),
+    route(
+        Method::POST,
+        "",
+        &[Interaction::Batch, Interaction::Transaction],
+        RequestBody::Json,
+        fhir::bundle,
+    ),
     // A type.
     route(
         Method::POST,
@@ -213,6 +232,26 @@ pub(super) fn router_with(state: Arc<State>, operations: &'static [Operation]) -
             let state = wrong_verb.clone();
             async move { refuse(&state, wrong_verb_problem()) }
         })
+}
+
+/// What the tables offer, for the CapabilityStatement.
+pub(super) fn offer(base: &str, since: Timestamp) -> Offer {
+    Offer {
+        base: base.to_owned(),
+        since,
+        interactions: ROUTES
+            .iter()
+            .flat_map(|route| route.serves.iter().copied())
+            .collect(),
+        operations: OPERATIONS
+            .iter()
+            .map(|operation| OfferedOperation {
+                name: operation.name,
+                definition: operation.definition,
+                kind: operation.kind,
+            })
+            .collect(),
+    }
 }
 
 fn add(router: Router, state: &Arc<State>, path: &str, endpoint: fhir::Endpoint) -> Router {

@@ -137,7 +137,7 @@ async fn bad_bodies_are_refused() {
     let site = Site::open().await;
     let table = [
         ("/fhir/Patient", r#"{"resourceType":"Patient","#, 400),
-        ("/fhir/Patient", r#"{"resourceType":"Group"}"#, 400),
+        ("/fhir/Patient", r#"{"resourceType":"Organization"}"#, 400),
         ("/fhir/Patient", "", 400),
     ];
     for (path, body, status) in table {

@@ -1,6 +1,18 @@
 //! capabilities: what this server offers, as a CapabilityStatement.
 //!
-//! Specification: <http://hl7.org/fhir/R4/http.html#capabilities>.
+//! It is made from the router's table and the tables of R4, so it cannot promise what nobody
+//! serves. Specification: <http://hl7.org/fhir/R4/http.html#capabilities>,
+//! <http://hl7.org/fhir/R4/capabilitystatement.html>.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::fhir::{
+    date,
+    definitions::{ParameterKind, ResourceType, definitions},
+    search::parameters::{self, SearchParameter},
+};
 
 /// An interaction that a route serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,4 +30,243 @@ pub enum Interaction {
     Delete,
     HistoryInstance,
     Vread,
+}
+
+impl Interaction {
+    /// Its code at the level of a type (`TypeRestfulInteraction`), if it has one.
+    const fn of_type(self) -> Option<&'static str> {
+        match self {
+            Self::Create => Some("create"),
+            Self::SearchType => Some("search-type"),
+            Self::Read => Some("read"),
+            Self::Update => Some("update"),
+            Self::Delete => Some("delete"),
+            Self::HistoryInstance => Some("history-instance"),
+            Self::Vread => Some("vread"),
+            Self::Capabilities
+            | Self::Batch
+            | Self::Transaction
+            | Self::ConditionalUpdate
+            | Self::ConditionalDelete => None,
+        }
+    }
+
+    /// Its code at the level of the system (`SystemRestfulInteraction`), if it has one.
+    const fn of_system(self) -> Option<&'static str> {
+        match self {
+            Self::Batch => Some("batch"),
+            Self::Transaction => Some("transaction"),
+            _ => None,
+        }
+    }
+}
+
+/// An operation that a route serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OfferedOperation {
+    /// Its name, without `$`.
+    pub name: &'static str,
+    /// The canonical URL of its definition.
+    pub definition: &'static str,
+    /// The type it belongs to, or none.
+    pub kind: Option<&'static str>,
+}
+
+/// What a server offers.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// The service base URL.
+    pub base: String,
+    /// When the server started.
+    pub since: Timestamp,
+    /// The interactions in the router's table.
+    pub interactions: Vec<Interaction>,
+    /// The operations in the operations' table.
+    pub operations: Vec<OfferedOperation>,
+}
+
+/// The CapabilityStatement of an offer.
+#[must_use]
+pub fn statement(offer: &Offer) -> Bytes {
+    let resource: Vec<Value> = definitions()
+        .resource_types
+        .iter()
+        .map(|kind| of_type(offer, *kind))
+        .collect();
+    let mut rest = json!({
+        "mode": "server",
+        "resource": resource,
+        "interaction": coded(offer, Interaction::of_system),
+    });
+    let operations = operations(offer, None);
+    if !operations.is_empty() {
+        rest["operation"] = operations.into();
+    }
+    let statement = json!({
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": date::instant(offer.since),
+        "kind": "instance",
+        "software": { "name": "Vigie", "version": env!("CARGO_PKG_VERSION") },
+        "implementation": { "description": "Vigie, a FHIR telemonitoring server", "url": offer.base },
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "json"],
+        "rest": [rest],
+    });
+    statement.to_string().into()
+}
+
+fn of_type(offer: &Offer, kind: ResourceType) -> Value {
+    let serves = |interaction| offer.interactions.contains(&interaction);
+    let mut entry = Map::new();
+    let mut set = |name: &str, value: Value| entry.insert(name.to_owned(), value);
+    set("type", kind.name().into());
+    set("interaction", coded(offer, Interaction::of_type).into());
+    set("versioning", "versioned".into());
+    set("readHistory", serves(Interaction::Vread).into());
+    set("updateCreate", serves(Interaction::Update).into());
+    set("conditionalCreate", serves(Interaction::Create).into());
+    set("conditionalRead", "full-support".into());
+    set(
+        "conditionalUpdate",
+        serves(Interaction::ConditionalUpdate).into(),
+    );
+    let delete = if serves(Interaction::ConditionalDelete) {
+        "single"
+    } else {
+        "not-supported"
+    };
+    set("conditionalDelete", delete.into());
+    set("referencePolicy", json!(["literal"]));
+    let parameters = parameters::of_type(kind);
+    let includes: Vec<String> = parameters
+        .iter()
+        .filter(|parameter| parameter.kind == ParameterKind::Reference)
+        .map(|parameter| format!("{kind}:{}", parameter.code))
+        .collect();
+    if !includes.is_empty() {
+        set("searchInclude", includes.into());
+    }
+    let parameters: Vec<Value> = parameters.iter().map(of_parameter).collect();
+    if !parameters.is_empty() {
+        set("searchParam", parameters.into());
+    }
+    let operations = operations(offer, Some(kind));
+    if !operations.is_empty() {
+        set("operation", operations.into());
+    }
+    entry.into()
+}
+
+fn coded(offer: &Offer, code: fn(Interaction) -> Option<&'static str>) -> Vec<Value> {
+    let mut codes: Vec<&str> = offer
+        .interactions
+        .iter()
+        .filter_map(|interaction| code(*interaction))
+        .collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
+        .into_iter()
+        .map(|code| json!({ "code": code }))
+        .collect()
+}
+
+fn of_parameter(parameter: &SearchParameter) -> Value {
+    let mut entry = json!({ "name": parameter.code });
+    if !parameter.url.is_empty() {
+        entry["definition"] = parameter.url.as_str().into();
+    }
+    entry["type"] = type_code(parameter.kind).into();
+    entry
+}
+
+const fn type_code(kind: ParameterKind) -> &'static str {
+    match kind {
+        ParameterKind::Number => "number",
+        ParameterKind::Date => "date",
+        ParameterKind::String => "string",
+        ParameterKind::Token => "token",
+        ParameterKind::Reference => "reference",
+        ParameterKind::Composite => "composite",
+        ParameterKind::Quantity => "quantity",
+        ParameterKind::Uri => "uri",
+        ParameterKind::Special => "special",
+    }
+}
+
+fn operations(offer: &Offer, kind: Option<ResourceType>) -> Vec<Value> {
+    let concerned = offer
+        .operations
+        .iter()
+        .filter(|operation| operation.kind == kind.map(ResourceType::name));
+    concerned
+        .map(|each| json!({ "name": each.name, "definition": each.definition }))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        fhir::{json::Limits, validate},
+        kernel::clock::from_millis,
+    };
+
+    fn offer(interactions: &[Interaction]) -> Value {
+        let bytes = statement(&Offer {
+            base: "http://vigie.test/fhir".to_owned(),
+            since: from_millis(0),
+            interactions: interactions.to_vec(),
+            operations: vec![OfferedOperation {
+                name: "apply",
+                definition: "http://hl7.org/fhir/OperationDefinition/PlanDefinition-apply",
+                kind: Some("PlanDefinition"),
+            }],
+        });
+        let read = validate::read(&bytes, &Limits::default()).unwrap();
+        read.tree().clone()
+    }
+
+    #[test]
+    fn it_says_what_is_served_and_no_more() {
+        let tree = offer(&[
+            Interaction::Read,
+            Interaction::SearchType,
+            Interaction::Batch,
+        ]);
+        assert_eq!(tree["fhirVersion"], "4.0.1");
+        let rest = &tree["rest"][0];
+        assert_eq!(rest["interaction"], json!([{"code": "batch"}]));
+        let resources = rest["resource"].as_array().unwrap();
+        assert_eq!(resources.len(), definitions().resource_types.len());
+        let plan = resources
+            .iter()
+            .find(|resource| resource["type"] == "PlanDefinition")
+            .unwrap();
+        let codes = json!([{"code": "read"}, {"code": "search-type"}]);
+        assert_eq!(plan["interaction"], codes);
+        assert_eq!(plan["conditionalDelete"], "not-supported");
+        assert_eq!(plan["updateCreate"], false);
+        assert_eq!(plan["operation"][0]["name"], "apply");
+        assert!(resources[0].get("operation").is_none());
+    }
+
+    #[test]
+    fn each_parameter_has_its_type() {
+        let tree = offer(&[]);
+        let resources = tree["rest"][0]["resource"].as_array().unwrap();
+        let observation = resources
+            .iter()
+            .find(|resource| resource["type"] == "Observation")
+            .unwrap();
+        let parameters = observation["searchParam"].as_array().unwrap();
+        let code = parameters
+            .iter()
+            .find(|each| each["name"] == "code")
+            .unwrap();
+        assert_eq!(code["type"], "token");
+        let includes = observation["searchInclude"].as_array().unwrap();
+        assert!(includes.contains(&json!("Observation:subject")));
+    }
 }

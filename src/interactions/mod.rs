@@ -7,9 +7,13 @@
 //! Specification: <http://hl7.org/fhir/R4/http.html>.
 
 mod assembly;
+mod batch;
 mod etag;
+mod links;
 mod subset;
+mod transaction;
 
+pub mod bundle;
 pub mod capabilities;
 pub mod conditional_delete;
 pub mod conditional_update;

@@ -108,7 +108,7 @@ mod tests {
             ),
             (
                 "p1",
-                r#"{"resourceType":"Group"}"#,
+                r#"{"resourceType":"Organization"}"#,
                 None,
                 Category::Malformed,
             ),

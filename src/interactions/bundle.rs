@@ -1,0 +1,225 @@
+//! Batches and transactions, as far as they are the same: their entries read, their answers
+//! written.
+//!
+//! Specification: <http://hl7.org/fhir/R4/http.html#transaction>.
+
+mod part;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+pub(super) use self::part::{Part, Request};
+use super::{
+    Context, Reply,
+    assembly::{Assembly, BundleKind, Entry, response},
+    batch::batch,
+    transaction::transaction,
+};
+use crate::{
+    fhir::{json as reading, outcome::outcome, permit::Permit, search::query::Handling, validate},
+    kernel::problem::{Category, Issue, Problem, Result},
+    store::Stored,
+};
+
+/// How the entries are answered.
+#[derive(Debug, Clone, Copy)]
+pub struct BundleOptions {
+    /// `Bundle.entry.response.status` of a problem, such as `404 Not Found`.
+    pub status: fn(Category) -> String,
+    /// Whether the answer holds what was written.
+    pub representation: bool,
+    /// What is to be done with unknown parameters of searches.
+    pub handling: Handling,
+}
+
+/// Does what a batch or a transaction asks.
+///
+/// # Errors
+/// `Malformed` and `Invalid` for what is no batch or transaction; those of any entry of a
+/// transaction, with its place.
+pub async fn process(
+    context: &Context,
+    permit: &Permit,
+    body: &Bytes,
+    options: BundleOptions,
+) -> Result<Reply> {
+    let mut tree = reading::parse(body, &context.limits.json)?;
+    let resources = take_resources(context, &mut tree)?;
+    validate::check(&tree)?;
+    if tree["resourceType"] != "Bundle" {
+        return Err(
+            Problem::malformed("structure", "The body must be a Bundle.").at("resourceType"),
+        );
+    }
+    let entries = tree["entry"].as_array().map_or(&[][..], Vec::as_slice);
+    let parts = entries
+        .iter()
+        .zip(resources)
+        .enumerate()
+        .map(|(place, (entry, resource))| {
+            Part::read(context, options.handling, (place, entry), resource)
+        });
+    let (kind, replies) = match tree["type"].as_str() {
+        Some("batch") => {
+            let replies = batch(context, permit, parts.collect()).await;
+            (BundleKind::BatchResponse, replies)
+        }
+        Some("transaction") => {
+            let parts = all(parts)?;
+            let replies = transaction(context, permit, parts).await?;
+            let replies = replies.into_iter().map(Ok).collect();
+            (BundleKind::TransactionResponse, replies)
+        }
+        _ => {
+            return Err(
+                Problem::invalid("value", "The type must be batch or transaction.")
+                    .at("Bundle.type"),
+            );
+        }
+    };
+    Ok(Reply::Document(answer(context, kind, &replies, options)))
+}
+
+/// Takes the resources out of the entries: each is checked by itself, so that one that is wrong
+/// does not fail a batch.
+fn take_resources(context: &Context, tree: &mut Value) -> Result<Vec<Option<Value>>> {
+    let Some(entries) = tree.get_mut("entry").and_then(Value::as_array_mut) else {
+        return Ok(Vec::new());
+    };
+    let most = context.limits.bundle_entries_max;
+    if entries.len() > most {
+        return Err(Problem::new(
+            Category::TooLarge,
+            "too-costly",
+            format!("A batch or transaction has at most {most} entries."),
+        ));
+    }
+    let mut resources = Vec::with_capacity(entries.len());
+    for (place, entry) in entries.iter_mut().enumerate() {
+        let Some(entry) = entry.as_object_mut() else {
+            resources.push(None);
+            continue;
+        };
+        if !entry.contains_key("request") {
+            return Err(
+                Problem::malformed("required", "Each entry must have a request.")
+                    .at(format!("Bundle.entry[{place}].request")),
+            );
+        }
+        resources.push(entry.shift_remove("resource"));
+    }
+    Ok(resources)
+}
+
+/// All parts, or the faults of all that have one.
+fn all(parts: impl Iterator<Item = Result<Part>>) -> Result<Vec<Part>> {
+    let (mut good, mut refused) = (Vec::new(), None::<Problem>);
+    for part in parts {
+        match (part, &mut refused) {
+            (Ok(part), None) => good.push(part),
+            (Ok(_), Some(_)) => {}
+            (Err(problem), None) => refused = Some(problem),
+            (Err(problem), Some(first)) => {
+                let room = validate::MOST_ISSUES.saturating_sub(first.issues.len());
+                first.issues.extend(problem.issues.into_iter().take(room));
+            }
+        }
+    }
+    refused.map_or(Ok(good), Err)
+}
+
+fn answer(
+    context: &Context,
+    kind: BundleKind,
+    replies: &[Result<Reply>],
+    options: BundleOptions,
+) -> Bytes {
+    let mut bundle = Assembly::new(kind, None);
+    for reply in replies {
+        match reply {
+            Ok(reply) => bundle.entry(&entry(context, reply, options.representation)),
+            Err(problem) => {
+                if let Some(reason) = &problem.internal {
+                    tracing::error!(reason, "an entry of a batch failed");
+                }
+                bundle.entry(&Entry {
+                    response: Some(json!({
+                        "status": (options.status)(problem.category),
+                        "outcome": outcome(&problem.issues),
+                    })),
+                    ..Entry::default()
+                });
+            }
+        }
+    }
+    bundle.finish()
+}
+
+fn entry<'a>(context: &Context, reply: &'a Reply, representation: bool) -> Entry<'a> {
+    let (stored, status, shown) = match reply {
+        Reply::Version(stored) => (stored, "200 OK", true),
+        Reply::NotModified(stored) => (stored, "304 Not Modified", false),
+        Reply::Created(stored) => (stored, "201 Created", representation),
+        Reply::Updated(stored) | Reply::Existing(stored) => (stored, "200 OK", representation),
+        Reply::Deleted(Some(stored)) => (stored, "204 No Content", false),
+        Reply::Deleted(None) => return bare("204 No Content"),
+        Reply::Document(bytes) => {
+            return Entry {
+                resource: Some(bytes),
+                ..bare("200 OK")
+            };
+        }
+    };
+    let full_url = format!("{}/{}", context.base, stored.reference());
+    Entry {
+        full_url: shown.then_some(full_url),
+        resource: stored.body.as_deref().filter(|_| shown),
+        response: Some(located(response(status, stored), stored)),
+        ..Entry::default()
+    }
+}
+
+fn bare(status: &str) -> Entry<'static> {
+    Entry {
+        response: Some(json!({ "status": status })),
+        ..Entry::default()
+    }
+}
+
+fn located(mut response: Value, stored: &Stored) -> Value {
+    let location = format!("{}/_history/{}", stored.reference(), stored.version);
+    response["location"] = location.into();
+    response
+}
+
+/// The same problem, at a place of the entry.
+pub(super) fn at_entry(mut problem: Problem, place: usize, element: &str) -> Problem {
+    for issue in &mut problem.issues {
+        issue.expression = Some(format!("Bundle.entry[{place}]{element}"));
+    }
+    problem
+}
+
+/// The same problem, its places seen from the bundle: `Patient.name[0]` becomes
+/// `Bundle.entry[2].resource.name[0]`.
+pub(super) fn in_resource(mut problem: Problem, place: usize) -> Problem {
+    for issue in &mut problem.issues {
+        let inner = inner_place(issue);
+        issue.expression = Some(format!("Bundle.entry[{place}].resource{inner}"));
+    }
+    problem
+}
+
+fn inner_place(issue: &Issue) -> String {
+    match issue.expression.as_deref() {
+        None => String::new(),
+        Some("resourceType") => ".resourceType".to_owned(),
+        Some(inner) => inner
+            .find(['.', '['])
+            .map_or_else(String::new, |end| inner[end..].to_owned()),
+    }
+}
+
+#[cfg(test)]
+#[path = "bundle/tests.rs"]
+mod tests;

@@ -1,0 +1,186 @@
+//! A planned transaction, done.
+
+use super::plan::{Content, Plan, Write};
+use crate::{
+    interactions::{
+        Context, Reply, VersionTag,
+        bundle::{Request, at_entry},
+        conditional_delete, conditional_update,
+        criteria::Match,
+        links::Links,
+        read, search, standing, update,
+    },
+    kernel::problem::{Category, Problem, Result},
+    store::{Prepared, Stored, Tx},
+};
+
+/// Replies by the place of their entry.
+type Done = Vec<(usize, Reply)>;
+
+/// A write of which is known where it goes.
+enum Decision {
+    /// A new resource, under the write's id.
+    Create,
+    /// The next or first version under the write's id.
+    Put(Option<u64>),
+    /// Nothing: this one satisfies the condition.
+    Existing(Stored),
+}
+
+/// Deletes, writes, reads: in this order.
+pub async fn run(tx: &mut Tx, context: &Context, mut plan: Plan) -> Result<Done> {
+    let mut done = Done::new();
+    for (place, request) in std::mem::take(&mut plan.deletes) {
+        let reply = delete(tx, request).await.map_err(at(place))?;
+        if let Reply::Deleted(Some(stored)) = &reply {
+            // A conditional deletion shows only now what it concerns.
+            plan.touched.insert((stored.kind, stored.id.clone()));
+        }
+        done.push((place, reply));
+    }
+    let (mut first, mut last, mut conditions) = (Vec::new(), Vec::new(), Vec::new());
+    for mut write in std::mem::take(&mut plan.writes) {
+        let decision = decide(tx, &mut plan, &mut write)
+            .await
+            .map_err(at(write.place))?;
+        conditions.extend(write.criteria().map(|each| (write.place, each.clone())));
+        match write.content {
+            Content::Last(_) => last.push((write, decision)),
+            _ => first.push((write, decision)),
+        }
+    }
+    for (write, decision) in first {
+        put(tx, &plan.links, (write, decision), &mut done).await?;
+    }
+    resolve(tx, &mut plan).await?;
+    for (write, decision) in last {
+        put(tx, &plan.links, (write, decision), &mut done).await?;
+    }
+    for (place, criteria) in conditions {
+        // Another entry may have written what satisfies the condition, too.
+        criteria.find(tx).await.map_err(at(place))?;
+    }
+    for (place, request) in plan.reads {
+        let reply = show(tx, context, request).await.map_err(at(place))?;
+        done.push((place, reply));
+    }
+    Ok(done)
+}
+
+fn at(place: usize) -> impl Fn(Problem) -> Problem {
+    move |problem| {
+        let is_placed = problem
+            .issues
+            .iter()
+            .any(|issue| matches!(&issue.expression, Some(at) if at.starts_with("Bundle.")));
+        if is_placed {
+            problem
+        } else {
+            at_entry(problem, place, "")
+        }
+    }
+}
+
+async fn delete(tx: &mut Tx, request: Request) -> Result<Reply> {
+    match request {
+        Request::Delete {
+            target: (kind, id),
+            if_match,
+        } => {
+            let if_match = if_match.as_ref().map_or(Ok(None), VersionTag::demanded)?;
+            tx.delete(kind, &id, if_match).await.map(Reply::Deleted)
+        }
+        Request::ConditionalDelete(criteria) => conditional_delete::within(tx, &criteria).await,
+        _ => Err(Problem::fault("a deletion that is none")),
+    }
+}
+
+/// Finds out where a write goes, and tells those who refer to it.
+async fn decide(tx: &mut Tx, plan: &mut Plan, write: &mut Write) -> Result<Decision> {
+    let decision = match &write.request {
+        Request::Create { condition: None } => return Ok(Decision::Create),
+        Request::Update { if_match } => return Ok(Decision::Put(*if_match)),
+        Request::Create {
+            condition: Some(criteria),
+        } => match criteria.find(tx).await? {
+            Match::One(stored) => Decision::Existing(stored),
+            Match::None => Decision::Create,
+        },
+        Request::ConditionalUpdate { criteria, if_match } => {
+            let found = criteria.find(tx).await?;
+            let (own, fresh) = (write.own.clone(), write.id.clone());
+            write.id = conditional_update::identity(tx, criteria, &found, own, fresh).await?;
+            plan.touch(write.place, (write.kind, write.id.clone()))?;
+            Decision::Put(*if_match)
+        }
+        _ => return Err(Problem::fault("a write that is none")),
+    };
+    if let Some(url) = &write.full_url {
+        let target = match &decision {
+            Decision::Existing(stored) => stored.reference(),
+            _ => format!("{}/{}", write.kind, write.id),
+        };
+        plan.links.settle(url, target);
+    }
+    Ok(decision)
+}
+
+async fn put(
+    tx: &mut Tx,
+    links: &Links,
+    (write, decision): (Write, Decision),
+    done: &mut Done,
+) -> Result<()> {
+    let place = write.place;
+    let prepared = match write.content {
+        Content::Ready(prepared) => *prepared,
+        Content::Open(mut resource) | Content::Last(mut resource) => {
+            links.rewrite(&mut resource, write.full_url.as_deref());
+            Prepared::new(*resource)
+        }
+    };
+    let written = match decision {
+        Decision::Create => tx.create(&write.id, prepared).await.map(Reply::Created),
+        Decision::Put(if_match) => tx
+            .put(&write.id, prepared, if_match)
+            .await
+            .map(update::reply),
+        Decision::Existing(stored) => Ok(Reply::Existing(stored)),
+    };
+    done.push((place, written.map_err(at(place))?));
+    Ok(())
+}
+
+/// Resolves conditional references, now that all they may mean is written.
+async fn resolve(tx: &mut Tx, plan: &mut Plan) -> Result<()> {
+    for (place, link, criteria) in &plan.conditional {
+        let found = criteria.find(tx).await.map_err(at(*place))?;
+        let Match::One(stored) = found else {
+            let problem = Problem::new(
+                Category::PreconditionFailed,
+                "not-found",
+                "No resource satisfies a conditional reference of the entry.",
+            );
+            return Err(at_entry(problem, *place, ".resource"));
+        };
+        plan.links.settle(link, stored.reference());
+    }
+    Ok(())
+}
+
+async fn show(tx: &mut Tx, context: &Context, request: Request) -> Result<Reply> {
+    match request {
+        Request::Read {
+            target: (kind, id),
+            held,
+        } => {
+            let stored = standing(tx.read(kind, &id).await?)?;
+            Ok(read::conclude(stored, &held))
+        }
+        Request::Search(query) => {
+            let page = tx.search(&query).await?;
+            search::document(context, &query, &page).map(Reply::Document)
+        }
+        _ => Err(Problem::fault("a read that is none")),
+    }
+}
