@@ -35,6 +35,10 @@ use crate::{
 /// The kind of this job; its payload is `{"communication": "<id>"}`.
 pub const SEND: &str = "notify.send";
 
+/// Most messages on their way at once: fewer than [`RunnerLimits`](crate::queue::RunnerLimits)
+/// lets jobs run, so that a mail server that hangs delays nothing but mail.
+const CONCURRENCY: usize = 24;
+
 /// The right under which messages are read, resolved and marked.
 static PERMIT: Permit = Permit::system(SEND);
 
@@ -175,6 +179,10 @@ impl Sender {
 impl Handler for Sender {
     fn kind(&self) -> &'static str {
         SEND
+    }
+
+    fn concurrency(&self) -> usize {
+        CONCURRENCY
     }
 
     fn run<'a>(

@@ -19,6 +19,14 @@ pub trait Handler: Send + Sync {
         Schedule::USUAL
     }
 
+    /// Most jobs of this kind that run at once; at least one does.
+    ///
+    /// A kind that waits for others, such as a mail server, leaves room for those that do not:
+    /// a server that hangs then delays its own jobs alone.
+    fn concurrency(&self) -> usize {
+        usize::MAX
+    }
+
     /// Does one job.
     ///
     /// A job that succeeds has been finished by the handler's own commit; the runner does nothing

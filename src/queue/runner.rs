@@ -72,10 +72,14 @@ struct Held {
 /// The jobs in hand: those that run, and those leased that wait for room, in their order.
 #[derive(Default)]
 struct Crew<'a> {
-    running: FuturesUnordered<BoxFuture<'a, ()>>,
+    /// Each gives the kind of its job when it ends.
+    running: FuturesUnordered<BoxFuture<'a, String>>,
+    by_kind: HashMap<String, usize>,
     waiting: VecDeque<Held>,
-    /// Whether the last lease left nothing due.
+    /// Whether the last lease left nothing due but jobs of the kinds `full`.
     drained: bool,
+    /// Kinds without room at the last lease.
+    full: Vec<String>,
     ran: u64,
 }
 
@@ -122,13 +126,12 @@ impl Runner {
                 crew.finish_running().await;
                 return Err(problem);
             }
-            if crew.running.next().await.is_some() {
-                crew.ran += 1;
-            } else if crew.waiting.is_empty() {
-                if !self.is_any_due().await? {
-                    return Ok(crew.ran);
-                }
+            if let Some(kind) = crew.running.next().await {
+                crew.ended(&kind);
+            } else if self.is_any_due().await? {
                 crew.drained = false;
+            } else {
+                return Ok(crew.ran);
             }
         }
     }
@@ -165,7 +168,7 @@ impl Runner {
             };
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                Some(()) = crew.running.next() => {}
+                Some(kind) = crew.running.next() => crew.ended(&kind),
                 () = self.store.jobs_enqueued() => crew.drained = false,
                 () = tokio::time::sleep(nap) => crew.drained = false,
             }
@@ -174,15 +177,17 @@ impl Runner {
         crew.finish_running().await;
     }
 
-    /// Starts leased jobs while there is room, in their order, and leases more when none is left.
+    /// Starts leased jobs while there is room, in their order, and leases more when none is left
+    /// for which there is room.
     async fn fill<'a>(&'a self, crew: &mut Crew<'a>) -> Result<()> {
         while crew.running.len() < self.limits.concurrency {
-            if let Some(held) = crew.waiting.pop_front() {
-                crew.running.push(Box::pin(self.run_job(held)));
+            if let Some(held) = self.next_to_start(crew) {
+                crew.start(held.job.kind.clone(), self.run_job(held));
             } else if crew.drained {
                 break;
             } else {
-                let leased = crew.beside(self.lease()).await?;
+                crew.full = self.full(crew);
+                let leased = crew.beside(self.lease(crew.full.clone())).await?;
                 crew.drained = leased.len() < self.limits.batch as usize;
                 crew.waiting.extend(leased);
             }
@@ -190,12 +195,35 @@ impl Runner {
         Ok(())
     }
 
-    async fn lease(&self) -> Result<Vec<Held>> {
+    /// Most jobs of a kind that run at once.
+    fn most(&self, kind: &str) -> usize {
+        let handler = self.handlers.get(kind);
+        handler.map_or(usize::MAX, |handler| handler.concurrency().max(1))
+    }
+
+    /// The kinds that have no room: more of their jobs in hand would only wait.
+    fn full(&self, crew: &Crew<'_>) -> Vec<String> {
+        let full = |(kind, running): &(&String, &usize)| **running >= self.most(kind);
+        let kinds = crew.by_kind.iter().filter(full);
+        kinds.map(|(kind, _)| kind.clone()).collect()
+    }
+
+    /// The first job in hand whose kind has room.
+    fn next_to_start(&self, crew: &mut Crew<'_>) -> Option<Held> {
+        let startable = |held: &Held| {
+            let kind = held.job.kind.as_str();
+            crew.by_kind.get(kind).copied().unwrap_or_default() < self.most(kind)
+        };
+        let place = crew.waiting.iter().position(startable)?;
+        crew.waiting.remove(place)
+    }
+
+    async fn lease(&self, except: Vec<String>) -> Result<Vec<Held>> {
         let Self { store, limits, .. } = self;
         // Read before the writer reads it: the lease ends no earlier than is reckoned with here.
         let until = later(self.clock.now(), limits.lease);
         let jobs = store
-            .lease_jobs(&PERMIT, limits.lease, limits.batch)
+            .lease_jobs(&PERMIT, limits.lease, limits.batch, except)
             .await?;
         Ok(jobs.into_iter().map(|job| Held { job, until }).collect())
     }
@@ -205,9 +233,12 @@ impl Runner {
         Ok(next.is_some_and(|next| next <= self.clock.now()))
     }
 
-    /// How long to sleep if nothing happens: until the next job is due, where there is room for it.
+    /// How long to sleep if nothing happens: until the next job is due.
+    ///
+    /// Where room is short, the next job may be one that waits for it; the end of another wakes
+    /// the runner then.
     async fn nap(&self, crew: &mut Crew<'_>) -> Duration {
-        if crew.running.len() >= self.limits.concurrency {
+        if crew.running.len() >= self.limits.concurrency || !crew.full.is_empty() {
             return POLL_INTERVAL;
         }
         match crew.beside(self.store.next_job_at(&PERMIT)).await {
@@ -353,7 +384,26 @@ impl Runner {
     }
 }
 
-impl Crew<'_> {
+impl<'a> Crew<'a> {
+    fn start(&mut self, kind: String, work: impl Future<Output = ()> + Send + 'a) {
+        *self.by_kind.entry(kind.clone()).or_default() += 1;
+        self.running.push(Box::pin(work.map(|()| kind)));
+    }
+
+    fn ended(&mut self, kind: &str) {
+        self.ran += 1;
+        if let Some(running) = self.by_kind.get_mut(kind) {
+            *running = running.saturating_sub(1);
+        }
+        // The kind has room again; unless some of its jobs are in hand, more may be due.
+        let is_kind = |other: &str| other == kind;
+        if self.full.iter().any(|full| is_kind(full))
+            && !self.waiting.iter().any(|held| is_kind(&held.job.kind))
+        {
+            self.drained = false;
+        }
+    }
+
     /// Awaits `work` while the jobs that run go on.
     async fn beside<T>(&mut self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
@@ -361,14 +411,14 @@ impl Crew<'_> {
             tokio::select! {
                 biased;
                 done = &mut work => return done,
-                Some(()) = self.running.next() => self.ran += 1,
+                Some(kind) = self.running.next() => self.ended(&kind),
             }
         }
     }
 
     async fn finish_running(&mut self) {
-        while self.running.next().await.is_some() {
-            self.ran += 1;
+        while let Some(kind) = self.running.next().await {
+            self.ended(&kind);
         }
     }
 }

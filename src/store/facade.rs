@@ -120,7 +120,7 @@ impl Store {
         self.writer.write(permit.clone(), work).await
     }
 
-    /// Lends up to `limit` due jobs for `lease`.
+    /// Lends up to `limit` due jobs for `lease`, none of the kinds `except`.
     ///
     /// # Errors
     /// `Fault`, if the database fails.
@@ -129,11 +129,12 @@ impl Store {
         permit: &Permit,
         lease: SignedDuration,
         limit: u32,
+        except: Vec<String>,
     ) -> Result<Vec<LeasedJob>> {
         self.write(permit, move |tx| {
             Box::pin(async move {
                 let until = tx.now().saturating_add(lease).unwrap_or(Timestamp::MAX);
-                tx.lease_jobs(until, limit).await
+                tx.lease_jobs(until, limit, &except).await
             })
         })
         .await

@@ -19,6 +19,8 @@ mod prepared;
 mod session;
 mod sqlite;
 mod stored;
+#[cfg(test)]
+mod tests;
 mod tx;
 mod writer;
 

@@ -62,13 +62,14 @@ pub(super) trait Session: Send {
     /// Adds a job, unless one of the same kind and key waits.
     fn enqueue<'a>(&'a mut self, job: &'a Job) -> BoxFuture<'a, Result<()>>;
 
-    /// Lends up to `limit` due jobs until `until`.
-    fn lease(
-        &mut self,
+    /// Lends up to `limit` due jobs until `until`, none of the kinds `except`.
+    fn lease<'a>(
+        &'a mut self,
         now: Timestamp,
         until: Timestamp,
         limit: u32,
-    ) -> BoxFuture<'_, Result<Vec<LeasedJob>>>;
+        except: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<LeasedJob>>>;
 
     /// Removes a job whose lease still holds; `false` if it does not.
     fn finish<'a>(&'a mut self, job: &'a LeasedJob) -> BoxFuture<'a, Result<bool>>;

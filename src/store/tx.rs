@@ -265,9 +265,10 @@ impl Tx {
         &mut self,
         until: Timestamp,
         limit: u32,
+        except: &[String],
     ) -> Result<Vec<LeasedJob>> {
         let now = self.now;
-        self.session.lease(now, until, limit).await
+        self.session.lease(now, until, limit, except).await
     }
 
     async fn insert(&mut self, id: &str, prepared: Prepared) -> Result<Stored> {

@@ -28,6 +28,22 @@ from rules import SIMPLE, Case, judge
 # the closing of a flag that holds evidence of that same instant.
 CLOSED_BEFORE, MISSED, ANSWERED, CLOSED_AFTER = range(4)
 TECHNICAL = "T1"
+# About messages, not about answers: outside of what can be computed here.
+DELIVERY = "T2"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How strictly to compare."""
+
+    tolerance: timedelta = timedelta(0)
+    # One open flag per patient and rule; or per patient, pathway and rule,
+    # where two pathways of one patient keep flags of their own.
+    per_pathway: bool = False
+
+    def key(self, canonical: str, rule: str) -> str:
+        """Flags with the same key are one series, of which one may be open."""
+        return f"{canonical.split('|')[0]}#{rule}" if self.per_pathway else rule
 
 
 @dataclass
@@ -46,23 +62,25 @@ class Known:
 class Watch:
     """The state of one patient while history is replayed."""
 
-    tolerance: timedelta
+    settings: Settings
     alerts: dict[str, list[Alert]] = field(default_factory=lambda: defaultdict(list))
     known: dict[str, dict[str, Known]] = field(default_factory=lambda: defaultdict(dict))
     given: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def open_alert(self, rule: str) -> Alert | None:
-        """The open alert of a rule, if any."""
-        return next((alert for alert in self.alerts[rule] if alert.closed is None), None)
+    def open_alert(self, key: str) -> Alert | None:
+        """The open alert of a series, if any."""
+        return next((alert for alert in self.alerts[key] if alert.closed is None), None)
 
-    def find(self, rule: str, level: int, evidence: str, now: datetime) -> None:
+    def find(self, plan: Plan, found: tuple[str, int], evidence: str, now: datetime) -> None:
         """One finding: nothing new, more evidence, a rise, or a new alert."""
-        if self.given.get((evidence, rule), 0) >= level:
+        rule, level = found
+        key = self.settings.key(plan.canonical, rule)
+        if self.given.get((evidence, key), 0) >= level:
             return
-        self.given[(evidence, rule)] = level
-        alert = self.open_alert(rule)
+        self.given[(evidence, key)] = level
+        alert = self.open_alert(key)
         if alert is None:
-            self.alerts[rule].append(Alert(rule, now, level, {evidence}))
+            self.alerts[key].append(Alert(rule, now, level, {evidence}, canonical=f"{plan.canonical}#{rule}"))
             return
         alert.evidence.add(evidence)
         alert.level = max(alert.level, level)
@@ -84,8 +102,8 @@ class Watch:
         one = line[place]
         earlier = [known.version.form for known in line[:place]]
         case = Case(one.version.form, earlier, plan.day_of(one.version.effective), plan.person)
-        for rule, level in judge(plan.pathway, case).items():
-            self.find(rule, level, one.answer.ident, now)
+        for found in judge(plan.pathway, case).items():
+            self.find(plan, found, one.answer.ident, now)
 
     def missed(self, report: Report) -> None:
         """A window ended: silence is a finding while the plan is active."""
@@ -94,18 +112,18 @@ class Watch:
             return
         days = {plan.local_date(known.version.effective) for known in self.known[plan.ident].values()}
         if report.local_date not in days:
-            self.find("N2", SIMPLE, report.ident, report.ends)
+            self.find(plan, ("N2", SIMPLE), report.ident, report.ends)
 
     def closed(self, flag: Alert) -> None:
         """Staff closed a flag: the expected alert that it stands for ends too."""
-        alert = self.open_alert(flag.rule)
-        if alert is not None and abs(alert.opened - flag.opened) <= self.tolerance:
+        alert = self.open_alert(self.settings.key(flag.canonical, flag.rule))
+        if alert is not None and abs(alert.opened - flag.opened) <= self.settings.tolerance:
             alert.closed = flag.closed
 
 
-def expected(cohort: Cohort, patient: str, tolerance: timedelta) -> dict[str, list[Alert]]:
-    """The alerts that must exist for one patient, by rule."""
-    watch, events, received = Watch(tolerance), [], defaultdict(set)
+def expected(cohort: Cohort, patient: str, settings: Settings) -> dict[str, list[Alert]]:
+    """The alerts that must exist for one patient, by series."""
+    watch, events, received = Watch(settings), [], defaultdict(set)
     for answer in cohort.answers.get(patient, []):
         for version in answer.versions:
             received[answer.ident].add(version.received)
@@ -144,7 +162,7 @@ class Verdict:
 
 
 def compare(patient: str, wanted: list[Alert], found: list[Alert], verdict: Verdict, tolerance: timedelta) -> None:
-    """Lays the flags of one patient and rule beside those that must exist."""
+    """Lays the flags of one series beside those that must exist."""
     left = sorted(found, key=lambda flag: (flag.opened, flag.ident))
     paired, waiting = [], []
 
@@ -152,7 +170,7 @@ def compare(patient: str, wanted: list[Alert], found: list[Alert], verdict: Verd
         return abs(want.opened - flag.opened) <= tolerance
 
     def exact(want: Alert, flag: Alert) -> bool:
-        return near(want, flag) and want.level == flag.level and want.evidence == flag.evidence
+        return not differences(want, flag, tolerance)
 
     for want in wanted:
         flag = next((flag for flag in left if exact(want, flag)), None)
@@ -181,6 +199,8 @@ def differences(want: Alert, flag: Alert, tolerance: timedelta) -> str:
         words.append(f"opened {flag.opened.isoformat()}, expected {want.opened.isoformat()}")
     if want.level != flag.level:
         words.append(f"level {flag.level}, expected {want.level}")
+    if want.canonical != flag.canonical:
+        words.append(f"rule version {flag.canonical}, expected {want.canonical}")
     if want.evidence != flag.evidence:
         words.append(f"evidence lacks {sorted(want.evidence - flag.evidence)}, adds {sorted(flag.evidence - want.evidence)}")
     return "; ".join(words)
@@ -192,25 +212,22 @@ def overlap(one: Alert, other: Alert) -> bool:
     return first.closed is None or first.closed > second.opened
 
 
-def check(cohort: Cohort, tolerance: timedelta = timedelta(0)) -> Verdict:
+def check(cohort: Cohort, settings: Settings = Settings()) -> Verdict:
     """The whole cohort."""
     verdict = Verdict()
-    plans = defaultdict(set)
-    for plan in cohort.plans.values():
-        plans[plan.patient].add(plan.canonical)
     for patient in cohort.patients():
-        wanted, found = expected(cohort, patient, tolerance), defaultdict(list)
+        wanted, found = expected(cohort, patient, settings), defaultdict(list)
         for flag in cohort.flags.get(patient, []):
+            if flag.rule == DELIVERY:
+                continue
             verdict.counts["flags"] += 1
             if flag.rule == TECHNICAL:
                 verdict.note("technical", patient, flag)
-                continue
-            found[flag.rule].append(flag)
-            if flag.canonical not in {f"{canonical}#{flag.rule}" for canonical in plans[patient]}:
-                verdict.note("different", patient, flag, "rule version")
-        for rule in sorted(set(wanted) | set(found)):
-            verdict.counts["expected"] += len(wanted.get(rule, []))
-            compare(patient, wanted.get(rule, []), found.get(rule, []), verdict, tolerance)
+            else:
+                found[settings.key(flag.canonical, flag.rule)].append(flag)
+        for key in sorted(set(wanted) | set(found)):
+            verdict.counts["expected"] += len(wanted.get(key, []))
+            compare(patient, wanted.get(key, []), found.get(key, []), verdict, settings.tolerance)
     return verdict
 
 
@@ -229,6 +246,7 @@ def main() -> int:
     parser.add_argument("source", help="dump file, '-' for standard input, or FHIR base URL")
     parser.add_argument("--as-of", help="instant up to which alerts must exist")
     parser.add_argument("--tolerance", type=float, default=0, help="seconds by which opening times may differ")
+    parser.add_argument("--per-pathway", action="store_true", help="each pathway of a patient has flags of its own")
     parser.add_argument("--details", type=int, default=50, help="differences to print")
     options = parser.parse_args()
     if options.source.startswith(("http://", "https://")):
@@ -239,7 +257,7 @@ def main() -> int:
         with open(options.source, encoding="utf-8") as file:
             dump = json.load(file, parse_float=Decimal)
     cohort = read(dump, options.as_of)
-    verdict = check(cohort, timedelta(seconds=options.tolerance))
+    verdict = check(cohort, Settings(timedelta(seconds=options.tolerance), options.per_pathway))
     for line in verdict.lines[: options.details]:
         print(line)
     print(summary(cohort, verdict))

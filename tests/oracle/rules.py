@@ -66,9 +66,9 @@ class Form:
         """A boolean item holds the wanted answer."""
         return any(value is wanted for value in self.values.get(link, []))
 
-    def codes(self, link: str, system: str) -> list[str]:
-        """Codes answered to an item, in one of our code systems."""
-        return [v.code for v in self.values.get(link, []) if isinstance(v, Coded) and v.system == CODES + system]
+    def codes(self, link: str) -> list[str]:
+        """Codes answered to an item."""
+        return [v.code for v in self.values.get(link, []) if isinstance(v, Coded)]
 
     def numbers(self, link: str) -> list[Decimal]:
         """Numbers answered to an item, whatever the unit."""
@@ -83,9 +83,9 @@ class Form:
                     found.setdefault(link, set()).add(int(value.code))
         return found
 
-    def grade(self, link: str, system: str) -> int:
+    def grade(self, link: str) -> int:
         """The highest grade answered to one item; -1 without an answer."""
-        return max((int(code) for code in self.codes(link, system) if code.isdigit()), default=-1)
+        return max((int(code) for code in self.codes(link) if code.isdigit()), default=-1)
 
 
 def plain_value(answer: dict) -> object:
@@ -152,8 +152,7 @@ def banded(numbers: list[Decimal], urgent_from: int, simple_from: int, simple_to
 
 
 def rule_u1(case: Case) -> int:
-    worst = 4 in case.now.grades({CODES + "severity-0-4"}).get("dyspnea.severity", set())
-    return urgent_if(case.now.says("dyspnea.speech") or worst)
+    return urgent_if(case.now.says("dyspnea.speech") or case.now.grade("dyspnea.severity") >= 4)
 
 
 def rule_u2(case: Case) -> int:
@@ -164,7 +163,7 @@ def rule_s2(case: Case) -> int:
     low = case.person.spo2_threshold
     if not any(low < n < low + MINOR_SPO2_BAND for n in case.now.numbers("spo2.value")):
         return 0
-    breathless = case.now.grade("dyspnea.severity", "severity-0-4") >= 2
+    breathless = case.now.grade("dyspnea.severity") >= 2
     return URGENT if breathless or case.person.at_risk() else SIMPLE
 
 
@@ -224,7 +223,7 @@ def rule_s6(case: Case) -> int:
     last = case.before(1)
     if last is None:
         return 0
-    return simple_if(all("worse" in form.codes("general.trend", "trend3") for form in (last, case.now)))
+    return simple_if(all("worse" in form.codes("general.trend") for form in (last, case.now)))
 
 
 def rule_s7(case: Case) -> int:
@@ -232,7 +231,7 @@ def rule_s7(case: Case) -> int:
         odd_temperature(case.now),
         case.now.says("fatigue.bed"),
         case.now.says("headache.intolerable"),
-        case.now.grade("gi.frequency", "frequency-0-4") >= 3,
+        case.now.grade("gi.frequency") >= 3,
     ]
     if sum(signs) < 2:
         return 0
@@ -244,7 +243,7 @@ def rule_s8(case: Case) -> int:
 
 
 def rule_s9(case: Case) -> int:
-    needs = [code for code in case.now.codes("isolation.needs", "support-need") if code and code != "none"]
+    needs = [code for code in case.now.codes("isolation.needs") if code and code != "none"]
     return simple_if(case.now.says("isolation.able", False) or bool(needs))
 
 
@@ -261,17 +260,17 @@ def rule_c1(case: Case) -> int:
     form = case.now
 
     def yes(link: str) -> bool:
-        return "yes" in form.codes(link, "ynu")
+        return "yes" in form.codes(link)
 
     strong = form.says("cough.severity") or form.says("dyspnea.severity") or yes("smell.loss") or yes("taste.loss")
     feverish = yes("temp.feverish") or any(n >= 38 for n in form.numbers("temp.value"))
-    digestive = form.grade("gi.frequency", "frequency-0-4") >= 1
+    digestive = form.grade("gi.frequency") >= 1
     common = sum(yes(link) for link in COMMON_SYMPTOMS) + feverish + digestive
     return simple_if(strong or common >= 2)
 
 
 def rule_c2(case: Case) -> int:
-    return simple_if("positive" in case.now.codes("test.result", "test-result"))
+    return simple_if("positive" in case.now.codes("test.result"))
 
 
 MEDICAL = {

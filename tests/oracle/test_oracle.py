@@ -17,7 +17,7 @@ import fetch
 import schedule
 from cohort import BASE, read
 from mini import Mini, coded, local, quantity, yes
-from oracle import check, expected
+from oracle import Settings, check, expected
 from rules import Case, Form, Person, judge, reached_age
 
 QR = "QuestionnaireResponse/"
@@ -254,8 +254,35 @@ class Replay(unittest.TestCase):
     def test_expected_alerts_are_found_without_any_flag(self):
         self.mini.answer("a", local(1), {"danger.chest": yes()})
         cohort = read(self.mini.dump())
-        alerts = expected(cohort, "Patient/p", timedelta(0))
+        alerts = expected(cohort, "Patient/p", Settings())
         self.assertEqual([(a.level, a.evidence) for a in alerts["U4"]], [(3, {QR + "a"})])
+
+
+class TwoPathways(unittest.TestCase):
+    """A contact who became a case: two plans, the same question answered on both."""
+
+    def setUp(self):
+        self.mini = Mini("covid-contact")
+        self.mini.answer("a", local(1), {"callback": yes()})
+        second = {**self.mini.plan, "id": "second", "instantiatesCanonical": [f"{BASE}/PlanDefinition/covid-case|1.0.0"]}
+        self.mini.resources["CarePlan"].append([second])
+        self.mini.answer("b", local(2), {"callback": yes()})
+        self.mini.resources["QuestionnaireResponse"][1][0]["basedOn"] = [{"reference": "CarePlan/second"}]
+
+    def found(self, per_pathway: bool):
+        return check(read(self.mini.dump()), Settings(per_pathway=per_pathway)).lines
+
+    def test_one_flag_per_patient_and_rule(self):
+        self.mini.flag("S8", local(1), "simple", [QR + "a", QR + "b"])
+        self.assertEqual(self.found(per_pathway=False), [])
+        self.assertNotEqual(self.found(per_pathway=True), [])
+
+    def test_one_flag_per_patient_pathway_and_rule(self):
+        self.mini.flag("S8", local(1), "simple", [QR + "a"])
+        self.mini.pathway = "covid-case"
+        self.mini.flag("S8", local(2), "simple", [QR + "b"])
+        self.assertEqual(self.found(per_pathway=True), [])
+        self.assertNotEqual(self.found(per_pathway=False), [])
 
 
 class Mutations(unittest.TestCase):
@@ -330,6 +357,10 @@ class Mutations(unittest.TestCase):
     def test_technical_alert_is_never_expected(self):
         self.mini.flag("T1", local(2), "simple", [QR + "a"])
         self.expect(technical=1)
+
+    def test_a_message_not_delivered_is_no_matter_of_answers(self):
+        self.mini.flag("T2", local(2), "simple", ["Communication/c"])
+        self.assertTrue(verdict(self.mini).clean())
 
     def test_flags_of_other_kinds_are_left_alone(self):
         self.flags.append([{**self.flags[0][0], "id": "other", "code": {"text": "falls"}}])

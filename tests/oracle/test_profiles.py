@@ -140,7 +140,7 @@ class Files(unittest.TestCase):
 
     def test_rule_codes_are_the_rules(self):
         used = {rule["id"] for plan in PLANS for rule in rules_of(plan)}
-        self.assertEqual(codes(BASE + "CodeSystem/alert-rule"), used | {"T1"})
+        self.assertEqual(codes(BASE + "CodeSystem/alert-rule"), used | {"T1", "T2"})
 
 
 class Forms(unittest.TestCase):
@@ -194,12 +194,16 @@ class Pathways(unittest.TestCase):
                 named = set(re.findall(r"linkId = '([^']*)'", expression)) | set(re.findall(r"'([^']*)'", lists))
                 self.assertLessEqual(named, known, f"{plan['id']} {rule}")
 
-    def test_every_code_of_a_rule_is_in_its_code_system(self):
-        pattern = re.compile(r"system = '([^']*)' and code !?= '([^']*)'")
+    def test_every_code_of_a_rule_is_an_option_of_its_item(self):
+        pattern = re.compile(r"linkId = '([^']*)'\)\.answer\.value\.where\(code !?= '([^']*)'")
         for plan in PLANS:
+            known, seen = items(form_of(plan)), 0
             for _, expression in expressions(plan):
-                for system, code in pattern.findall(expression):
-                    self.assertIn(code, codes(system))
+                for link, code in pattern.findall(expression):
+                    options = {option["valueCoding"]["code"] for option in known[link]["answerOption"]}
+                    self.assertIn(code, options)
+                    seen += 1
+            self.assertGreater(seen, 0)
 
     def test_levels_go_down_and_urgent_ones_advise(self):
         for plan in PLANS:

@@ -3,7 +3,7 @@
 //! There is no fallback to plain text: a server that does not offer what the settings ask for
 //! gets no message, and the message waits.
 
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{error::Error as _, fmt, net::IpAddr, time::Duration};
 
 use futures_util::future::BoxFuture;
 use lettre::{
@@ -143,17 +143,28 @@ fn judge(error: &Error) -> Rejection {
                 Rejection::transient(text)
             }
         }
-        None => Rejection::transient(if error.is_timeout() {
-            "SMTP: no reply in time"
-        } else if error.is_tls() {
-            "SMTP: no safe connection by TLS"
-        } else if error.is_response() {
-            "SMTP: a reply that cannot be read"
-        } else if error.is_client() {
-            "SMTP: the server does not offer what the settings ask for"
-        } else {
-            "SMTP: the connection failed or was lost"
-        }),
+        None => Rejection::transient(without_reply(error)),
+    }
+}
+
+/// What went wrong where no reply says so; `invalid data` is how TLS tells of a certificate that
+/// it does not trust.
+fn without_reply(error: &Error) -> String {
+    if error.is_timeout() {
+        return "SMTP: no reply in time".to_owned();
+    }
+    if error.is_response() {
+        return "SMTP: a reply that cannot be read".to_owned();
+    }
+    if error.is_client() {
+        return "SMTP: the server does not offer what the settings ask for".to_owned();
+    }
+    let cause = error
+        .source()
+        .and_then(|source| source.downcast_ref::<std::io::Error>());
+    match cause {
+        Some(io) => format!("SMTP: no connection, or lost ({})", io.kind()),
+        None => "SMTP: no connection, or lost".to_owned(),
     }
 }
 

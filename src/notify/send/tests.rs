@@ -405,7 +405,7 @@ async fn a_zombies_outcome_is_refused() {
     let lease = SignedDuration::from_secs(10);
     let zombie = bench
         .store
-        .lease_jobs(&TEST, lease, 1)
+        .lease_jobs(&TEST, lease, 1, Vec::new())
         .await
         .unwrap()
         .remove(0);

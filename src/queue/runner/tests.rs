@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::*;
 use crate::{
-    kernel::{chance::Generator, clock::SystemClock, clock::from_millis},
+    kernel::{chance::Generator, clock::SystemClock, clock::from_millis, problem::Problem},
     store::{Job, StoreOptions, Tx},
 };
 
@@ -34,7 +34,11 @@ enum Play {
 
 /// Does as its script says, and keeps the payloads that it saw and the deaths it was told of.
 struct Scripted {
+    kind: &'static str,
     play: Play,
+    concurrency: usize,
+    /// Whether its last words fail.
+    mute: bool,
     seen: Mutex<Vec<i64>>,
     together: AtomicUsize,
     together_max: AtomicUsize,
@@ -43,13 +47,20 @@ struct Scripted {
 
 impl Scripted {
     fn new(play: Play) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::of("test.play", play))
+    }
+
+    fn of(kind: &'static str, play: Play) -> Self {
+        Self {
+            kind,
             play,
+            concurrency: usize::MAX,
+            mute: false,
             seen: Mutex::default(),
             together: AtomicUsize::new(0),
             together_max: AtomicUsize::new(0),
             gate: Notify::new(),
-        })
+        }
     }
 
     fn seen(&self) -> Vec<i64> {
@@ -106,7 +117,11 @@ async fn enqueue_marker(tx: &mut Tx, kind: &'static str, n: i64) -> Result<()> {
 
 impl Handler for Scripted {
     fn kind(&self) -> &'static str {
-        "test.play"
+        self.kind
+    }
+
+    fn concurrency(&self) -> usize {
+        self.concurrency
     }
 
     fn run<'a>(
@@ -128,7 +143,13 @@ impl Handler for Scripted {
     }
 
     fn died<'a>(&'a self, tx: &'a mut Tx, job: &'a LeasedJob) -> BoxFuture<'a, Result<()>> {
-        Box::pin(enqueue_marker(tx, "death", job.id))
+        Box::pin(async move {
+            enqueue_marker(tx, "death", job.id).await?;
+            if self.mute {
+                return Err(Problem::fault("no last words"));
+            }
+            Ok(())
+        })
     }
 }
 
@@ -272,6 +293,61 @@ async fn what_no_try_can_help_dies_at_once_and_a_kind_unknown_too() {
 }
 
 #[tokio::test]
+async fn a_death_that_cannot_be_told_is_not_a_death() {
+    let bench = Bench::open().await;
+    let handler = Arc::new(Scripted {
+        mute: true,
+        ..Scripted::of("test.play", Play::Fail)
+    });
+    bench.enqueue("test.play", &[0]).await;
+    let runner = bench.runner(&handler, RunnerLimits::default());
+    assert_eq!(runner.run_due().await.unwrap(), 1);
+    // Still alone, still waiting, and not spun on.
+    assert_eq!(bench.counts().await, (1, 0));
+    assert!(bench.next().await.unwrap() > START + 60 * 60 * 1_000);
+}
+
+#[tokio::test]
+async fn a_kind_that_hangs_leaves_room_for_the_others() {
+    let bench = Bench::open().await;
+    let hung = Arc::new(Scripted {
+        concurrency: 2,
+        ..Scripted::of("test.hung", Play::Gate)
+    });
+    let quick = Scripted::new(Play::Finish);
+    bench
+        .enqueue("test.hung", &[-9, -8, -7, -6, -5, -4, -3, -2])
+        .await;
+    bench.enqueue("test.play", &[-1, 0]).await;
+    // The batch is smaller than the number of hung jobs that come first.
+    let limits = RunnerLimits {
+        batch: 3,
+        concurrency: 3,
+        ..RunnerLimits::default()
+    };
+    let mut runner = bench.runner(&quick, limits);
+    runner
+        .handlers
+        .insert("test.hung", Arc::clone(&hung) as Arc<dyn Handler>);
+    let release = async {
+        while quick.seen().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(hung.seen(), [0, 1], "its bound holds");
+        while hung.seen().len() < 8 {
+            hung.gate.notify_one();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        hung.gate.notify_waiters();
+        hung.gate.notify_one();
+    };
+    let run = tokio::time::timeout(Duration::from_secs(20), runner.run_due());
+    let (ran, ()) = tokio::join!(run, release);
+    assert_eq!(ran.expect("nobody waits for ever").unwrap(), 10);
+    assert_eq!(hung.together_max.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
 async fn the_other_sides_wish_is_respected_and_a_panic_is_a_failure() {
     let bench = Bench::open().await;
     let hour = SignedDuration::from_hours(1);
@@ -343,7 +419,7 @@ async fn a_job_whose_lease_passed_before_its_turn_is_left_alone() {
     let handler = Scripted::new(Play::Finish);
     bench.enqueue("test.play", &[0]).await;
     let runner = bench.runner(&handler, RunnerLimits::default());
-    let held = runner.lease().await.unwrap().pop().unwrap();
+    let held = runner.lease(Vec::new()).await.unwrap().pop().unwrap();
     bench.clock.advance_to(held.until);
     runner.run_job(held).await;
     assert!(handler.seen().is_empty());

@@ -1,6 +1,7 @@
 //! The table `job`.
 
 use jiff::Timestamp;
+use serde_json::Value;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::rows::problem;
@@ -35,18 +36,21 @@ pub(super) async fn lease(
     now: Timestamp,
     until: Timestamp,
     limit: u32,
+    except: &[String],
 ) -> Result<Vec<LeasedJob>> {
     let rows = sqlx::query(
         "update job set leased_until = ?1, fence = fence + 1 where id in ( \
              select id from job \
              where state = 'waiting' and run_at <= ?2 \
                and (leased_until is null or leased_until <= ?2) \
+               and kind not in (select value from json_each(?4)) \
              order by run_at, id limit ?3) \
          returning id, kind, payload, run_at, attempts, fence",
     )
     .bind(until.as_millisecond())
     .bind(now.as_millisecond())
     .bind(limit)
+    .bind(Value::from(except).to_string())
     .fetch_all(connection)
     .await
     .map_err(problem)?;

@@ -183,13 +183,14 @@ impl Session for SqliteSession {
         Box::pin(jobs::enqueue(&mut self.connection, job))
     }
 
-    fn lease(
-        &mut self,
+    fn lease<'a>(
+        &'a mut self,
         now: Timestamp,
         until: Timestamp,
         limit: u32,
-    ) -> BoxFuture<'_, Result<Vec<LeasedJob>>> {
-        Box::pin(jobs::lease(&mut self.connection, now, until, limit))
+        except: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<LeasedJob>>> {
+        Box::pin(jobs::lease(&mut self.connection, now, until, limit, except))
     }
 
     fn finish<'a>(&'a mut self, job: &'a LeasedJob) -> BoxFuture<'a, Result<bool>> {

@@ -71,16 +71,6 @@ impl Query {
         self.tokens(code, system, &[value])
     }
 
-    /// Those with this URI, to the letter.
-    #[must_use]
-    pub fn uri(self, code: &str, value: &str) -> Self {
-        let test = UriTest::Is(value.to_owned());
-        self.some(code, ParameterKind::Uri, |parameter| Rows {
-            param: parameter.id,
-            tests: Tests::Uri(vec![test]),
-        })
-    }
-
     /// Those with one of the codes.
     #[must_use]
     pub fn tokens(self, code: &str, system: Option<&str>, values: &[&str]) -> Self {

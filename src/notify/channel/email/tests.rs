@@ -228,7 +228,7 @@ async fn nobody_listening_may_be_tried_again() {
     drop(listener);
     let channel = Email::open(&settings(port, Security::Loopback)).unwrap();
     let outcome = channel.send(&message("c-1")).await;
-    let lost = "SMTP: the connection failed or was lost";
+    let lost = "SMTP: no connection, or lost (connection refused)";
     assert_eq!(outcome, Err(Rejection::transient(lost)));
 }
 
