@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     Language, MessageKind,
-    channel::{Channel, Message, Rejection},
+    channel::{self, Channel, Message, Rejection},
     mask::mask,
     recipient,
     template::{self, Values},
@@ -100,13 +100,28 @@ impl Undelivered {
 
 impl Sender {
     /// A sender through `channel`.
-    #[must_use]
-    pub fn new(channel: Arc<dyn Channel>, clock: Arc<dyn Clock>, settings: SenderSettings) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// `Invalid`, if nothing could be sent with these settings: the sender is not an address, or
+    /// links would lead nowhere.
+    pub fn new(
+        channel: Arc<dyn Channel>,
+        clock: Arc<dyn Clock>,
+        settings: SenderSettings,
+    ) -> Result<Self> {
+        channel::check_sender(&settings.from)?;
+        let is_web = ["https://", "http://"]
+            .iter()
+            .any(|scheme| settings.public_url.starts_with(scheme));
+        if !is_web {
+            let why = "The public URL of links begins with https:// or http://.";
+            return Err(Problem::invalid("value", why));
+        }
+        Ok(Self {
             channel,
             clock,
             settings,
-        }
+        })
     }
 
     async fn send(&self, store: &Store, job: &LeasedJob) -> Result<(), Failure> {

@@ -113,6 +113,15 @@ impl Runner {
         }
     }
 
+    /// Takes over what a process that died had in hand, rather than wait for its leases to pass;
+    /// for the start of the only process that runs jobs of this database.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn recover(&self) -> Result<u64> {
+        self.store.release_all_jobs(&PERMIT).await
+    }
+
     /// Runs jobs until none is due, those included that other jobs add meanwhile; says how many ran.
     ///
     /// # Errors

@@ -140,6 +140,18 @@ impl Store {
         .await
     }
 
+    /// Ends all leases, those of workers that died; gives their number.
+    ///
+    /// It is for the start of a process that is the only one to run jobs of this database. Should
+    /// another be alive all the same, what it has in hand is refused and run again.
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails.
+    pub async fn release_all_jobs(&self, permit: &Permit) -> Result<u64> {
+        self.write(permit, |tx| Box::pin(tx.release_all_jobs()))
+            .await
+    }
+
     /// Returns once a commit has added jobs that no earlier call was told of.
     ///
     /// One waiter is told of each commit. It may be told for nothing; it is never left untold.

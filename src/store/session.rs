@@ -85,6 +85,9 @@ pub(super) trait Session: Send {
     /// Gives a job back unrun; `false` if the lease has passed.
     fn release<'a>(&'a mut self, job: &'a LeasedJob) -> BoxFuture<'a, Result<bool>>;
 
+    /// Ends all leases; gives their number.
+    fn release_all(&mut self) -> BoxFuture<'_, Result<u64>>;
+
     /// Marks a job as one that cannot succeed; `false` if the lease has passed.
     fn bury<'a>(&'a mut self, job: &'a LeasedJob, error: &'a str) -> BoxFuture<'a, Result<bool>>;
 }

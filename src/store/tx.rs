@@ -261,6 +261,10 @@ impl Tx {
         held(self.session.release(job).await?)
     }
 
+    pub(super) async fn release_all_jobs(&mut self) -> Result<u64> {
+        self.session.release_all().await
+    }
+
     pub(super) async fn lease_jobs(
         &mut self,
         until: Timestamp,

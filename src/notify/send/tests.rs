@@ -93,13 +93,7 @@ impl Bench {
 
     fn runner(&self, channel: Arc<dyn Channel>) -> Runner {
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let settings = SenderSettings {
-            from: "Suivi <suivi@vigie.example>".into(),
-            organization: "Cellule de suivi".into(),
-            public_url: "https://portal.example/".into(),
-            language: Language::Fr,
-        };
-        let sender = Sender::new(channel, Arc::clone(&clock), settings);
+        let sender = Sender::new(channel, Arc::clone(&clock), settings()).unwrap();
         let chance = Arc::new(Generator::from_seed(2)) as Arc<dyn Chance>;
         let limits = RunnerLimits::default();
         Runner::new(
@@ -143,6 +137,15 @@ impl Bench {
     }
 }
 
+fn settings() -> SenderSettings {
+    SenderSettings {
+        from: "Suivi <suivi@vigie.example>".into(),
+        organization: "Cellule de suivi".into(),
+        public_url: "https://portal.example/".into(),
+        language: Language::Fr,
+    }
+}
+
 fn patient() -> Value {
     json!({
         "resourceType": "Patient",
@@ -174,6 +177,25 @@ fn to(recipient: &str, kind: MessageKind) -> Announcement {
 
 fn reminder() -> Announcement {
     to("Patient/p1", MessageKind::Reminder)
+}
+
+#[test]
+fn settings_that_cannot_send_are_refused_at_once() {
+    let open = |settings| {
+        let clock = Arc::new(SimulatedClock::starting_at(from_millis(0)));
+        Sender::new(Arc::new(Memory::new(0)), clock, settings)
+    };
+    assert!(open(settings()).is_ok());
+    let from = "Suivi".into();
+    assert!(open(SenderSettings { from, ..settings() }).is_err());
+    let public_url = "portal.example".into();
+    assert!(
+        open(SenderSettings {
+            public_url,
+            ..settings()
+        })
+        .is_err()
+    );
 }
 
 #[tokio::test]

@@ -414,6 +414,22 @@ async fn a_worker_whose_lease_has_passed_is_refused() {
 }
 
 #[tokio::test]
+async fn what_a_dead_process_had_in_hand_is_taken_over_at_the_start() {
+    let bench = Bench::open().await;
+    let handler = Scripted::new(Play::Finish);
+    bench.enqueue("test.play", &[0, 0]).await;
+    let dead = bench.runner(&handler, RunnerLimits::default());
+    let zombie = dead.lease(Vec::new()).await.unwrap().remove(0);
+    let heir = bench.runner(&handler, RunnerLimits::default());
+    assert_eq!(heir.run_due().await.unwrap(), 0, "the leases still hold");
+    assert_eq!(heir.recover().await.unwrap(), 2);
+    assert_eq!(heir.run_due().await.unwrap(), 2);
+    // Had it been alive after all, it would have been refused.
+    assert!(finish(&bench.store, &zombie.job).await.is_err());
+    assert_eq!(bench.counts().await, (2, 0));
+}
+
+#[tokio::test]
 async fn a_job_whose_lease_passed_before_its_turn_is_left_alone() {
     let bench = Bench::open().await;
     let handler = Scripted::new(Play::Finish);

@@ -120,6 +120,17 @@ pub(super) async fn release(connection: &mut SqliteConnection, job: &LeasedJob) 
     Ok(done.rows_affected() == 1)
 }
 
+/// Ends all leases.
+pub(super) async fn release_all(connection: &mut SqliteConnection) -> Result<u64> {
+    let done = sqlx::query(
+        "update job set leased_until = null where state = 'waiting' and leased_until is not null",
+    )
+    .execute(connection)
+    .await
+    .map_err(problem)?;
+    Ok(done.rows_affected())
+}
+
 /// Marks a job as dead; it stays for the operator to see.
 pub(super) async fn bury(
     connection: &mut SqliteConnection,

@@ -210,6 +210,10 @@ impl Session for SqliteSession {
         Box::pin(jobs::release(&mut self.connection, job))
     }
 
+    fn release_all(&mut self) -> BoxFuture<'_, Result<u64>> {
+        Box::pin(jobs::release_all(&mut self.connection))
+    }
+
     fn bury<'a>(&'a mut self, job: &'a LeasedJob, error: &'a str) -> BoxFuture<'a, Result<bool>> {
         Box::pin(jobs::bury(&mut self.connection, job, error))
     }
