@@ -1,3 +1,29 @@
-//! The `vigie` binary: hands the command line to [`vigie::cli`].
+//! The `vigie` binary: hands the command line to [`vigie::cli`] and [`vigie::demo`].
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use vigie::{cli, demo};
+
+/// A FHIR R4-native telemonitoring server.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Service(cli::Command),
+    /// Let the cohort of the real service live its fourteen days, and keep serving it.
+    Demo(demo::Options),
+}
+
+fn main() -> ExitCode {
+    match Line::parse().command {
+        Command::Service(command) => command.run(),
+        Command::Demo(options) => demo::run(options),
+    }
+}

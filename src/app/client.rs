@@ -1,17 +1,22 @@
-//! A client of a FHIR server, for the commands: kept-alive connections, problems as data.
+//! A client of a FHIR server, for the commands: over kept-alive connections, or straight into the
+//! router of this process; problems as data.
 
+use axum::Router;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{
     Method, Request, StatusCode, Uri,
     header::{CONTENT_TYPE, LOCATION},
+    service::Service as _,
 };
 use hyper_util::{
     client::legacy::{Client as Pool, connect::HttpConnector},
     rt::TokioExecutor,
+    service::TowerToHyperService,
 };
 use serde_json::Value;
 
+use crate::http;
 use crate::kernel::problem::{Category, Issue, Problem, Result};
 
 /// Connections kept open for the next request.
@@ -21,7 +26,14 @@ const IDLE_CONNECTIONS: usize = 32;
 #[derive(Clone)]
 pub struct Client {
     base: String,
-    pool: Pool<HttpConnector, Full<Bytes>>,
+    way: Way,
+}
+
+/// How requests reach the server.
+#[derive(Clone)]
+enum Way {
+    Network(Pool<HttpConnector, Full<Bytes>>),
+    Direct(TowerToHyperService<Router>),
 }
 
 /// What the server replied.
@@ -53,8 +65,16 @@ impl Client {
             .build(connector);
         Ok(Self {
             base: base.trim_end_matches('/').to_owned(),
-            pool,
+            way: Way::Network(pool),
         })
+    }
+
+    /// A client of a router in this process.
+    pub(super) fn direct(router: Router) -> Self {
+        Self {
+            base: http::BASE_PATH.to_owned(),
+            way: Way::Direct(TowerToHyperService::new(router)),
+        }
     }
 
     /// The base URL.
@@ -80,8 +100,18 @@ impl Client {
         let request = request
             .body(Full::new(body.unwrap_or_default()))
             .map_err(|e| Problem::invalid("value", e.to_string()))?;
-        let response = self.pool.request(request).await.map_err(unreachable)?;
-        let (head, body) = response.into_parts();
+        let (head, body) = match &self.way {
+            Way::Network(pool) => {
+                let response = pool.request(request).await.map_err(unreachable)?;
+                let (head, body) = response.into_parts();
+                (head, body.collect().await.map_err(unreachable)?.to_bytes())
+            }
+            Way::Direct(router) => {
+                let response = router.call(request).await.map_err(unreachable)?;
+                let (head, body) = response.into_parts();
+                (head, body.collect().await.map_err(unreachable)?.to_bytes())
+            }
+        };
         let location = head
             .headers
             .get(LOCATION)
@@ -89,7 +119,7 @@ impl Client {
         Ok(Answer {
             status: head.status,
             location: location.map(str::to_owned),
-            body: body.collect().await.map_err(unreachable)?.to_bytes(),
+            body,
         })
     }
 

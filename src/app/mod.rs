@@ -5,7 +5,7 @@
 //!
 //! - `embedded` and `definitions`: the pathways and terms that come with the program.
 //! - `clock`: the hand that moves a simulated clock.
-//! - [`client`], [`terminal`], [`logging`], [`signals`]: what the commands share.
+//! - [`client`], [`command`], [`logging`], [`signals`], [`terminal`]: what the commands share.
 
 mod clock;
 mod definitions;
@@ -13,6 +13,7 @@ mod embedded;
 mod settings;
 
 pub mod client;
+pub mod command;
 pub mod logging;
 pub mod signals;
 pub mod terminal;
@@ -22,8 +23,11 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use self::clock::{Hand, Time};
 pub use self::embedded::EMBEDDED;
+use self::{
+    client::Client,
+    clock::{Hand, Time},
+};
 use crate::{
     alerts,
     config::Config,
@@ -121,11 +125,43 @@ fn reactors() -> Vec<Arc<dyn Reactor>> {
 /// Who does which jobs.
 fn handlers(config: &Config, time: &Time) -> Result<Vec<Arc<dyn Handler>>> {
     let channel = settings::channel(&config.mail).open()?;
-    let sender = notify::Send::new(channel, time.clock(), settings::messages(&config.mail));
+    let sender = notify::Sender::new(channel, time.clock(), settings::messages(&config.mail));
     Ok(vec![
         Arc::new(pathways::report::ReportHandler),
         Arc::new(sender),
     ])
+}
+
+/// A server put together, before anything moves.
+struct Composed {
+    context: Context,
+    time: Time,
+    runner: Arc<Runner>,
+}
+
+async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
+    let time = Time::of(&config.clock);
+    let store = open(config, &time, Arc::clone(&chance)).await?;
+    definitions::load(&store).await?;
+    let runner = Runner::new(
+        store.clone(),
+        time.clock(),
+        Arc::clone(&chance),
+        handlers(config, &time)?,
+        settings::runner(&config.queue),
+    );
+    let context = Context {
+        store,
+        clock: time.clock(),
+        chance,
+        base: config.server.base(config.server.listen).into(),
+        limits: settings::interactions(&config.fhir),
+    };
+    Ok(Composed {
+        context,
+        time,
+        runner: Arc::new(runner),
+    })
 }
 
 /// Starts a server: store, definitions, queue and HTTP, in this order.
@@ -134,44 +170,25 @@ fn handlers(config: &Config, time: &Time) -> Result<Vec<Arc<dyn Handler>>> {
 /// As the configuration cannot be put into effect: the database cannot be opened, the address is
 /// taken.
 pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> {
-    let time = Time::of(&config.clock);
-    let store = open(config, &time, Arc::clone(&chance)).await?;
-    definitions::load(&store).await?;
-    let runner = Arc::new(Runner::new(
-        store.clone(),
-        time.clock(),
-        Arc::clone(&chance),
-        handlers(config, &time)?,
-        settings::runner(&config.queue),
-    ));
     let (listener, address) = listen(config.server.listen).await?;
     let base = config.server.base(address);
-    let context = Context {
-        store,
-        clock: time.clock(),
-        chance,
-        base: base.as_str().into(),
-        limits: settings::interactions(&config.fhir),
-    };
-    let mut state = http::State::new(
-        context,
-        settings::access(&config.server),
-        settings::requests(config),
-    );
-    let stop_queue = CancellationToken::new();
-    let (hand, queue) = match time {
+    let mut composed = compose(config, chance).await?;
+    composed.context.base = base.as_str().into();
+    let access = settings::access(&config.server);
+    let mut state = http::State::new(composed.context, access, settings::requests(config));
+    let (stop_http, stop_queue) = (CancellationToken::new(), CancellationToken::new());
+    let (hand, queue) = match composed.time {
         // A clock that stands still has no background work: moving it does the work.
         Time::Simulated(clock) => {
-            let hand = Arc::new(Hand::new(clock, runner));
+            let hand = Arc::new(Hand::new(clock, composed.runner));
             state = state.with_simulated_clock(Arc::clone(&hand) as Arc<dyn http::ClockControl>);
             (Some(hand), None)
         }
-        Time::System => (
-            None,
-            Some(tokio::spawn(serve_jobs(runner, stop_queue.clone()))),
-        ),
+        Time::System => {
+            let jobs = serve_jobs(composed.runner, stop_queue.clone());
+            (None, Some(tokio::spawn(jobs)))
+        }
     };
-    let stop_http = CancellationToken::new();
     let http = tokio::spawn(http::serve(
         listener,
         http::router(Arc::new(state)),
@@ -187,6 +204,21 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
         queue,
         hand,
     })
+}
+
+/// A client of the configured database itself: the same router without a socket, open to this
+/// process alone, and without running any job.
+///
+/// # Errors
+/// As [`start`].
+pub async fn offline(config: &Config, chance: Arc<dyn Chance>) -> Result<Client> {
+    let context = compose(config, chance).await?.context;
+    let state = http::State::new(
+        context,
+        http::Access::Development,
+        settings::requests(config),
+    );
+    Ok(Client::direct(http::router(Arc::new(state))))
 }
 
 async fn serve_jobs(runner: Arc<Runner>, stop: CancellationToken) {

@@ -6,7 +6,7 @@ use crate::{
     http::{Access, RequestLimits, ServerLimits},
     interactions::Limits,
     notify::{
-        ChannelSettings, Language, SendSettings,
+        ChannelSettings, Language, SenderSettings,
         channel::{EmailSettings, Password, Security},
     },
     queue::RunnerLimits,
@@ -91,8 +91,8 @@ pub(super) fn channel(mail: &Mail) -> ChannelSettings {
     }
 }
 
-pub(super) fn messages(mail: &Mail) -> SendSettings {
-    SendSettings {
+pub(super) fn messages(mail: &Mail) -> SenderSettings {
+    SenderSettings {
         from: mail.from.clone(),
         organization: mail.organization.clone(),
         public_url: mail.public_url.clone(),

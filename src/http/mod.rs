@@ -27,7 +27,7 @@ mod tests;
 
 pub use self::{
     auth::Access,
-    router::router,
+    router::{BASE_PATH, router},
     server::{ServerLimits, serve},
     state::{ClockControl, RequestLimits, State},
 };

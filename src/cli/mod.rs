@@ -1,0 +1,64 @@
+//! The commands, `demo` apart: one file each.
+//!
+//! To add one: a file with its arguments and its function, a variant of [`Command`] and a line in
+//! [`Command::run`].
+
+mod check_config;
+mod load;
+mod migrate;
+mod serve;
+
+use std::{env, process::ExitCode};
+
+use clap::Subcommand;
+
+use crate::{
+    app::command,
+    config::{Effective, Sources, load as load_config},
+    kernel::problem::Result,
+};
+
+/// What `vigie` can be asked.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve FHIR, run due jobs, and watch.
+    Serve(serve::Arguments),
+    /// Bring the database to this version's schema, and end.
+    Migrate(migrate::Arguments),
+    /// Print the configuration in effect, secrets masked, and where each value comes from.
+    CheckConfig(check_config::Arguments),
+    /// Load resources, bundles and NDJSON from files and folders.
+    Load(load::Arguments),
+}
+
+impl Command {
+    /// Runs the command to its end.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        match self {
+            Self::Serve(arguments) => command::run(serve::run(arguments)),
+            Self::Migrate(arguments) => command::run(migrate::run(arguments)),
+            Self::CheckConfig(arguments) => command::conclude(&check_config::run(arguments)),
+            Self::Load(arguments) => command::run(load::run(arguments)),
+        }
+    }
+}
+
+/// The configuration of a command: its file and flags, and the environment.
+fn configuration(
+    file: Option<std::path::PathBuf>,
+    flags: Vec<(&'static str, String)>,
+) -> Result<Effective> {
+    // A variable that is not text cannot be one of ours.
+    let environment = env::vars_os()
+        .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
+        .collect();
+    load_config(&Sources {
+        file,
+        environment,
+        flags,
+    })
+}
+
+#[cfg(test)]
+mod tests;
