@@ -91,6 +91,16 @@ impl Query {
         })
     }
 
+    /// Those with this URI, to the letter.
+    #[must_use]
+    pub fn uri(self, code: &str, value: &str) -> Self {
+        let test = UriTest::Is(value.to_owned());
+        self.some(code, ParameterKind::Uri, |parameter| Rows {
+            param: parameter.id,
+            tests: Tests::Uri(vec![test]),
+        })
+    }
+
     /// Those whose date compares so with an instant.
     #[must_use]
     pub fn date(mut self, code: &str, prefix: Prefix, at: Timestamp) -> Self {
