@@ -1,6 +1,6 @@
 //! The command line: what each command says of itself, and what it refuses.
 
-use std::process::Output;
+use std::{fs, process::Output};
 
 use crate::harness::{Server, vigie};
 
@@ -79,6 +79,76 @@ fn a_server_stops_when_asked_and_keeps_what_it_has() {
     let read = server.client().get(&made.location()).expect(200);
     assert_eq!(read.json()["language"], "fr");
     assert_eq!(read.header("etag"), Some("W/\"1\""));
+}
+
+/// A server that runs, and a database that nobody has open: both can be loaded, and what was loaded
+/// twice is there once.
+#[test]
+fn resources_are_loaded_from_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lines = "{\"resourceType\":\"Patient\",\"id\":\"a\"}\n{\"resourceType\":\"Patient\",\"id\":\"b\"}\n";
+    fs::write(folder.path().join("patients.ndjson"), lines).expect("a file");
+    let path = folder.path().display().to_string();
+    let mut server = Server::start();
+    let base = format!("{}/fhir", server.origin());
+    for _ in 0..2 {
+        let loaded = vigie(&["load", "--base", &base, &path]);
+        assert!(loaded.status.success(), "{}", printed(&loaded));
+    }
+    let count = |server: &Server| {
+        let page = server.client().get("Patient?_count=10").expect(200).json();
+        page["entry"].as_array().map_or(0, Vec::len)
+    };
+    assert_eq!(count(&server), 2);
+    assert_eq!(server.client().delete("Patient/a").status / 100, 2);
+    server.client().get("Patient/a").expect(410);
+    assert_eq!(count(&server), 1);
+    assert!(server.stop().success());
+    let database = format!("sqlite:{}", server.database().display());
+    let loaded = vigie(&["load", "--database", &database, &path]);
+    assert!(loaded.status.success(), "{}", printed(&loaded));
+    server.restart();
+    assert_eq!(count(&server), 2);
+}
+
+#[test]
+fn a_migration_makes_a_database_and_may_be_repeated() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("new.sqlite");
+    let database = format!("sqlite:{}", file.display());
+    for _ in 0..2 {
+        let migrated = vigie(&["migrate", "--database", &database]);
+        assert!(migrated.status.success(), "{}", printed(&migrated));
+    }
+    assert!(file.exists());
+}
+
+#[test]
+fn the_configuration_is_printed_without_its_secrets() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("vigie.toml");
+    fs::write(
+        &file,
+        "[mail]\npassword = \"canary-secret\"\nuser = \"someone\"\n",
+    )
+    .expect("a file");
+    let effective = vigie(&["check-config", "--config", &file.display().to_string()]);
+    assert!(effective.status.success(), "{}", printed(&effective));
+    assert!(printed(&effective).contains("someone"));
+    assert!(!printed(&effective).contains("canary-secret"));
+    fs::write(&file, "[mail]\npasword = \"canary-secret\"\n").expect("a file");
+    let refused = vigie(&["check-config", "--config", &file.display().to_string()]);
+    assert!(!refused.status.success());
+    assert!(
+        printed(&refused).contains("mail.password"),
+        "{}",
+        printed(&refused)
+    );
+    assert!(
+        !printed(&refused).contains("canary-secret"),
+        "{}",
+        printed(&refused)
+    );
 }
 
 #[test]

@@ -86,11 +86,6 @@ impl Server {
         self.folder.path().join("vigie.sqlite")
     }
 
-    /// A folder of this test's own.
-    pub fn folder(&self) -> PathBuf {
-        self.folder.path().to_owned()
-    }
-
     /// `http://127.0.0.1:PORT`.
     pub fn origin(&self) -> String {
         format!("http://{}", self.address)
