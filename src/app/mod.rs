@@ -125,7 +125,7 @@ fn reactors() -> Vec<Arc<dyn Reactor>> {
 /// Who does which jobs.
 fn handlers(config: &Config, time: &Time) -> Result<Vec<Arc<dyn Handler>>> {
     let channel = settings::channel(&config.mail).open()?;
-    let sender = notify::Sender::new(channel, time.clock(), settings::messages(&config.mail));
+    let sender = notify::Sender::new(channel, time.clock(), settings::messages(&config.mail))?;
     Ok(vec![
         Arc::new(pathways::report::ReportHandler),
         Arc::new(sender),
@@ -173,9 +173,12 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     let (listener, address) = listen(config.server.listen).await?;
     let base = config.server.base(address);
     let mut composed = compose(config, chance).await?;
+    // The store has one process: what is lent was lent to one that has ended.
+    composed.runner.recover().await?;
     composed.context.base = base.as_str().into();
     let access = settings::access(&config.server);
-    let mut state = http::State::new(composed.context, access, settings::requests(config));
+    let mut state = http::State::new(composed.context, access, settings::requests(config))
+        .with_time_zone(settings::time_zone(config)?);
     let (stop_http, stop_queue) = (CancellationToken::new(), CancellationToken::new());
     let (hand, queue) = match composed.time {
         // A clock that stands still has no background work: moving it does the work.
@@ -217,7 +220,8 @@ pub async fn offline(config: &Config, chance: Arc<dyn Chance>) -> Result<Client>
         context,
         http::Access::Development,
         settings::requests(config),
-    );
+    )
+    .with_time_zone(settings::time_zone(config)?);
     Ok(Client::direct(http::router(Arc::new(state))))
 }
 

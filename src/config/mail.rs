@@ -1,6 +1,11 @@
 //! `[mail]`: what carries messages.
 
-use std::{fs, net::IpAddr, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde::Deserialize;
 
@@ -29,6 +34,11 @@ pub struct Mail {
     pub port: u16,
     /// `mail.tls`.
     pub tls: Tls,
+    /// `mail.authority_file`; empty for none.
+    pub authority_file: PathBuf,
+    /// What `mail.authority_file` holds.
+    #[serde(skip)]
+    pub authority: Option<String>,
     /// `mail.user`; empty for none.
     pub user: String,
     /// `mail.password`, or what `mail.password_file` holds.
@@ -82,21 +92,20 @@ impl Mail {
         Duration::from_secs(self.timeout_seconds.into())
     }
 
-    /// Takes the password from its file, if there is one.
+    /// Reads the files that keys name: the password and the authority's certificate.
     ///
     /// # Errors
-    /// `Invalid` at `mail.password_file`, if it cannot be read or a password is given as well.
-    pub(super) fn resolve_password(&mut self) -> Result<()> {
-        if self.password_file.as_os_str().is_empty() {
+    /// `Invalid` at the key, if its file cannot be read or a password is given twice.
+    pub(super) fn read_files(&mut self) -> Result<()> {
+        self.authority = read_named("mail.authority_file", &self.authority_file)?;
+        let Some(password) = read_named("mail.password_file", &self.password_file)? else {
             return Ok(());
-        }
-        let refuse = |reason: String| Problem::invalid("value", reason).at("mail.password_file");
+        };
         if !self.password.reveal().is_empty() {
-            return Err(refuse("Give it or mail.password, not both.".to_owned()));
+            let reason = "Give it or mail.password, not both.";
+            return Err(Problem::invalid("value", reason).at("mail.password_file"));
         }
-        let text = fs::read_to_string(&self.password_file)
-            .map_err(|e| refuse(format!("{}: {e}", self.password_file.display())))?;
-        self.password = Secret::new(text.trim_end_matches(['\r', '\n']));
+        self.password = Secret::new(password.trim_end_matches(['\r', '\n']));
         Ok(())
     }
 
@@ -120,6 +129,16 @@ impl Mail {
             );
         }
     }
+}
+
+/// The text of the file that `key` names, if it names one.
+fn read_named(key: &str, path: &Path) -> Result<Option<String>> {
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    fs::read_to_string(path)
+        .map(Some)
+        .map_err(|e| Problem::invalid("value", format!("{}: {e}", path.display())).at(key))
 }
 
 fn is_this_machine(host: &str) -> bool {

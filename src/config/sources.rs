@@ -77,7 +77,7 @@ pub fn load(sources: &Sources) -> Result<Effective> {
         values.set_text(key, text, Origin::Flag)?;
     }
     let mut config = values.read()?;
-    config.mail.resolve_password()?;
+    config.mail.read_files()?;
     config.check()?;
     Ok(Effective { config, values })
 }

@@ -7,14 +7,12 @@ use serde_json::Value;
 use super::{people::Pathway, play::Played, timeline::Reports};
 use crate::{
     app::client::Client,
+    fhir::canonical::{ALERT_RULE, FLAG_DETAIL, FLAG_PRIORITY, MESSAGE_KIND, SDC_TASK},
     kernel::problem::Result,
-    notify::{MESSAGE_KIND_SYSTEM, MessageKind},
+    notify::MessageKind,
 };
 
-const SDC_TASK: &str = "http://hl7.org/fhir/uv/sdc/CodeSystem/temp";
-const ALERT_RULE: &str = "https://vigie.example/fhir/CodeSystem/alert-rule";
-const FLAG_DETAIL: &str = "http://hl7.org/fhir/StructureDefinition/flag-detail";
-const FLAG_PRIORITY: &str = "http://hl7.org/fhir/StructureDefinition/flag-priority";
+/// Canonical URLs of pathways begin so.
 const PLAN: &str = "https://vigie.example/fhir/PlanDefinition";
 
 /// Reports of one pathway, as the server counts them and as the generator expects them.
@@ -74,7 +72,7 @@ pub async fn count(played: &Played) -> Result<Counts> {
         counts.take_flag(&flag);
     }
     for kind in MessageKind::ALL {
-        let category = format!("{MESSAGE_KIND_SYSTEM}|{kind}");
+        let category = format!("{MESSAGE_KIND}|{kind}");
         let all = client
             .count(&format!("/Communication?category={category}"))
             .await?;

@@ -17,7 +17,8 @@ use super::{
 use crate::{
     fhir::{definitions::ResourceType, permit::Permit, resource::Resource},
     interactions::Reply,
-    kernel::problem::Result,
+    kernel::problem::{Problem, Result},
+    pathways::{self, apply::Enrolment},
 };
 
 /// What an operation is called on.
@@ -65,7 +66,34 @@ pub struct Operation {
 }
 
 /// The operations that this server offers.
-pub static OPERATIONS: &[Operation] = &[];
+pub static OPERATIONS: &[Operation] = &[Operation {
+    name: "apply",
+    definition: "http://hl7.org/fhir/OperationDefinition/PlanDefinition-apply",
+    kind: Some("PlanDefinition"),
+    levels: &[Level::Type, Level::Instance],
+    verbs: &[Method::POST],
+    run: apply,
+}];
+
+/// `PlanDefinition/$apply`: the CarePlan, whether made now or running already.
+fn apply(
+    state: Arc<State>,
+    permit: Permit,
+    invocation: Invocation,
+) -> BoxFuture<'static, Result<Reply>> {
+    Box::pin(async move {
+        let Some(parameters) = &invocation.resource else {
+            return Err(Problem::malformed(
+                "required",
+                "`$apply` takes a Parameters resource.",
+            ));
+        };
+        let enrolment =
+            Enrolment::read(invocation.id.as_deref(), parameters.tree(), &state.time_zone)?;
+        let enrolled = pathways::apply::apply(&state.context.store, &permit, enrolment).await?;
+        Ok(Reply::Version(enrolled.care_plan))
+    })
+}
 
 impl Operation {
     /// Where it is served.

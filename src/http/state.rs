@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 
 use super::auth::Access;
 use crate::{interactions::Context, kernel::problem::Result};
@@ -48,6 +48,8 @@ pub struct State {
     pub access: Access,
     /// Bounds on one request.
     pub limits: RequestLimits,
+    /// The calendar of a patient whose time zone is not told.
+    pub time_zone: TimeZone,
     /// Moves the clock, where it is a simulated one.
     pub simulated: Option<Arc<dyn ClockControl>>,
     pub(super) capabilities: OnceLock<Bytes>,
@@ -64,11 +66,19 @@ impl State {
             context,
             access,
             limits,
+            time_zone: TimeZone::UTC,
             simulated: None,
             capabilities: OnceLock::new(),
             started,
             requests: AtomicU64::new(0),
         }
+    }
+
+    /// The same state, with the calendar of patients whose time zone is not told.
+    #[must_use]
+    pub fn with_time_zone(mut self, zone: TimeZone) -> Self {
+        self.time_zone = zone;
+        self
     }
 
     /// The same state, with a clock that `PUT /clock` moves.

@@ -189,7 +189,7 @@ async fn a_flipped_bit_is_noticed_and_not_served() {
     bench.put("p", patient("A"), None).await.expect("a write");
     let path = bench.folder.path().join("vigie.sqlite");
     let address = format!("sqlite:{}", path.display());
-    let mut other: sqlx::SqliteConnection = sqlx::Connection::connect(&address)
+    let mut other = <sqlx::SqliteConnection as sqlx::Connection>::connect(&address)
         .await
         .expect("a second connection");
     sqlx::query("update resource set body = cast(replace(cast(body as text), 'A', 'B') as blob)")

@@ -91,7 +91,7 @@ impl Query {
         })
     }
 
-    /// Those with this URI, to the letter.
+    /// Those with this URI.
     #[must_use]
     pub fn uri(self, code: &str, value: &str) -> Self {
         let test = UriTest::Is(value.to_owned());
