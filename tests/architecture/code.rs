@@ -168,7 +168,7 @@ pub fn length(path: &str, text: &str) -> Vec<String> {
     let lines = if path.starts_with("src/") && path.ends_with("/tests.rs") {
         0
     } else {
-        lines_without_tests(text)
+        without_tests(text).lines().count()
     };
     if lines > LINES_MAX {
         vec![format!("has {lines} lines, {LINES_MAX} are the bound")]
@@ -177,18 +177,20 @@ pub fn length(path: &str, text: &str) -> Vec<String> {
     }
 }
 
-fn lines_without_tests(text: &str) -> usize {
+/// The code of `text` without what is compiled for tests only; other lines are kept as lines.
+pub fn without_tests(text: &str) -> String {
     let code = code(text);
     let mut lines = code.lines();
-    let mut count = 0;
+    let mut kept = String::new();
     while let Some(line) = lines.next() {
         if line.trim() == "#[cfg(test)]" {
             skip_item(&mut lines);
         } else {
-            count += 1;
+            kept.push_str(line);
+            kept.push('\n');
         }
     }
-    count
+    kept
 }
 
 /// Passes over the item that follows an attribute: up to its `;` or its closing brace.

@@ -66,7 +66,7 @@ impl Nurse {
         let path = self.client.post("Patient", &patient).expect(201).location();
         self.consent(&path);
         let started = self.apply(&path, pathway);
-        let plan = started.expect(201).json();
+        let plan = started.expect(200).json();
         Patient {
             client: server.client(),
             pathway: pathway.to_owned(),
