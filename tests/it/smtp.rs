@@ -19,8 +19,8 @@ use crate::harness::{Client, Nurse, Options, Patient, Server};
 /// The instant that a play begins at: the first report's due time in Paris.
 const MORNING: &str = "2030-03-25T08:00:00Z";
 
-/// Texts of the patient's that no mail may carry.
-const CANARIES: [&str; 5] = ["Canary", "Durand", "Camille", "1988", "danger"];
+/// Texts of the patient's that no mail and no log may carry.
+const CANARIES: [&str; 5] = ["Canary", "Durand", "Camille", "1988-02-29", "danger"];
 
 /// A mail server of the test's own.
 struct MailServer {
@@ -75,6 +75,7 @@ impl MailServer {
     fn ward(&self) -> (Server, Nurse, Patient) {
         let keys = [
             ("VIGIE_CLOCK_START", MORNING),
+            ("VIGIE_LOG_FILTER", "debug"),
             ("VIGIE_MAIL_CHANNEL", "smtp"),
             ("VIGIE_MAIL_HOST", "127.0.0.1"),
             ("VIGIE_MAIL_TLS", "none"),
@@ -153,6 +154,11 @@ fn a_reminder_and_a_call_for_action_arrive_and_say_nothing_of_health() {
     assert_eq!(ids.len(), mails.len(), "each has a Message-ID of its own");
     for mail in &mails {
         check_discretion(mail, &patient);
+    }
+    let log = server.output();
+    assert!(log.contains("DEBUG"), "the log tells a lot: {log}");
+    for canary in CANARIES.iter().chain(&["camille@home", "team@ward"]) {
+        assert!(!log.contains(canary), "the log says {canary}: {log}");
     }
     let sent = patient.have("Communication");
     assert!(
