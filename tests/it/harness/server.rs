@@ -125,7 +125,10 @@ impl Server {
     /// Asks it to stop (SIGTERM), and waits until it has.
     pub fn stop(&mut self) -> ExitStatus {
         let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status();
+        // The shell's own `kill`: the program of that name is not on every machine.
+        let sent = Command::new("sh")
+            .args(["-c", "kill -TERM \"$0\"", &id])
+            .status();
         assert!(sent.is_ok_and(|status| status.success()), "kill -TERM {id}");
         self.child.wait().expect("its end")
     }
