@@ -9,6 +9,8 @@ pub mod evidence;
 pub mod flag;
 pub mod handled;
 pub mod judge;
+#[cfg(test)]
+mod published;
 pub mod record;
 pub mod rule;
 pub mod silence;

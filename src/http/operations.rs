@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use axum::http::Method;
 use futures_util::future::BoxFuture;
-use serde_json::Value;
 
 use super::{
     fhir::{Body, Endpoint, Serve},
@@ -18,8 +17,8 @@ use super::{
 use crate::{
     fhir::{definitions::ResourceType, permit::Permit, resource::Resource},
     interactions::Reply,
-    kernel::problem::Result,
-    pathways::apply::{self, Enrolment},
+    kernel::problem::{Problem, Result},
+    pathways::{self, apply::Enrolment},
 };
 
 /// What an operation is called on.
@@ -76,16 +75,22 @@ pub static OPERATIONS: &[Operation] = &[Operation {
     run: apply,
 }];
 
-/// `PlanDefinition/$apply`: enrols a patient; gives the CarePlan.
+/// `PlanDefinition/$apply`: the CarePlan, whether made now or running already.
 fn apply(
     state: Arc<State>,
     permit: Permit,
-    call: Invocation,
+    invocation: Invocation,
 ) -> BoxFuture<'static, Result<Reply>> {
     Box::pin(async move {
-        let parameters = call.resource.as_ref().map_or(&Value::Null, Resource::tree);
-        let enrolment = Enrolment::read(call.id.as_deref(), parameters, &state.default_zone)?;
-        let enrolled = apply::apply(&state.context.store, &permit, enrolment).await?;
+        let Some(parameters) = &invocation.resource else {
+            return Err(Problem::malformed(
+                "required",
+                "`$apply` takes a Parameters resource.",
+            ));
+        };
+        let enrolment =
+            Enrolment::read(invocation.id.as_deref(), parameters.tree(), &state.time_zone)?;
+        let enrolled = pathways::apply::apply(&state.context.store, &permit, enrolment).await?;
         Ok(Reply::Version(enrolled.care_plan))
     })
 }

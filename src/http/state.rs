@@ -48,8 +48,8 @@ pub struct State {
     pub access: Access,
     /// Bounds on one request.
     pub limits: RequestLimits,
-    /// The zone of a follow-up that names none.
-    pub default_zone: TimeZone,
+    /// The calendar of a patient whose time zone is not told.
+    pub time_zone: TimeZone,
     /// Moves the clock, where it is a simulated one.
     pub simulated: Option<Arc<dyn ClockControl>>,
     pub(super) capabilities: OnceLock<Bytes>,
@@ -66,7 +66,7 @@ impl State {
             context,
             access,
             limits,
-            default_zone: TimeZone::UTC,
+            time_zone: TimeZone::UTC,
             simulated: None,
             capabilities: OnceLock::new(),
             started,
@@ -74,10 +74,10 @@ impl State {
         }
     }
 
-    /// The same state, with the zone of follow-ups that name none; it is UTC otherwise.
+    /// The same state, with the calendar of patients whose time zone is not told.
     #[must_use]
-    pub fn with_default_zone(mut self, zone: TimeZone) -> Self {
-        self.default_zone = zone;
+    pub fn with_time_zone(mut self, zone: TimeZone) -> Self {
+        self.time_zone = zone;
         self
     }
 

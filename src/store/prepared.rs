@@ -1,6 +1,7 @@
 //! A resource ready to be written: checked, and its index rows extracted, outside the writer.
 
 use crate::fhir::{
+    compartment,
     resource::Resource,
     search::{extract, rows::IndexRows},
 };
@@ -21,6 +22,13 @@ impl Prepared {
     pub fn new(resource: Resource) -> Self {
         let rows = extract::index_rows(resource.tree(), resource.kind());
         Self { resource, rows }
+    }
+
+    /// Settles the compartments under the id that the resource is written with: a client's own
+    /// `id` in the body of a create is not it.
+    pub(super) fn settle_compartments(&mut self, id: &str) {
+        let kind = self.resource.kind();
+        self.rows.patients = compartment::patients(kind, Some(id), &self.rows.references);
     }
 
     /// The resource.

@@ -30,7 +30,11 @@ async fn bench(reactors: Vec<Arc<dyn Reactor>>) -> Bench {
     let folder = TempDir::new().expect("a folder");
     let clock = Arc::new(SimulatedClock::starting_at(from_millis(1_000_000)));
     let store = open(&folder, Arc::clone(&clock), reactors).await;
-    Bench { store, clock, folder }
+    Bench {
+        store,
+        clock,
+        folder,
+    }
 }
 
 async fn open(
@@ -72,7 +76,10 @@ impl Bench {
     }
 
     async fn read(&self, id: &str) -> Option<Stored> {
-        self.store.read(&ANY, kind("Patient"), id).await.expect("a read")
+        self.store
+            .read(&ANY, kind("Patient"), id)
+            .await
+            .expect("a read")
     }
 }
 
@@ -82,9 +89,19 @@ async fn versions_count_up_and_the_old_ones_stay_readable() {
     bench.put("p", patient("A"), None).await.expect("first");
     bench.clock.advance_to(from_millis(2_000_000));
     let second = bench.put("p", patient("B"), Some(1)).await.expect("second");
-    assert_eq!((second.version, second.updated), (2, from_millis(2_000_000)));
-    let first = bench.store.vread(&ANY, kind("Patient"), "p", 1).await.expect("read");
-    assert_eq!(first.expect("kept").tree().expect("JSON")["name"][0]["family"], "A");
+    assert_eq!(
+        (second.version, second.updated),
+        (2, from_millis(2_000_000))
+    );
+    let first = bench
+        .store
+        .vread(&ANY, kind("Patient"), "p", 1)
+        .await
+        .expect("read");
+    assert_eq!(
+        first.expect("kept").tree().expect("JSON")["name"][0]["family"],
+        "A"
+    );
     bench
         .store
         .write(&ANY, |tx| {
@@ -93,10 +110,17 @@ async fn versions_count_up_and_the_old_ones_stay_readable() {
         .await
         .expect("a delete");
     assert!(bench.read("p").await.expect("known").is_deleted());
-    let history =
-        bench.store.history(&ANY, (kind("Patient"), "p"), None, 10).await.expect("read");
-    let versions: Vec<_> =
-        history.expect("known").versions.iter().map(|v| (v.version, v.is_deleted())).collect();
+    let history = bench
+        .store
+        .history(&ANY, (kind("Patient"), "p"), None, 10)
+        .await
+        .expect("read");
+    let versions: Vec<_> = history
+        .expect("known")
+        .versions
+        .iter()
+        .map(|v| (v.version, v.is_deleted()))
+        .collect();
     assert_eq!(versions, [(3, true), (2, false), (1, false)]);
 }
 
@@ -105,7 +129,10 @@ async fn a_stale_if_match_changes_nothing() {
     let bench = bench(vec![]).await;
     bench.put("p", patient("A"), None).await.expect("first");
     bench.put("p", patient("B"), Some(1)).await.expect("second");
-    let refused = bench.put("p", patient("C"), Some(1)).await.expect_err("stale");
+    let refused = bench
+        .put("p", patient("C"), Some(1))
+        .await
+        .expect_err("stale");
     assert_eq!(refused.category, Category::PreconditionFailed);
     assert_eq!(bench.read("p").await.expect("known").version, 2);
 }
@@ -142,10 +169,17 @@ async fn requests_of_one_group_stand_or_fall_alone() {
 async fn what_was_acknowledged_is_there_after_reopening() {
     let bench = bench(vec![]).await;
     let stored = bench.put("p", patient("A"), None).await.expect("a write");
-    let Bench { store, clock, folder } = bench;
+    let Bench {
+        store,
+        clock,
+        folder,
+    } = bench;
     drop(store);
     let store = open(&folder, clock, vec![]).await;
-    let again = store.read(&ANY, kind("Patient"), "p").await.expect("a read");
+    let again = store
+        .read(&ANY, kind("Patient"), "p")
+        .await
+        .expect("a read");
     assert_eq!(again, Some(stored));
 }
 
@@ -155,26 +189,41 @@ async fn a_flipped_bit_is_noticed_and_not_served() {
     bench.put("p", patient("A"), None).await.expect("a write");
     let path = bench.folder.path().join("vigie.sqlite");
     let address = format!("sqlite:{}", path.display());
-    let mut other: sqlx::SqliteConnection =
-        sqlx::Connection::connect(&address).await.expect("a second connection");
+    let mut other = <sqlx::SqliteConnection as sqlx::Connection>::connect(&address)
+        .await
+        .expect("a second connection");
     sqlx::query("update resource set body = cast(replace(cast(body as text), 'A', 'B') as blob)")
         .execute(&mut other)
         .await
         .expect("a flip");
-    let refused = bench.store.read(&ANY, kind("Patient"), "p").await.expect_err("noticed");
+    let refused = bench
+        .store
+        .read(&ANY, kind("Patient"), "p")
+        .await
+        .expect_err("noticed");
     assert_eq!(refused.category, Category::Fault);
 }
 
 #[tokio::test]
 async fn a_permit_narrowed_to_a_patient_reaches_nobody_else() {
     let bench = bench(vec![]).await;
-    bench.put("mine", patient("A"), None).await.expect("a write");
-    bench.put("theirs", patient("B"), None).await.expect("a write");
+    bench
+        .put("mine", patient("A"), None)
+        .await
+        .expect("a write");
+    bench
+        .put("theirs", patient("B"), None)
+        .await
+        .expect("a write");
     let narrow = Permit::development().within_patient("mine");
     let read = |id: &'static str| bench.store.read(&narrow, kind("Patient"), id);
     assert!(read("mine").await.expect("a read").is_some());
     assert!(read("theirs").await.expect("a read").is_none());
-    let found = bench.store.search(&narrow, &Query::new(kind("Patient"))).await.expect("search");
+    let found = bench
+        .store
+        .search(&narrow, &Query::new(kind("Patient")))
+        .await
+        .expect("search");
     assert_eq!(found.hits.len(), 1);
     let refused = bench
         .store
@@ -217,14 +266,27 @@ impl Reactor for Echo {
 
 #[tokio::test]
 async fn what_a_reactor_adds_is_in_the_same_commit_or_nothing_is() {
-    let echo = Arc::new(Echo { seen: AtomicU32::new(0) });
+    let echo = Arc::new(Echo {
+        seen: AtomicU32::new(0),
+    });
     let bench = bench(vec![Arc::clone(&echo) as Arc<dyn Reactor>]).await;
     bench.put("p", patient("A"), None).await.expect("a write");
-    bench.put("q", patient("Refused"), None).await.expect_err("refused");
+    bench
+        .put("q", patient("Refused"), None)
+        .await
+        .expect_err("refused");
     assert_eq!(echo.seen.load(Ordering::SeqCst), 2);
     for (id, stands) in [("p", true), ("q", false)] {
-        let basic = bench.store.read(&ANY, kind("Basic"), id).await.expect("a read");
-        assert_eq!((basic.is_some(), bench.read(id).await.is_some()), (stands, stands), "{id}");
+        let basic = bench
+            .store
+            .read(&ANY, kind("Basic"), id)
+            .await
+            .expect("a read");
+        assert_eq!(
+            (basic.is_some(), bench.read(id).await.is_some()),
+            (stands, stands),
+            "{id}"
+        );
     }
 }
 
@@ -249,13 +311,35 @@ async fn a_job_is_lent_once_and_a_late_worker_is_refused() {
             .await
             .expect("enqueued");
     }
-    assert_eq!(bench.store.next_job_at(&ANY).await.expect("read"), Some(from_millis(800_000)));
+    assert_eq!(
+        bench.store.next_job_at(&ANY).await.expect("read"),
+        Some(from_millis(800_000))
+    );
     let lease = SignedDuration::from_secs(60);
-    let first = bench.store.lease_jobs(&ANY, lease, 10, vec![]).await.expect("a lease");
-    assert_eq!(first.len(), 1, "one of the two of one key, and none that is not due");
-    assert!(bench.store.lease_jobs(&ANY, lease, 10, vec![]).await.expect("a lease").is_empty());
+    let first = bench
+        .store
+        .lease_jobs(&ANY, lease, 10, vec![])
+        .await
+        .expect("a lease");
+    assert_eq!(
+        first.len(),
+        1,
+        "one of the two of one key, and none that is not due"
+    );
+    assert!(
+        bench
+            .store
+            .lease_jobs(&ANY, lease, 10, vec![])
+            .await
+            .expect("a lease")
+            .is_empty()
+    );
     bench.clock.advance_to(from_millis(1_100_000));
-    let again = bench.store.lease_jobs(&ANY, lease, 10, vec![]).await.expect("a lease");
+    let again = bench
+        .store
+        .lease_jobs(&ANY, lease, 10, vec![])
+        .await
+        .expect("a lease");
     assert_eq!(again.len(), 1, "the lease has passed");
     for (held, ok) in [(first, false), (again, true)] {
         let outcome = bench
@@ -268,7 +352,11 @@ async fn a_job_is_lent_once_and_a_late_worker_is_refused() {
             })
             .await;
         assert_eq!(outcome.is_ok(), ok);
-        assert_eq!(bench.read("zombie").await.is_some(), ok, "its writes fall with it");
+        assert_eq!(
+            bench.read("zombie").await.is_some(),
+            ok,
+            "its writes fall with it"
+        );
     }
     assert_eq!(bench.store.job_counts(&ANY).await.expect("read"), (1, 0));
 }

@@ -275,7 +275,8 @@ impl Tx {
         self.session.lease(now, until, limit, except).await
     }
 
-    async fn insert(&mut self, id: &str, prepared: Prepared) -> Result<Stored> {
+    async fn insert(&mut self, id: &str, mut prepared: Prepared) -> Result<Stored> {
+        prepared.settle_compartments(id);
         self.check_reach(&prepared.rows)?;
         let (mut row, resource) = self.stamp(id, 1, prepared.resource);
         row.key = self.session.insert(&row, &prepared.rows).await?;
@@ -287,7 +288,8 @@ impl Tx {
         Ok(row)
     }
 
-    async fn supersede(&mut self, current: Stored, prepared: Prepared) -> Result<Stored> {
+    async fn supersede(&mut self, current: Stored, mut prepared: Prepared) -> Result<Stored> {
+        prepared.settle_compartments(&current.id);
         self.check_reach(&prepared.rows)?;
         let (mut row, resource) = self.stamp(&current.id, current.version + 1, prepared.resource);
         row.key = current.key;

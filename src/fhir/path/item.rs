@@ -1,5 +1,7 @@
 //! What a collection holds: nodes of a resource, borrowed, and values.
 
+use std::fmt;
+
 use rust_decimal::Decimal;
 use serde_json::{Number, Value};
 
@@ -17,8 +19,9 @@ pub type Collection<'a> = Vec<Item<'a>>;
 /// What a node without a value holds.
 pub(super) static NOTHING: Value = Value::Null;
 
-/// One item of a collection.
-#[derive(Debug, Clone)]
+/// One item of a collection. As debug text it shows its type and not its value, which may be
+/// health information.
+#[derive(Clone)]
 pub enum Item<'a> {
     /// A part of a resource.
     Node(Node<'a>),
@@ -47,8 +50,15 @@ pub struct TypeName {
     pub name: &'static str,
 }
 
+impl fmt::Debug for Item<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let TypeName { namespace, name } = self.type_name();
+        write!(f, "{namespace}.{name}")
+    }
+}
+
 /// A part of a resource, where it stands.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Node<'a> {
     pub(super) value: &'a Value,
     /// The member `_name` beside a primitive: its id and extensions.

@@ -93,9 +93,10 @@ impl Expression {
         let items = evaluate::evaluate(&self.tree, context)?;
         match items.as_slice() {
             [] => Ok(false),
-            [item] => match item.to_value() {
-                Item::Boolean(value) => Ok(value),
-                other => Err(EvaluationError::Semantics(format!(
+            [item] => match item.definite() {
+                None => Ok(false),
+                Some(Item::Boolean(value)) => Ok(value),
+                Some(other) => Err(EvaluationError::Semantics(format!(
                     "A condition must be a Boolean, not {}.",
                     other.fhir_type()
                 ))),

@@ -4,7 +4,7 @@
 //! Built once from [`crate::fhir::definitions`]. Specification:
 //! <http://hl7.org/fhir/R4/fhirpath.html#types>.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{collections::HashMap, fmt, sync::LazyLock};
 
 use crate::fhir::definitions::{self, definitions};
 
@@ -61,7 +61,6 @@ impl System {
 }
 
 /// A FHIR type.
-#[derive(Debug)]
 pub(crate) struct Kind {
     pub name: &'static str,
     /// What it converts to implicitly.
@@ -71,6 +70,12 @@ pub(crate) struct Kind {
     base: Option<usize>,
     /// Elements by number of name, sorted.
     members: Vec<(u32, Member)>,
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 /// An element of a type.

@@ -140,7 +140,16 @@ fn what_is_not_offered_says_so() {
 }
 
 #[test]
-fn errors_tell_no_values() {
+fn errors_and_debug_texts_tell_no_values() {
+    let tree = patient();
+    let family = Expression::compile("name.family & 'x' | 1").unwrap();
+    assert!(family.evaluate(&Context::new(&tree)).is_err());
+    let given = Expression::compile("name.given | 'made' & 'up' | 1").unwrap();
+    let shown = format!("{:?}", given.evaluate(&Context::new(&tree)).unwrap());
+    assert_eq!(
+        shown,
+        "[FHIR.string, FHIR.string, FHIR.string, System.String, System.Integer]"
+    );
     for text in [
         "name.given.first() > 1",
         "name.family.single()",

@@ -119,6 +119,7 @@ fn a_condition_is_empty_or_one_boolean() {
     assert_eq!(judge("active"), Ok(true));
     assert_eq!(judge("Patient.multipleBirth"), Ok(false));
     assert!(judge("gender").is_err());
+    assert!(judge("name.first()").is_err());
     assert!(judge("gender | true").is_err());
 }
 
