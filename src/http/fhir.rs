@@ -104,7 +104,7 @@ pub struct Call {
     /// `{version}`.
     pub version: Option<String>,
     /// The query and, for a form, the body; `_format` and `_pretty` left out.
-    pub query: Vec<(String, String)>,
+    pub query: Pairs,
     /// All headers.
     pub headers: HeaderMap,
     /// What the client prefers.
@@ -177,6 +177,8 @@ async fn answer(
         .await
         .map_err(|_| Problem::malformed("value", "The path is not percent-encoded UTF-8."))?;
     let (parts, body) = request.into_parts();
+    // A percent sequence that is none would otherwise be taken as written.
+    pairs::decode(parts.uri.path())?;
     let (query, format) = query(parts.uri.query())?;
     negotiate::check_accept(&parts.headers, format.as_deref())?;
     let mut call = Call {
@@ -206,8 +208,11 @@ async fn answer(
     }
 }
 
+/// Names and values of a query.
+type Pairs = Vec<(String, String)>;
+
 /// The query without what concerns the answer's form, and `_format`.
-fn query(text: Option<&str>) -> Result<(Vec<(String, String)>, Option<String>)> {
+fn query(text: Option<&str>) -> Result<(Pairs, Option<String>)> {
     let Some(text) = text else {
         return Ok((Vec::new(), None));
     };
@@ -227,6 +232,10 @@ fn query(text: Option<&str>) -> Result<(Vec<(String, String)>, Option<String>)> 
 fn read_path(call: &mut Call, path: &RawPathParams, kind: Option<&'static str>) -> Result<()> {
     call.kind = kind.map(named).transpose()?;
     for (name, value) in path {
+        // `[base]/$name` and `[type]/$name` have the shape of a type and of an instance.
+        if let Some(problem) = operations::unknown(value) {
+            return Err(problem);
+        }
         match name {
             "type" => call.kind = Some(named(value)?),
             "id" => call.id = Some(value.to_owned()),

@@ -7,23 +7,22 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    body::Body,
     extract::Request,
-    http::{Method, Response},
+    http::{Method, Response, Uri},
     routing::{MethodFilter, on},
 };
 use jiff::Timestamp;
 
 use super::{
     clock,
-    fhir::{self, Body as RequestBody, Run},
+    fhir::{self, Body, Run},
     health,
-    operations::{OPERATIONS, Operation},
+    operations::{self, OPERATIONS, Operation},
     reply,
     state::State,
 };
 use crate::{
-    interactions::capabilities::{Interaction, Offer, OfferedOperation},
+    interactions::capabilities::{Interaction as I, Offer, OfferedOperation},
     kernel::problem::{Category, Problem},
 };
 
@@ -38,9 +37,9 @@ pub struct Route {
     /// The path below [`BASE_PATH`].
     pub path: &'static str,
     /// The interactions that it serves; none for what R4 has and this server refuses by name.
-    pub serves: &'static [Interaction],
+    pub serves: &'static [I],
     /// What body it takes.
-    pub body: RequestBody,
+    pub body: Body,
     /// The function that serves it.
     pub run: Run,
 }
@@ -48,145 +47,62 @@ pub struct Route {
 /// What is served below [`BASE_PATH`], operations apart.
 pub static ROUTES: &[Route] = &[
     // The whole system.
-    route(
-        Method::GET,
-        "/metadata",
-        &[Interaction::Capabilities],
-        RequestBody::None,
-        fhir::capabilities,
-    ),
-    route(
-        Method::POST,
-        "/",
-        &[Interaction::Batch, Interaction::Transaction],
-        RequestBody::Json,
-        fhir::bundle,
-    ),
-    route(
-        Method::POST,
-        "",
-        &[Interaction::Batch, Interaction::Transaction],
-        RequestBody::Json,
-        fhir::bundle,
-    ),
+    get("/metadata", &[I::Capabilities], fhir::capabilities),
+    post("", &[I::Batch, I::Transaction], fhir::bundle),
+    post("/", &[I::Batch, I::Transaction], fhir::bundle),
     // A type.
-    route(
-        Method::POST,
-        "/{type}",
-        &[Interaction::Create],
-        RequestBody::Json,
-        fhir::create,
-    ),
-    route(
-        Method::GET,
-        "/{type}",
-        &[Interaction::SearchType],
-        RequestBody::None,
-        fhir::search,
-    ),
-    route(
-        Method::POST,
-        "/{type}/_search",
-        &[Interaction::SearchType],
-        RequestBody::Form,
-        fhir::search,
-    ),
-    route(
-        Method::PUT,
-        "/{type}",
-        &[Interaction::ConditionalUpdate],
-        RequestBody::Json,
-        fhir::conditional_update,
-    ),
-    route(
-        Method::DELETE,
-        "/{type}",
-        &[Interaction::ConditionalDelete],
-        RequestBody::None,
-        fhir::conditional_delete,
-    ),
+    get("/{type}", &[I::SearchType], fhir::search),
+    post("/{type}", &[I::Create], fhir::create),
+    form("/{type}/_search", &[I::SearchType], fhir::search),
+    put("/{type}", &[I::ConditionalUpdate], fhir::conditional_update),
+    delete("/{type}", &[I::ConditionalDelete], fhir::conditional_delete),
     // An instance.
-    route(
-        Method::GET,
-        "/{type}/{id}",
-        &[Interaction::Read],
-        RequestBody::None,
-        fhir::read,
-    ),
-    route(
-        Method::PUT,
-        "/{type}/{id}",
-        &[Interaction::Update],
-        RequestBody::Json,
-        fhir::update,
-    ),
-    route(
-        Method::DELETE,
-        "/{type}/{id}",
-        &[Interaction::Delete],
-        RequestBody::None,
-        fhir::delete,
-    ),
-    route(
-        Method::GET,
-        "/{type}/{id}/_history",
-        &[Interaction::HistoryInstance],
-        RequestBody::None,
-        fhir::history,
-    ),
-    route(
-        Method::GET,
-        "/{type}/{id}/_history/{version}",
-        &[Interaction::Vread],
-        RequestBody::None,
-        fhir::vread,
-    ),
+    get("/{type}/{id}", &[I::Read], fhir::read),
+    put("/{type}/{id}", &[I::Update], fhir::update),
+    delete("/{type}/{id}", &[I::Delete], fhir::delete),
+    get("/{type}/{id}/_history", &[I::History], fhir::history),
+    get("/{type}/{id}/_history/{version}", &[I::Vread], fhir::vread),
     // What R4 has and this server does not offer yet.
-    route(Method::GET, "/", &[], RequestBody::None, fhir::unsupported),
-    route(Method::GET, "", &[], RequestBody::None, fhir::unsupported),
-    route(
-        Method::GET,
-        "/_history",
-        &[],
-        RequestBody::None,
-        fhir::unsupported,
-    ),
-    route(
-        Method::POST,
-        "/_search",
-        &[],
-        RequestBody::Any,
-        fhir::unsupported,
-    ),
-    route(
-        Method::GET,
-        "/{type}/_history",
-        &[],
-        RequestBody::None,
-        fhir::unsupported,
-    ),
-    route(
-        Method::PATCH,
-        "/{type}",
-        &[],
-        RequestBody::Any,
-        fhir::unsupported,
-    ),
-    route(
-        Method::PATCH,
-        "/{type}/{id}",
-        &[],
-        RequestBody::Any,
-        fhir::unsupported,
-    ),
+    get("", &[], fhir::unsupported),
+    get("/", &[], fhir::unsupported),
+    get("/_history", &[], fhir::unsupported),
+    form("/_search", &[], fhir::unsupported),
+    get("/{type}/_history", &[], fhir::unsupported),
+    patch("/{type}", &[], fhir::unsupported),
+    patch("/{type}/{id}", &[], fhir::unsupported),
 ];
+
+type Interactions = &'static [I];
+
+const fn get(path: &'static str, serves: Interactions, run: Run) -> Route {
+    route(Method::GET, path, Body::None, (serves, run))
+}
+
+const fn post(path: &'static str, serves: Interactions, run: Run) -> Route {
+    route(Method::POST, path, Body::Json, (serves, run))
+}
+
+const fn form(path: &'static str, serves: Interactions, run: Run) -> Route {
+    route(Method::POST, path, Body::Form, (serves, run))
+}
+
+const fn put(path: &'static str, serves: Interactions, run: Run) -> Route {
+    route(Method::PUT, path, Body::Json, (serves, run))
+}
+
+const fn patch(path: &'static str, serves: Interactions, run: Run) -> Route {
+    route(Method::PATCH, path, Body::Any, (serves, run))
+}
+
+const fn delete(path: &'static str, serves: Interactions, run: Run) -> Route {
+    route(Method::DELETE, path, Body::None, (serves, run))
+}
 
 const fn route(
     verb: Method,
     path: &'static str,
-    serves: &'static [Interaction],
-    body: RequestBody,
-    run: Run,
+    body: Body,
+    (serves, run): (Interactions, Run),
 ) -> Route {
     Route {
         verb,
@@ -198,7 +114,6 @@ const fn route(
 }
 
 /// The router of a whole server.
-#[must_use]
 pub fn router(state: Arc<State>) -> Router {
     router_with(state, OPERATIONS)
 }
@@ -219,18 +134,19 @@ pub(super) fn router_with(state: Arc<State>, operations: &'static [Operation]) -
     }
     let (unknown, wrong_verb) = (state.clone(), state);
     router
-        .fallback(move || {
+        .fallback(move |uri: Uri| {
             let state = unknown.clone();
             async move {
                 refuse(
                     &state,
+                    &uri,
                     Problem::not_found("Nothing is served at this path."),
                 )
             }
         })
-        .method_not_allowed_fallback(move || {
+        .method_not_allowed_fallback(move |uri: Uri| {
             let state = wrong_verb.clone();
-            async move { refuse(&state, wrong_verb_problem()) }
+            async move { refuse(&state, &uri, wrong_verb_problem()) }
         })
 }
 
@@ -263,7 +179,9 @@ fn add(router: Router, state: &Arc<State>, path: &str, endpoint: fhir::Endpoint)
     router.route(path, on(filter, serve))
 }
 
-fn refuse(state: &State, problem: Problem) -> Response<Body> {
+fn refuse(state: &State, uri: &Uri, problem: Problem) -> Response<axum::body::Body> {
+    let last = uri.path().rsplit('/').next().unwrap_or_default();
+    let problem = operations::unknown(last).unwrap_or(problem);
     reply::problem(&problem, &state.request_id())
 }
 

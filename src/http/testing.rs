@@ -13,15 +13,20 @@ use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
 
-use super::{Access, State, router::router_with, state::RequestLimits};
+use super::{
+    Access, State,
+    operations::{OPERATIONS, Operation},
+    router::router_with,
+    state::RequestLimits,
+};
 use crate::interactions::testing::Bench;
 
 /// A whole server over an empty database.
 pub struct Site {
     /// The router.
     pub router: Router,
-    /// The database and the clock.
-    pub bench: Bench,
+    /// The database; its folder lives as long.
+    _bench: Bench,
 }
 
 /// An answer, read to its end.
@@ -73,9 +78,21 @@ impl Site {
             RequestLimits::default(),
         );
         let state = Arc::new(change(state));
+        Self::over(bench, state, OPERATIONS)
+    }
+
+    /// With operations of the test's own.
+    pub async fn offering(operations: &'static [Operation]) -> Self {
+        let bench = Bench::open().await;
+        let context = bench.context.clone();
+        let state = State::new(context, Access::Development, RequestLimits::default());
+        Self::over(bench, Arc::new(state), operations)
+    }
+
+    fn over(bench: Bench, state: Arc<State>, operations: &'static [Operation]) -> Self {
         Self {
-            router: router_with(state, super::operations::OPERATIONS),
-            bench,
+            router: router_with(state, operations),
+            _bench: bench,
         }
     }
 

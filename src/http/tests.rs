@@ -116,6 +116,8 @@ async fn what_cannot_be_served_is_refused_with_its_reason() {
         (&get, "/nowhere", 404, "not-found"),
         (&get, "/fhir/Patient/1/2/3/4", 404, "not-found"),
         (&get, "/fhir/Patient/%ff", 400, "value"),
+        (&get, "/fhir/Patient/%zz", 400, "value"),
+        (&get, "/fhir/Patient/..%2f..", 404, "not-found"),
         (&get, "/fhir/Patient/1?_format=%zz", 400, "value"),
         (&get, "/fhir/Patient/1?_format=xml", 406, "not-supported"),
         (&get, "/fhir/Patient/_history", 501, "not-supported"),
@@ -234,5 +236,97 @@ async fn only_a_simulated_clock_is_moved() {
     assert_eq!(*moved.0.lock().unwrap(), [to]);
     for bad in ["tomorrow", "\"tomorrow\"", "17"] {
         site.put("/clock", bad).await.assert_outcome(400, "value");
+    }
+}
+
+#[tokio::test]
+async fn the_statement_is_that_of_the_router() {
+    let site = Site::open().await;
+    let statement = site.get("/fhir/metadata").await;
+    assert_eq!(statement.status, 200);
+    let statement = statement.json();
+    let resources = statement["rest"][0]["resource"].as_array().unwrap();
+    let patient = resources.iter().find(|each| each["type"] == "Patient");
+    let interactions = patient.unwrap()["interaction"].as_array().unwrap();
+    let codes: Vec<&str> = interactions
+        .iter()
+        .map(|each| each["code"].as_str().unwrap())
+        .collect();
+    let expected = "create delete history-instance read search-type update vread";
+    assert_eq!(codes.join(" "), expected);
+    assert_eq!(statement["implementation"]["url"], "http://vigie.test/fhir");
+}
+
+#[tokio::test]
+async fn conditions_come_by_header_query_and_form() {
+    let site = Site::open().await;
+    let body = r#"{"resourceType":"Patient","identifier":[{"system":"urn:a","value":"1"}]}"#;
+    let headers = &[JSON[0], ("if-none-exist", "identifier=urn:a%7C1")];
+    for status in [201, 200] {
+        let answer = site
+            .request(Method::POST, "/fhir/Patient", headers, body)
+            .await;
+        assert_eq!(answer.status, status);
+    }
+    let criteria = "/fhir/Patient?identifier=urn:a%7C1";
+    assert_eq!(site.put(criteria, body).await.status, 200);
+    assert_eq!(
+        site.get(criteria).await.json()["entry"][0]["resource"]["meta"]["versionId"],
+        "2"
+    );
+    let form = &[("content-type", "application/x-www-form-urlencoded")];
+    let found = site
+        .request(
+            Method::POST,
+            "/fhir/Patient/_search",
+            form,
+            "identifier=urn:a%7C1",
+        )
+        .await;
+    assert_eq!(found.json()["entry"].as_array().unwrap().len(), 1);
+    assert_eq!(site.delete(criteria).await.status, 204);
+    assert!(site.get(criteria).await.json().get("entry").is_none());
+    site.delete("/fhir/Patient")
+        .await
+        .assert_outcome(400, "required");
+}
+
+#[tokio::test]
+async fn unknown_parameters_are_refused_where_the_client_is_strict() {
+    let site = Site::open().await;
+    let path = "/fhir/Patient?nonsense=1";
+    let lenient = site.get(path).await;
+    assert_eq!(lenient.status, 200);
+    assert!(
+        !lenient.json()["link"][0]["url"]
+            .as_str()
+            .unwrap()
+            .contains("nonsense")
+    );
+    let strict = &[("prefer", "handling=strict")];
+    let refused = site.request(Method::GET, path, strict, "").await;
+    assert_eq!(refused.status, 400);
+}
+
+#[tokio::test]
+async fn a_batch_answers_each_entry_with_its_status() {
+    let site = Site::open().await;
+    let entries = json!({
+        "resourceType": "Bundle", "type": "batch",
+        "entry": [
+            {"request": {"method": "GET", "url": "Patient/absent"}},
+            {"resource": {"resourceType": "Patient"}, "request": {"method": "POST", "url": "Patient"}},
+        ],
+    });
+    for path in ["/fhir", "/fhir/"] {
+        let headers = &[JSON[0], ("prefer", "return=representation")];
+        let answer = site
+            .request(Method::POST, path, headers, &entries.to_string())
+            .await
+            .json();
+        assert_eq!(answer["entry"][0]["response"]["status"], "404 Not Found");
+        let created = &answer["entry"][1];
+        assert_eq!(created["response"]["status"], "201 Created");
+        assert_eq!(created["resource"]["resourceType"], "Patient");
     }
 }

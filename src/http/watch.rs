@@ -9,7 +9,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -31,36 +31,43 @@ pub struct Patience {
     pub stall: Duration,
 }
 
-const IDLE: u8 = 0;
-const HEAD: u8 = 1;
-const BUSY: u8 = 2;
+const IDLE: u32 = 0;
+const HEAD: u32 = 1;
+const BUSY: u32 = 2;
+
+/// The two bits that tell the phase; the others count how often it has changed, so that two
+/// silences in a row are told apart.
+const PHASE_BITS: u32 = 0b11;
 
 /// Where a connection stands; shared between its socket and its service.
 #[derive(Debug, Clone)]
-pub struct Phase(Arc<AtomicU8>);
+pub struct Phase(Arc<AtomicU32>);
 
 impl Phase {
     /// A connection just made: its first request is awaited.
     #[must_use]
     pub fn fresh() -> Self {
-        Self(Arc::new(AtomicU8::new(HEAD)))
+        Self(Arc::new(AtomicU32::new(HEAD)))
     }
 
     /// The head of a request has been read.
     pub fn busy(&self) {
-        self.0.store(BUSY, Ordering::Release);
+        self.enter(BUSY);
     }
 
     /// The request has been answered.
     pub fn idle(&self) {
-        self.0.store(IDLE, Ordering::Release);
+        self.enter(IDLE);
     }
 
-    fn heading(&self) {
-        self.0.store(HEAD, Ordering::Release);
+    // Socket and service take turns within one task, so that load and store suffice.
+    fn enter(&self, phase: u32) {
+        let changes = self.get() & !PHASE_BITS;
+        let next = changes.wrapping_add(PHASE_BITS + 1) | phase;
+        self.0.store(next, Ordering::Release);
     }
 
-    fn get(&self) -> u8 {
+    fn get(&self) -> u32 {
         self.0.load(Ordering::Acquire)
     }
 }
@@ -70,8 +77,8 @@ pub struct Watched<S> {
     socket: S,
     phase: Phase,
     patience: Patience,
-    /// The phase that `reading` was set for.
-    timed: u8,
+    /// The phase that `reading` was set for, as counted.
+    timed: u32,
     reading: Pin<Box<Sleep>>,
     stalled: Option<Pin<Box<Sleep>>>,
 }
@@ -95,13 +102,13 @@ impl<S> Watched<S> {
         let phase = self.phase.get();
         if phase != self.timed {
             self.timed = phase;
-            let limit = match phase {
+            let limit = match phase & PHASE_BITS {
                 HEAD => self.patience.head,
                 _ => self.patience.idle,
             };
             self.reading.as_mut().reset(Instant::now() + limit);
         }
-        match phase {
+        match phase & PHASE_BITS {
             // The body of a request has its own limit, and so has the work.
             BUSY => Poll::Pending,
             _ => self.reading.as_mut().poll(cx),
@@ -134,8 +141,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let this = &mut *self;
         match Pin::new(&mut this.socket).poll_read(cx, buffer) {
             Poll::Ready(read) => {
-                if this.phase.get() == IDLE {
-                    this.phase.heading();
+                if this.phase.get() & PHASE_BITS == IDLE {
+                    this.phase.enter(HEAD);
                 }
                 Poll::Ready(read)
             }
@@ -172,6 +179,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.socket).poll_flush(cx);
+        // hyper may have asked for more to read while the request was worked on, and will not ask
+        // again before it is woken: the silence that begins with the answer starts here.
+        if self.poll_silence(cx).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         self.poll_stall(cx, flushed)
     }
 

@@ -28,7 +28,7 @@ pub enum Interaction {
     Read,
     Update,
     Delete,
-    HistoryInstance,
+    History,
     Vread,
 }
 
@@ -41,7 +41,7 @@ impl Interaction {
             Self::Read => Some("read"),
             Self::Update => Some("update"),
             Self::Delete => Some("delete"),
-            Self::HistoryInstance => Some("history-instance"),
+            Self::History => Some("history-instance"),
             Self::Vread => Some("vread"),
             Self::Capabilities
             | Self::Batch
@@ -93,15 +93,15 @@ pub fn statement(offer: &Offer) -> Bytes {
         .iter()
         .map(|kind| of_type(offer, *kind))
         .collect();
-    let mut rest = json!({
-        "mode": "server",
-        "resource": resource,
-        "interaction": coded(offer, Interaction::of_system),
-    });
-    let operations = operations(offer, None);
-    if !operations.is_empty() {
-        rest["operation"] = operations.into();
-    }
+    let mut rest = Map::new();
+    rest.insert("mode".to_owned(), "server".into());
+    rest.insert("resource".to_owned(), resource.into());
+    list(
+        &mut rest,
+        "interaction",
+        coded(offer, Interaction::of_system),
+    );
+    list(&mut rest, "operation", operations(offer, None));
     let statement = json!({
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -118,44 +118,53 @@ pub fn statement(offer: &Offer) -> Bytes {
 
 fn of_type(offer: &Offer, kind: ResourceType) -> Value {
     let serves = |interaction| offer.interactions.contains(&interaction);
-    let mut entry = Map::new();
-    let mut set = |name: &str, value: Value| entry.insert(name.to_owned(), value);
-    set("type", kind.name().into());
-    set("interaction", coded(offer, Interaction::of_type).into());
-    set("versioning", "versioned".into());
-    set("readHistory", serves(Interaction::Vread).into());
-    set("updateCreate", serves(Interaction::Update).into());
-    set("conditionalCreate", serves(Interaction::Create).into());
-    set("conditionalRead", "full-support".into());
-    set(
-        "conditionalUpdate",
-        serves(Interaction::ConditionalUpdate).into(),
-    );
     let delete = if serves(Interaction::ConditionalDelete) {
         "single"
     } else {
         "not-supported"
     };
-    set("conditionalDelete", delete.into());
-    set("referencePolicy", json!(["literal"]));
     let parameters = parameters::of_type(kind);
-    let includes: Vec<String> = parameters
+    let includes = parameters
         .iter()
         .filter(|parameter| parameter.kind == ParameterKind::Reference)
-        .map(|parameter| format!("{kind}:{}", parameter.code))
-        .collect();
-    if !includes.is_empty() {
-        set("searchInclude", includes.into());
+        .map(|parameter| format!("{kind}:{}", parameter.code).into());
+    let mut entry = Map::new();
+    entry.insert("type".to_owned(), kind.name().into());
+    list(
+        &mut entry,
+        "interaction",
+        coded(offer, Interaction::of_type),
+    );
+    for (name, value) in [
+        ("versioning", "versioned".into()),
+        ("readHistory", serves(Interaction::Vread).into()),
+        ("updateCreate", serves(Interaction::Update).into()),
+        ("conditionalCreate", serves(Interaction::Create).into()),
+        ("conditionalRead", "full-support".into()),
+        (
+            "conditionalUpdate",
+            serves(Interaction::ConditionalUpdate).into(),
+        ),
+        ("conditionalDelete", delete.into()),
+        ("referencePolicy", json!(["literal"])),
+    ] {
+        entry.insert(name.to_owned(), value);
     }
-    let parameters: Vec<Value> = parameters.iter().map(of_parameter).collect();
-    if !parameters.is_empty() {
-        set("searchParam", parameters.into());
-    }
-    let operations = operations(offer, Some(kind));
-    if !operations.is_empty() {
-        set("operation", operations.into());
-    }
+    list(&mut entry, "searchInclude", includes.collect());
+    list(
+        &mut entry,
+        "searchParam",
+        parameters.iter().map(of_parameter).collect(),
+    );
+    list(&mut entry, "operation", operations(offer, Some(kind)));
     entry.into()
+}
+
+/// Adds a list; JSON in FHIR has no empty ones.
+fn list(members: &mut Map<String, Value>, name: &str, items: Vec<Value>) {
+    if !items.is_empty() {
+        members.insert(name.to_owned(), items.into());
+    }
 }
 
 fn coded(offer: &Offer, code: fn(Interaction) -> Option<&'static str>) -> Vec<Value> {

@@ -209,7 +209,11 @@ async fn a_conditional_reference_without_a_match_is_refused() {
 async fn what_is_no_batch_is_refused() {
     let mut bench = Bench::open().await;
     let table = [
-        ("collection", json!([]), "Bundle.type"),
+        (
+            "collection",
+            json!([request("GET", "Patient/1")]),
+            "Bundle.type",
+        ),
         (
             "batch",
             json!([{"fullUrl": URN_A}]),
