@@ -1,2 +1,26 @@
-//! x
-fn main() {}
+//! The real `vigie` binary over real sockets, one module a feature.
+//!
+//! Each test starts its own server with [`harness::Server`], on a free port, over a database of
+//! its own and with a clock that the test moves; then its actors speak FHIR to it. Nothing here
+//! names the library, except where two implementations of one calculation are compared.
+//!
+//! To add a feature: one file beside this one, its module declared below. Each is marked
+//! `cfg(test)`, although the whole crate is, so that the lints know that its helpers are tests.
+
+#[cfg(test)]
+mod harness;
+
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
+mod follow_up;
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
+mod schedule;
+#[cfg(test)]
+mod smtp;

@@ -1,0 +1,14 @@
+//! What the tests stand on: a server to start and kill, a client to speak to it, actors to speak
+//! as, chance from a seed.
+
+mod chance;
+mod client;
+mod people;
+mod server;
+
+pub use self::{
+    chance::Chance,
+    client::{Client, Reply},
+    people::{Nurse, Patient, about, evidence_of, rule_of, ward},
+    server::{Options, Server, vigie},
+};
