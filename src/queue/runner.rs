@@ -196,8 +196,12 @@ impl Runner {
                 break;
             } else {
                 crew.full = self.full(crew);
+                // Before the lease: a job that ends meanwhile may make room for more.
+                crew.drained = true;
                 let leased = crew.beside(self.lease(crew.full.clone())).await?;
-                crew.drained = leased.len() < self.limits.batch as usize;
+                if leased.len() >= self.limits.batch as usize {
+                    crew.drained = false;
+                }
                 crew.waiting.extend(leased);
             }
         }

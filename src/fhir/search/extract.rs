@@ -14,7 +14,7 @@ use super::{
 use crate::fhir::{
     compartment,
     definitions::{ParameterKind, ResourceType},
-    path::Context,
+    path::{Context, Item},
 };
 
 /// The index rows of a resource, sorted and without duplicates.
@@ -29,9 +29,9 @@ pub fn index_rows(tree: &Value, kind: ResourceType) -> IndexRows {
         if matches!(parameter.code.as_str(), "_id" | "_lastUpdated") {
             continue;
         }
-        let Ok(items) = parameter.expression.evaluate(&context) else {
-            continue;
-        };
+        let found = parameter.expressions.iter();
+        let found = found.filter_map(|branch| branch.evaluate(&context).ok());
+        let items: Vec<Item<'_>> = found.flatten().collect();
         if parameter.kind == ParameterKind::Composite {
             composite::add(parameter, items, tree, &mut rows);
             continue;

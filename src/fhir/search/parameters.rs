@@ -27,8 +27,9 @@ pub struct SearchParameter {
     pub url: String,
     /// How its values are compared.
     pub kind: ParameterKind,
-    /// What gives its values, without the branches that concern other types.
-    pub expression: Expression,
+    /// What gives its values: the branches of the definition's union, without those that concern
+    /// other types. Evaluated one by one they need not be compared with each other.
+    pub expressions: Vec<Expression>,
     /// The types that a reference may point to.
     pub targets: Vec<ResourceType>,
     /// The parts of a composite.
@@ -114,16 +115,21 @@ fn one(
     parameter: &Parameter,
     by_url: &HashMap<&str, &Parameter>,
 ) -> Option<SearchParameter> {
-    let expression = branches::of_type(parameter.expression.as_deref()?, kind.name())?;
     let name = kind.name();
+    let branches = branches::of_type(parameter.expression.as_deref()?, name)?;
     Some(SearchParameter {
         id: hash::of_parameter(name, &parameter.code),
         identifier_id: hash::of_parameter(name, &format!("{}:identifier", parameter.code)),
         code: parameter.code.clone(),
         url: parameter.url.clone(),
         kind: parameter.kind,
-        implies_system: branches::may_imply_system(&expression),
-        expression: Expression::compile(&expression).ok()?,
+        implies_system: branches
+            .iter()
+            .any(|branch| branches::may_imply_system(branch)),
+        expressions: branches
+            .iter()
+            .map(|branch| Expression::compile(branch).ok())
+            .collect::<Option<Vec<Expression>>>()?,
         targets: types(&parameter.targets),
         components: parameter
             .components
@@ -136,7 +142,9 @@ fn one(
                     id: hash::of_parameter(name, &own.code),
                     kind: own.kind,
                     expression: Expression::compile(&component.expression).ok()?,
-                    implies_system: branches::may_imply_system(&selected),
+                    implies_system: selected
+                        .iter()
+                        .any(|branch| branches::may_imply_system(branch)),
                     targets: types(&own.targets),
                 })
             })
@@ -224,7 +232,8 @@ mod tests {
     #[test]
     fn branches_of_other_types_are_left_out() {
         let code = parameter(kind("Observation"), "code").unwrap();
-        assert_eq!(code.expression.text(), "Observation.code");
+        let texts: Vec<&str> = code.expressions.iter().map(Expression::text).collect();
+        assert_eq!(texts, ["Observation.code"]);
         assert!(!code.implies_system);
         let gender = parameter(kind("Patient"), "gender").unwrap();
         assert!(gender.implies_system);

@@ -15,6 +15,9 @@ use crate::{
     store::{Job, StoreOptions, Tx},
 };
 
+mod leases;
+mod room;
+
 const START: i64 = 1_800_000_000_000;
 
 static TEST: Permit = Permit::system("test");
@@ -308,46 +311,6 @@ async fn a_death_that_cannot_be_told_is_not_a_death() {
 }
 
 #[tokio::test]
-async fn a_kind_that_hangs_leaves_room_for_the_others() {
-    let bench = Bench::open().await;
-    let hung = Arc::new(Scripted {
-        concurrency: 2,
-        ..Scripted::of("test.hung", Play::Gate)
-    });
-    let quick = Scripted::new(Play::Finish);
-    bench
-        .enqueue("test.hung", &[-9, -8, -7, -6, -5, -4, -3, -2])
-        .await;
-    bench.enqueue("test.play", &[-1, 0]).await;
-    // The batch is smaller than the number of hung jobs that come first.
-    let limits = RunnerLimits {
-        batch: 3,
-        concurrency: 3,
-        ..RunnerLimits::default()
-    };
-    let mut runner = bench.runner(&quick, limits);
-    runner
-        .handlers
-        .insert("test.hung", Arc::clone(&hung) as Arc<dyn Handler>);
-    let release = async {
-        while quick.seen().len() < 2 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        assert_eq!(hung.seen(), [0, 1], "its bound holds");
-        while hung.seen().len() < 8 {
-            hung.gate.notify_one();
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        hung.gate.notify_waiters();
-        hung.gate.notify_one();
-    };
-    let run = tokio::time::timeout(Duration::from_secs(20), runner.run_due());
-    let (ran, ()) = tokio::join!(run, release);
-    assert_eq!(ran.expect("nobody waits for ever").unwrap(), 10);
-    assert_eq!(hung.together_max.load(Ordering::SeqCst), 2);
-}
-
-#[tokio::test]
 async fn the_other_sides_wish_is_respected_and_a_panic_is_a_failure() {
     let bench = Bench::open().await;
     let hour = SignedDuration::from_hours(1);
@@ -371,78 +334,6 @@ async fn the_other_sides_wish_is_respected_and_a_panic_is_a_failure() {
 }
 
 #[tokio::test]
-async fn a_hanging_job_is_given_up_at_the_end_of_its_lease() {
-    let bench = Bench::open().await;
-    let handler = Scripted::new(Play::Hang);
-    bench.enqueue("test.play", &[0]).await;
-    let lease = SignedDuration::from_millis(50);
-    let limits = RunnerLimits {
-        lease,
-        ..RunnerLimits::default()
-    };
-    assert_eq!(bench.runner(&handler, limits).run_due().await.unwrap(), 1);
-    assert!(
-        bench.next().await.unwrap() >= START + 24_000,
-        "postponed as any failure"
-    );
-}
-
-#[tokio::test]
-async fn a_worker_whose_lease_has_passed_is_refused() {
-    let bench = Bench::open().await;
-    let slow = Scripted::new(Play::Gate);
-    let quick = Scripted::new(Play::Finish);
-    bench.enqueue("test.play", &[0]).await;
-    let zombie = bench.runner(&slow, RunnerLimits::default());
-    let heir = bench.runner(&quick, RunnerLimits::default());
-    let overtake = async {
-        while slow.seen().is_empty() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        assert_eq!(heir.run_due().await.unwrap(), 0, "the lease still holds");
-        bench
-            .clock
-            .advance_to(later(bench.clock.now(), RunnerLimits::default().lease));
-        assert_eq!(heir.run_due().await.unwrap(), 1);
-        slow.gate.notify_one();
-    };
-    let (ran, ()) = tokio::join!(zombie.run_due(), overtake);
-    assert_eq!(ran.unwrap(), 1);
-    // Both ran it; the effect stands once.
-    assert_eq!((slow.seen(), quick.seen()), (vec![0], vec![0]));
-    assert_eq!(bench.counts().await, (1, 0));
-}
-
-#[tokio::test]
-async fn what_a_dead_process_had_in_hand_is_taken_over_at_the_start() {
-    let bench = Bench::open().await;
-    let handler = Scripted::new(Play::Finish);
-    bench.enqueue("test.play", &[0, 0]).await;
-    let dead = bench.runner(&handler, RunnerLimits::default());
-    let zombie = dead.lease(Vec::new()).await.unwrap().remove(0);
-    let heir = bench.runner(&handler, RunnerLimits::default());
-    assert_eq!(heir.run_due().await.unwrap(), 0, "the leases still hold");
-    assert_eq!(heir.recover().await.unwrap(), 2);
-    assert_eq!(heir.run_due().await.unwrap(), 2);
-    // Had it been alive after all, it would have been refused.
-    assert!(finish(&bench.store, &zombie.job).await.is_err());
-    assert_eq!(bench.counts().await, (2, 0));
-}
-
-#[tokio::test]
-async fn a_job_whose_lease_passed_before_its_turn_is_left_alone() {
-    let bench = Bench::open().await;
-    let handler = Scripted::new(Play::Finish);
-    bench.enqueue("test.play", &[0]).await;
-    let runner = bench.runner(&handler, RunnerLimits::default());
-    let held = runner.lease(Vec::new()).await.unwrap().pop().unwrap();
-    bench.clock.advance_to(held.until);
-    runner.run_job(held).await;
-    assert!(handler.seen().is_empty());
-    assert_eq!(runner.run_due().await.unwrap(), 1);
-}
-
-#[tokio::test]
 async fn a_simulated_clock_stops_at_each_due_instant_and_retries_within_the_window_run() {
     let bench = Bench::open().await;
     let handler = Scripted::new(Play::Retry);
@@ -454,40 +345,4 @@ async fn a_simulated_clock_stops_at_each_due_instant_and_retries_within_the_wind
     assert_eq!(bench.clock.now(), target);
     let next = bench.next().await.unwrap();
     assert!(next > target.as_millisecond());
-}
-
-#[tokio::test]
-async fn a_serving_runner_is_woken_by_a_commit_and_stops_gracefully() {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (_folder, store) = open_store(Arc::clone(&clock)).await;
-    let handler = Scripted::new(Play::Gate);
-    let handlers = vec![Arc::clone(&handler) as Arc<dyn Handler>];
-    let limits = RunnerLimits {
-        concurrency: 1,
-        ..RunnerLimits::default()
-    };
-    let chance = Arc::new(Generator::from_seed(5));
-    let now = clock.now().as_millisecond();
-    let runner = Runner::new(store.clone(), clock, chance, handlers, limits);
-    let shutdown = CancellationToken::new();
-    let token = shutdown.clone();
-    let serving = tokio::spawn(async move { runner.serve(token).await });
-    // It sleeps now, for as long as nobody tells it.
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    enqueue_at(&store, "test.play", now, &[0, 0]).await;
-    let woken = async {
-        while handler.seen().is_empty() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    tokio::time::timeout(POLL_INTERVAL / 2, woken)
-        .await
-        .expect("woken by the commit");
-    shutdown.cancel();
-    handler.gate.notify_one();
-    serving.await.unwrap();
-    // The first was finished; the second, leased and not begun, is free at once.
-    assert_eq!(handler.seen(), [0]);
-    let next = store.next_job_at(&TEST).await.unwrap().unwrap();
-    assert_eq!(next.as_millisecond(), now);
 }

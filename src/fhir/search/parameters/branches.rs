@@ -6,22 +6,20 @@
 use crate::fhir::definitions::{ResourceType, definitions};
 
 /// The branches of `expression` that may give something for `kind`; none if there is none.
-pub(super) fn of_type(expression: &str, kind: &str) -> Option<String> {
-    let own: Vec<&str> = branches(expression)
+pub(super) fn of_type<'a>(expression: &'a str, kind: &str) -> Option<Vec<&'a str>> {
+    let own: Vec<&'a str> = branches(expression)
         .into_iter()
         .filter(|branch| match root(branch) {
             Some(root) => root == kind || ResourceType::named(root).is_none(),
             None => true,
         })
         .collect();
-    (!own.is_empty()).then(|| own.join(" | "))
+    (!own.is_empty()).then_some(own)
 }
 
-/// Whether a token of this expression may have no system of its own but one by definition.
-pub(super) fn may_imply_system(expression: &str) -> bool {
-    branches(expression)
-        .into_iter()
-        .any(|branch| leaf_types(branch).is_none_or(|types| types.iter().any(|t| implies(t))))
+/// Whether a token of this branch may have no system of its own but one by definition.
+pub(super) fn may_imply_system(branch: &str) -> bool {
+    leaf_types(branch).is_none_or(|types| types.iter().any(|name| implies(name)))
 }
 
 fn implies(kind: &str) -> bool {
@@ -127,12 +125,12 @@ mod tests {
                           Patient.a.where(b='|')";
         assert_eq!(branches(expression).len(), 3);
         assert_eq!(
-            of_type(expression, "Claim").as_deref(),
-            Some("(Claim.x | Claim.y)")
+            of_type(expression, "Claim"),
+            Some(vec!["(Claim.x | Claim.y)"])
         );
         assert_eq!(
-            of_type("Resource.meta.tag", "Patient").as_deref(),
-            Some("Resource.meta.tag")
+            of_type("Resource.meta.tag", "Patient"),
+            Some(vec!["Resource.meta.tag"])
         );
         assert_eq!(of_type("Account.subject", "Patient"), None);
     }
