@@ -174,6 +174,17 @@ impl Client {
 }
 
 impl Answer {
+    /// Whether the server did what it was asked; the body of a success is not looked at.
+    ///
+    /// # Errors
+    /// As [`Answer::tree`], for a refusal.
+    pub fn check(&self) -> Result<()> {
+        if self.status.is_success() {
+            return Ok(());
+        }
+        self.tree().map(|_| ())
+    }
+
     /// The body, or why the server refused.
     ///
     /// # Errors

@@ -14,13 +14,6 @@ pub struct Pathways {
 }
 
 impl Pathways {
-    /// The time zone of a follow-up that names none.
-    #[must_use]
-    pub fn zone(&self) -> TimeZone {
-        // It has been checked with the configuration.
-        TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC)
-    }
-
     pub(super) fn check(&self, findings: &mut Findings) {
         if TimeZone::get(&self.time_zone).is_err() {
             findings.refuse(

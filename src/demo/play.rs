@@ -176,7 +176,7 @@ impl Played {
                     )
                     .await?;
                 let took = started.elapsed();
-                answer.tree()?;
+                answer.check()?;
                 let id = answer
                     .location
                     .and_then(|location| local(&location, "QuestionnaireResponse/"))

@@ -17,7 +17,7 @@ use super::{
 pub const START: &str = "2020-05-18T06:00:00Z";
 
 /// The script moves in steps of this length; what falls within a step arrives at its end.
-pub const STEP: SignedDuration = SignedDuration::from_mins(30);
+pub const STEP: SignedDuration = SignedDuration::from_mins(60);
 
 /// Days of a follow-up.
 pub const FOLLOW_UP_DAYS: u32 = 14;
@@ -273,7 +273,10 @@ impl Today<'_> {
         }
         if dice.chance(10) {
             let at = arrives + SignedDuration::from_mins(10);
-            self.push(script, step_after(at), Deed::Amend { day }, at);
+            // Nobody corrects at midnight: that is when windows close.
+            if at.to_zoned(self.zone.clone()).hour() < 22 {
+                self.push(script, step_after(at), Deed::Amend { day }, at);
+            }
         }
     }
 
