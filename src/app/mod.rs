@@ -177,7 +177,7 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     composed.runner.recover().await?;
     composed.context.base = base.as_str().into();
     let access = settings::access(&config.server);
-    let mut state = state(composed.context, access, config);
+    let mut state = state(composed.context, access, config)?;
     let (stop_http, stop_queue) = (CancellationToken::new(), CancellationToken::new());
     let (hand, queue) = match composed.time {
         // A clock that stands still has no background work: moving it does the work.
@@ -215,13 +215,13 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
 /// As [`start`].
 pub async fn offline(config: &Config, chance: Arc<dyn Chance>) -> Result<Client> {
     let context = compose(config, chance).await?.context;
-    let state = state(context, http::Access::Development, config);
+    let state = state(context, http::Access::Development, config)?;
     Ok(Client::direct(http::router(Arc::new(state))))
 }
 
-fn state(context: Context, access: http::Access, config: &Config) -> http::State {
-    http::State::new(context, access, settings::requests(config))
-        .with_time_zone(config.pathways.zone())
+fn state(context: Context, access: http::Access, config: &Config) -> Result<http::State> {
+    let zone = settings::time_zone(config)?;
+    Ok(http::State::new(context, access, settings::requests(config)).with_time_zone(zone))
 }
 
 async fn serve_jobs(runner: Arc<Runner>, stop: CancellationToken) {

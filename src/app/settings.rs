@@ -1,10 +1,13 @@
 //! From the configuration to what each layer takes.
 
+use jiff::tz::TimeZone;
+
 use crate::{
     config::{self, Config, Fhir, Mail, Queue, Server},
     fhir::json,
     http::{Access, RequestLimits, ServerLimits},
     interactions::Limits,
+    kernel::problem::{Problem, Result},
     notify::{
         ChannelSettings, Language, SenderSettings,
         channel::{EmailSettings, Password, Security},
@@ -102,4 +105,9 @@ pub(super) fn messages(mail: &Mail) -> SenderSettings {
             config::Language::En => Language::En,
         },
     }
+}
+
+/// The calendar of a patient whose time zone is not told; the configuration has been validated.
+pub(super) fn time_zone(config: &Config) -> Result<TimeZone> {
+    TimeZone::get(&config.pathways.time_zone).map_err(Problem::fault)
 }
