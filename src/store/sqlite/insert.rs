@@ -130,7 +130,8 @@ fn difference<'r, R: IndexRow>(present: &'r [R], wanted: &'r [R]) -> (Vec<&'r R>
         } else if order == Ordering::Greater {
             fresh.extend(wanted.next());
         } else {
-            (present.next(), wanted.next());
+            present.next();
+            wanted.next();
         }
     }
 }
@@ -347,5 +348,38 @@ impl IndexRow for String {
 
     fn order(&self, other: &Self) -> Ordering {
         self.cmp(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(code: i64) -> TokenRow {
+        TokenRow {
+            param: 1,
+            code,
+            system: 0,
+        }
+    }
+
+    #[test]
+    fn an_update_writes_only_the_difference() {
+        let connection = Connection::open_in_memory().unwrap();
+        let table = "create table token (key integer, param integer, code integer, \
+             system integer, primary key (key, param, code, system)) strict, without rowid";
+        connection.execute_batch(table).unwrap();
+        insert(&connection, 7, &[token(1), token(2), token(3)]).unwrap();
+        insert(&connection, 8, &[token(1)]).unwrap();
+        let before = connection.total_changes();
+        let wanted = [token(2), token(3), token(4)];
+        replace(&connection, 7, &wanted).unwrap();
+        assert_eq!(connection.total_changes() - before, 2);
+        let mut statement = connection.prepare(TokenRow::SELECT).unwrap();
+        for (key, expected) in [(7, &wanted[..]), (8, &[token(1)][..])] {
+            let found = statement.query_map([key], TokenRow::read).unwrap();
+            let found: Vec<TokenRow> = found.map(rusqlite::Result::unwrap).collect();
+            assert_eq!(found, expected);
+        }
     }
 }

@@ -1,5 +1,12 @@
 //! The store on SQLite: WAL, `synchronous=FULL`, one writing connection, several reading ones.
 //!
+//! Two drivers share one SQLite. sqlx hands each statement to a thread and its rows back, which
+//! suits searches and migrations: they may take long, and the run-time's threads stay free. It
+//! costs more than the statement itself where that takes microseconds, as those of the writer and
+//! look-ups by id do; they run on rusqlite, in the thread that asks. On two cores that took a
+//! create of 2 kB from 0.63 to 0.35 ms of CPU, and a read from 0.07 to 0.02 ms: from 16,600 to
+//! 32,400 reads/s over 32 connections.
+//!
 //! Settings and their reasons: <https://www.sqlite.org/pragma.html>,
 //! <https://www.sqlite.org/wal.html>.
 

@@ -253,3 +253,18 @@ impl Session for SqliteSession {
         Box::pin(async move { jobs::bury(&self.connection, job, error) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_part_opens_once_the_transaction_is_gone() {
+        let session = SqliteSession::new(Connection::open_in_memory().unwrap());
+        session.run("begin immediate").unwrap();
+        session.open_part().unwrap();
+        session.run("rollback").unwrap();
+        assert!(session.open_part().is_err());
+        assert!(session.give_up().is_ok());
+    }
+}
