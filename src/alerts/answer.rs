@@ -92,20 +92,17 @@ impl JudgeReactor {
         let first = answers.iter().position(|a| a.id == changed.id).unwrap_or(0);
         let trees: Vec<Value> = answers.iter().map(|answer| answer.tree.clone()).collect();
         let mut findings = Vec::new();
-        for current in first..answers.len() {
+        for (current, answer) in answers.iter().enumerate().skip(first) {
             let case = Case {
                 answers: &trees,
                 current,
                 patient: &patient,
                 care_plan: &followed.plan,
-                day: followed.follow_up.day_of(answers[current].effective),
+                day: followed.follow_up.day_of(answer.effective),
             };
-            let source = format!("QuestionnaireResponse/{}", answers[current].id);
-            findings.extend(
-                judge(&rules, &case)
-                    .into_iter()
-                    .map(|v| finding(v, &rules, source.clone())),
-            );
+            let source = format!("QuestionnaireResponse/{}", answer.id);
+            let verdicts = judge(&rules, &case).into_iter();
+            findings.extend(verdicts.map(|verdict| finding(verdict, &rules, source.clone())));
         }
         record(tx, &concern, &findings).await
     }

@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use crate::{
     care::kind,
     fhir::{
-        canonical::{REPORT_STATE, SDC_TASK, code_in}, care_plan::FollowUp, resource::Resource, search::query::Query,
+        canonical::{REPORT_STATE, SDC_TASK, code_in},
+        care_plan::FollowUp,
+        resource::Resource,
+        search::query::Query,
     },
     kernel::problem::Result,
     store::{Change, Prepared, Reactor, Tx},
