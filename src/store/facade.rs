@@ -50,7 +50,7 @@ impl Store {
         let jobs = Arc::new(Notify::new());
         Ok(Self {
             readers,
-            writer: Writer::start(tx, options.reactors.into(), Arc::clone(&jobs)),
+            writer: Writer::start(tx, options.reactors.into(), Arc::clone(&jobs))?,
             jobs,
         })
     }
@@ -66,7 +66,7 @@ impl Store {
         kind: ResourceType,
         id: &str,
     ) -> Result<Option<Stored>> {
-        self.readers.current(permit, kind, id).await
+        self.readers.current(permit, kind, id)
     }
 
     /// One version, current or not.
@@ -80,7 +80,7 @@ impl Store {
         id: &str,
         version: u64,
     ) -> Result<Option<Stored>> {
-        self.readers.version(permit, (kind, id), version).await
+        self.readers.version(permit, (kind, id), version)
     }
 
     /// The versions of one resource below `before`, newest first; none if it never existed or the

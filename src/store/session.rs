@@ -45,9 +45,10 @@ pub(super) trait Session: Send {
     fn insert<'a>(&'a mut self, row: &'a Stored, rows: &'a IndexRows)
     -> BoxFuture<'a, Result<i64>>;
 
-    /// Supersedes the current version of `row.key` and replaces its rows.
+    /// Supersedes `current`, the current version of `row.key`, and replaces its rows.
     fn supersede<'a>(
         &'a mut self,
+        current: &'a Stored,
         row: &'a Stored,
         rows: &'a IndexRows,
     ) -> BoxFuture<'a, Result<()>>;

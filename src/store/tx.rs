@@ -227,7 +227,8 @@ impl Tx {
             body: None,
             ..current.clone()
         };
-        self.session.supersede(&row, &IndexRows::default()).await?;
+        let none = IndexRows::default();
+        self.session.supersede(&current, &row, &none).await?;
         self.note(Change {
             stored: row.clone(),
             resource: None,
@@ -314,7 +315,9 @@ impl Tx {
         self.check_reach(&prepared.rows)?;
         let (mut row, resource) = self.stamp(&current.id, current.version + 1, prepared.resource);
         row.key = current.key;
-        self.session.supersede(&row, &prepared.rows).await?;
+        self.session
+            .supersede(&current, &row, &prepared.rows)
+            .await?;
         let previous = Some(current).filter(|stored| !stored.is_deleted());
         self.note(Change {
             stored: row.clone(),

@@ -2,6 +2,8 @@
 //!
 //! Each request runs in a savepoint of its own, so that one that fails leaves the others alone.
 //! Nobody is answered before the shared transaction is durable.
+//!
+//! The writer has a thread of its own, since its statements run where they are asked for.
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -70,14 +72,22 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the task that owns the writing connection; it ends when the last clone is dropped
-    /// and the queue is empty.
+    /// Starts the thread that owns the writing connection; it ends when the last clone is dropped
+    /// and the queue is empty. Should it end before that, whoever waits is told so.
     ///
     /// `jobs` is notified after each group that has added jobs.
-    pub(super) fn start(tx: Tx, reactors: Arc<[Arc<dyn Reactor>]>, jobs: Arc<Notify>) -> Self {
+    pub(super) fn start(
+        tx: Tx,
+        reactors: Arc<[Arc<dyn Reactor>]>,
+        jobs: Arc<Notify>,
+    ) -> Result<Self> {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
-        tokio::spawn(serve(tx, reactors, waiting, jobs));
-        Self { queue }
+        let runtime = tokio::runtime::Handle::current();
+        std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || runtime.block_on(serve(tx, reactors, waiting, jobs)))
+            .map_err(Problem::fault)?;
+        Ok(Self { queue })
     }
 
     /// Runs `work` in the next group and answers once it is durable.

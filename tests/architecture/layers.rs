@@ -17,7 +17,8 @@ const LAYERS: [&[&str]; 10] = [
 ];
 
 /// Outside crates, and the path prefixes that may name them.
-const HOMES: [(&str, &[&str]); 8] = [
+const HOMES: [(&str, &[&str]); 9] = [
+    ("rusqlite", &["src/store/"]),
     ("sqlx", &["src/store/"]),
     ("lettre", &["src/notify/"]),
     ("axum", &["src/http/", "src/app", "src/demo/", "src/cli"]),
@@ -313,6 +314,7 @@ mod tests {
         for (path, text) in [
             ("src/http/mod.rs", "use sqlx::Row;"),
             ("src/fhir/mod.rs", "use sqlx;"),
+            ("src/http/mod.rs", "use rusqlite::Connection;"),
             (
                 "src/fhir/mod.rs",
                 "fn f(r: &::sqlx::Row) { sqlx::query(\"\") }",

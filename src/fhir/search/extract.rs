@@ -60,22 +60,9 @@ fn tidy(rows: &mut IndexRows) {
     unique(&mut rows.dates);
     unique(&mut rows.references);
     unique(&mut rows.uris);
-    let number = |a: &NumberRow, b: &NumberRow| {
-        (a.param, a.system, a.code)
-            .cmp(&(b.param, b.system, b.code))
-            .then(a.value.total_cmp(&b.value))
-            .then(a.low.total_cmp(&b.low))
-            .then(a.high.total_cmp(&b.high))
-    };
-    rows.numbers.sort_unstable_by(number);
+    rows.numbers.sort_unstable_by(NumberRow::order);
     rows.numbers.dedup();
-    let composite = |a: &CompositeRow, b: &CompositeRow| {
-        (a.param, a.instance, a.part, a.code, a.system, &a.text)
-            .cmp(&(b.param, b.instance, b.part, b.code, b.system, &b.text))
-            .then(a.low.total_cmp(&b.low))
-            .then(a.high.total_cmp(&b.high))
-    };
-    rows.composites.sort_unstable_by(composite);
+    rows.composites.sort_unstable_by(CompositeRow::order);
     rows.composites.dedup();
 }
 

@@ -2,9 +2,11 @@
 //!
 //! Specification: <http://hl7.org/fhir/R4/search.html>.
 
+use std::cmp::Ordering;
+
 use super::super::definitions::ResourceType;
 
-/// Index rows of one version of one resource, each list without duplicates.
+/// Index rows of one version of one resource, each list sorted and without duplicates.
 ///
 /// `param` is [`super::parameters::SearchParameter::id`]: stable for a (type, code) pair.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -98,4 +100,29 @@ pub struct CompositeRow {
     pub low: f64,
     pub high: f64,
     pub text: String,
+}
+
+impl NumberRow {
+    /// The order of a list of them.
+    #[must_use]
+    pub fn order(&self, other: &Self) -> Ordering {
+        (self.param, self.system, self.code)
+            .cmp(&(other.param, other.system, other.code))
+            .then(self.value.total_cmp(&other.value))
+            .then(self.low.total_cmp(&other.low))
+            .then(self.high.total_cmp(&other.high))
+    }
+}
+
+impl CompositeRow {
+    /// The order of a list of them.
+    #[must_use]
+    pub fn order(&self, other: &Self) -> Ordering {
+        (self.param, self.instance, self.part)
+            .cmp(&(other.param, other.instance, other.part))
+            .then((self.code, self.system).cmp(&(other.code, other.system)))
+            .then_with(|| self.text.cmp(&other.text))
+            .then(self.low.total_cmp(&other.low))
+            .then(self.high.total_cmp(&other.high))
+    }
 }

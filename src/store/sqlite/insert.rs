@@ -1,121 +1,67 @@
-//! Index rows, in and out: one statement for up to [`ROWS_MAX`] rows of a table.
+//! Index rows, in and out.
+//!
+//! One row is one run of a cached statement: inside the process that costs no more than a
+//! statement of many rows, needs no text of its own for each number of rows, and opens no
+//! statement journal. What an update leaves as it was is not written: rows present are read
+//! along the primary key, and only the difference is.
 
-use std::fmt::Write as _;
+use std::cmp::Ordering;
 
-use sqlx::{
-    AssertSqlSafe, SqliteConnection,
-    query::Query,
-    sqlite::{Sqlite, SqliteArguments},
-};
+use rusqlite::{Connection, Row, Statement, params};
 
-use super::rows::problem;
+use super::rows::fault;
 use crate::{
-    fhir::{definitions::ResourceType, search::rows::IndexRows},
+    fhir::{
+        definitions::ResourceType,
+        search::rows::{
+            CompositeRow, DateRow, IndexRows, NumberRow, ReferenceRow, StringRow, TokenRow, UriRow,
+        },
+    },
     kernel::problem::Result,
 };
 
-/// Most rows of one statement; more rows take more statements. Each number of rows is a
-/// statement of its own in the cache.
-pub(super) const ROWS_MAX: usize = 32;
+/// A row of an index table. All columns are its primary key.
+trait IndexRow: Sized {
+    /// Columns that [`IndexRow::read`] reads, of the resource `?1`.
+    const SELECT: &'static str;
+    /// Takes what [`IndexRow::run`] binds.
+    const INSERT: &'static str;
+    /// Takes the same.
+    const DELETE: &'static str;
 
-type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
-
-/// Writes all rows of a resource.
-pub(super) async fn insert_rows(
-    connection: &mut SqliteConnection,
-    key: i64,
-    rows: &IndexRows,
-) -> Result<()> {
-    insert_values(connection, key, rows).await?;
-    insert_links(connection, key, rows).await
+    fn run(&self, statement: &mut Statement<'_>, key: i64) -> rusqlite::Result<usize>;
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self>;
+    fn order(&self, other: &Self) -> Ordering;
 }
 
-async fn insert_values(c: &mut SqliteConnection, key: i64, rows: &IndexRows) -> Result<()> {
-    into(
-        c,
-        "token (key, param, code, system)",
-        4,
-        &rows.tokens,
-        |q, r| q.bind(key).bind(r.param).bind(r.code).bind(r.system),
-    )
-    .await?;
-    into(
-        c,
-        "string (key, param, folded, exact)",
-        4,
-        &rows.strings,
-        |q, r| {
-            q.bind(key)
-                .bind(r.param)
-                .bind(r.folded.as_str())
-                .bind(r.exact.as_str())
-        },
-    )
-    .await?;
-    into(
-        c,
-        "date (key, param, start, \"end\")",
-        4,
-        &rows.dates,
-        |q, r| q.bind(key).bind(r.param).bind(r.start).bind(r.end),
-    )
-    .await?;
-    into(
-        c,
-        "number (key, param, low, high, value, system, code)",
-        7,
-        &rows.numbers,
-        |q, r| {
-            let q = q.bind(key).bind(r.param).bind(r.low).bind(r.high);
-            q.bind(r.value).bind(r.system).bind(r.code)
-        },
-    )
-    .await
+/// Writes all rows of a resource that has none.
+pub(super) fn insert_rows(connection: &Connection, key: i64, rows: &IndexRows) -> Result<()> {
+    insert(connection, key, &rows.tokens)?;
+    insert(connection, key, &rows.strings)?;
+    insert(connection, key, &rows.dates)?;
+    insert(connection, key, &rows.numbers)?;
+    insert(connection, key, &rows.references)?;
+    insert(connection, key, &rows.uris)?;
+    insert(connection, key, &rows.composites)?;
+    insert(connection, key, &rows.patients)
 }
 
-async fn insert_links(c: &mut SqliteConnection, key: i64, rows: &IndexRows) -> Result<()> {
-    let columns = "reference (key, param, target_type, target_id)";
-    into(c, columns, 4, &rows.references, |q, r| {
-        let kind = r.target_type.map_or("", ResourceType::name);
-        q.bind(key)
-            .bind(r.param)
-            .bind(kind)
-            .bind(r.target_id.as_str())
-    })
-    .await?;
-    into(c, "uri (key, param, value)", 3, &rows.uris, |q, r| {
-        q.bind(key).bind(r.param).bind(r.value.as_str())
-    })
-    .await?;
-    into(
-        c,
-        "composite (key, param, instance, part, code, system, low, high, text)",
-        9,
-        &rows.composites,
-        |q, r| {
-            let q = q.bind(key).bind(r.param).bind(r.instance).bind(r.part);
-            let q = q.bind(r.code).bind(r.system).bind(r.low).bind(r.high);
-            q.bind(r.text.as_str())
-        },
-    )
-    .await?;
-    into(
-        c,
-        "compartment (key, patient)",
-        2,
-        &rows.patients,
-        |q, patient| q.bind(key).bind(patient.as_str()),
-    )
-    .await
+/// Makes the rows of a resource these.
+pub(super) fn replace_rows(connection: &Connection, key: i64, rows: &IndexRows) -> Result<()> {
+    replace(connection, key, &rows.tokens)?;
+    replace(connection, key, &rows.strings)?;
+    replace(connection, key, &rows.dates)?;
+    replace(connection, key, &rows.numbers)?;
+    replace(connection, key, &rows.references)?;
+    replace(connection, key, &rows.uris)?;
+    replace(connection, key, &rows.composites)?;
+    replace(connection, key, &rows.patients)
 }
 
-/// Removes the rows of a resource; those of its compartments only if asked.
-pub(super) async fn delete_rows(
-    connection: &mut SqliteConnection,
-    key: i64,
-    compartments: bool,
-) -> Result<()> {
-    const TABLES: [&str; 8] = [
+/// Removes the rows of a resource but those of its compartments: who could see the resource may
+/// see that it is gone.
+pub(super) fn delete_rows(connection: &Connection, key: i64) -> Result<()> {
+    const TABLES: [&str; 7] = [
         "delete from token where key = ?",
         "delete from string where key = ?",
         "delete from date where key = ?",
@@ -123,48 +69,283 @@ pub(super) async fn delete_rows(
         "delete from reference where key = ?",
         "delete from uri where key = ?",
         "delete from composite where key = ?",
-        "delete from compartment where key = ?",
     ];
-    let tables = if compartments {
-        &TABLES[..]
-    } else {
-        &TABLES[..7]
-    };
-    for table in tables.iter().copied() {
-        sqlx::query(table)
-            .bind(key)
-            .execute(&mut *connection)
-            .await
-            .map_err(problem)?;
+    for table in TABLES {
+        let mut statement = connection.prepare_cached(table).map_err(fault)?;
+        statement.execute([key]).map_err(fault)?;
     }
     Ok(())
 }
 
-async fn into<'r, R>(
-    connection: &mut SqliteConnection,
-    table: &'static str,
-    columns: usize,
-    rows: &'r [R],
-    bind: impl Fn(Statement<'r>, &'r R) -> Statement<'r>,
+fn insert<'r, R: IndexRow + 'r>(
+    connection: &Connection,
+    key: i64,
+    rows: impl IntoIterator<Item = &'r R>,
 ) -> Result<()> {
-    for chunk in rows.chunks(ROWS_MAX) {
-        let mut statement = sqlx::query(AssertSqlSafe(sql(table, columns, chunk.len())));
-        for row in chunk {
-            statement = bind(statement, row);
-        }
-        statement.execute(&mut *connection).await.map_err(problem)?;
+    run(connection, R::INSERT, key, rows)
+}
+
+fn run<'r, R: IndexRow + 'r>(
+    connection: &Connection,
+    sql: &'static str,
+    key: i64,
+    rows: impl IntoIterator<Item = &'r R>,
+) -> Result<()> {
+    let mut rows = rows.into_iter().peekable();
+    if rows.peek().is_none() {
+        return Ok(());
+    }
+    let mut statement = connection.prepare_cached(sql).map_err(fault)?;
+    for row in rows {
+        row.run(&mut statement, key).map_err(fault)?;
     }
     Ok(())
 }
 
-fn sql(table: &str, columns: usize, rows: usize) -> String {
-    let mut text = format!("insert into {table} values ");
-    for row in 0..rows {
-        text.push_str(if row == 0 { "(?" } else { ",(?" });
-        for _ in 1..columns {
-            text.push_str(",?");
+fn replace<R: IndexRow>(connection: &Connection, key: i64, rows: &[R]) -> Result<()> {
+    let mut statement = connection.prepare_cached(R::SELECT).map_err(fault)?;
+    let present = statement.query_map([key], R::read).map_err(fault)?;
+    let present: rusqlite::Result<Vec<R>> = present.collect();
+    let mut present = present.map_err(fault)?;
+    present.sort_unstable_by(R::order);
+    let (gone, fresh) = difference(&present, rows);
+    // A key that is about to come again, if only by the sign of a zero, has to go first.
+    run(connection, R::DELETE, key, gone)?;
+    insert(connection, key, fresh)
+}
+
+/// What is in the first list only, and what in the second; both are sorted.
+fn difference<'r, R: IndexRow>(present: &'r [R], wanted: &'r [R]) -> (Vec<&'r R>, Vec<&'r R>) {
+    let (mut gone, mut fresh) = (Vec::new(), Vec::new());
+    let (mut present, mut wanted) = (present.iter().peekable(), wanted.iter().peekable());
+    loop {
+        let order = match (present.peek(), wanted.peek()) {
+            (Some(old), Some(new)) => old.order(new),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return (gone, fresh),
+        };
+        if order == Ordering::Less {
+            gone.extend(present.next());
+        } else if order == Ordering::Greater {
+            fresh.extend(wanted.next());
+        } else {
+            (present.next(), wanted.next());
         }
-        let _ = text.write_char(')');
     }
-    text
+}
+
+impl IndexRow for TokenRow {
+    const SELECT: &'static str = "select param, code, system from token where key = ?";
+    const INSERT: &'static str = "insert into token (key, param, code, system) values (?, ?, ?, ?)";
+    const DELETE: &'static str =
+        "delete from token where key = ? and param = ? and code = ? and system = ?";
+
+    fn run(&self, statement: &mut Statement<'_>, key: i64) -> rusqlite::Result<usize> {
+        statement.execute(params![key, self.param, self.code, self.system])
+    }
+
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            param: row.get(0)?,
+            code: row.get(1)?,
+            system: row.get(2)?,
+        })
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        self.cmp(other)
+    }
+}
+
+impl IndexRow for StringRow {
+    const SELECT: &'static str = "select param, folded, exact from string where key = ?";
+    const INSERT: &'static str =
+        "insert into string (key, param, folded, exact) values (?, ?, ?, ?)";
+    const DELETE: &'static str =
+        "delete from string where key = ? and param = ? and folded = ? and exact = ?";
+
+    fn run(&self, statement: &mut Statement<'_>, key: i64) -> rusqlite::Result<usize> {
+        statement.execute(params![key, self.param, self.folded, self.exact])
+    }
+
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            param: row.get(0)?,
+            folded: row.get(1)?,
+            exact: row.get(2)?,
+        })
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        self.cmp(other)
+    }
+}
+
+impl IndexRow for DateRow {
+    const SELECT: &'static str = "select param, start, \"end\" from date where key = ?";
+    const INSERT: &'static str =
+        "insert into date (key, param, start, \"end\") values (?, ?, ?, ?)";
+    const DELETE: &'static str =
+        "delete from date where key = ? and param = ? and start = ? and \"end\" = ?";
+
+    fn run(&self, statement: &mut Statement<'_>, key: i64) -> rusqlite::Result<usize> {
+        statement.execute(params![key, self.param, self.start, self.end])
+    }
+
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            param: row.get(0)?,
+            start: row.get(1)?,
+            end: row.get(2)?,
+        })
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        self.cmp(other)
+    }
+}
+
+impl IndexRow for NumberRow {
+    const SELECT: &'static str =
+        "select param, low, high, value, system, code from number where key = ?";
+    const INSERT: &'static str = "insert into number (key, param, low, high, value, system, code) \
+                                  values (?, ?, ?, ?, ?, ?, ?)";
+    const DELETE: &'static str = "delete from number where key = ? and param = ? and low = ? \
+                                  and high = ? and value = ? and system = ? and code = ?";
+
+    fn run(&self, statement: &mut Statement<'_>, key: i64) -> rusqlite::Result<usize> {
+        let (low, high, value) = (self.low, self.high, self.value);
+        statement.execute(params![
+            key,
+            self.param,
+            low,
+            high,
+            value,
+            self.system,
+            self.code
+        ])
+    }
+
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            param: row.get(0)?,
+            low: row.get(1)?,
+            high: row.get(2)?,
+            value: row.get(3)?,
+            system: row.get(4)?,
+            code: row.get(5)?,
+        })
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        Self::order(self, other)
+    }
+}
+
+impl IndexRow for ReferenceRow {
+    const SELECT: &'static str =
+        "select param, target_type, target_id from reference where key = ?";
+    const INSERT: &'static str =
+        "insert into reference (key, param, target_type, target_id) values (?, ?, ?, ?)";
+    const DELETE: &'static str = "delete from reference where key = ? and param = ? \
+                                  and target_type = ? and target_id = ?";
+
+    fn run(&self, statement: &mut Statement<'_>, key: i64) -> rusqlite::Result<usize> {
+        let kind = self.target_type.map_or("", ResourceType::name);
+        statement.execute(params![key, self.param, kind, self.target_id])
+    }
+
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            param: row.get(0)?,
+            target_type: ResourceType::named(row.get_ref(1)?.as_str()?),
+            target_id: row.get(2)?,
+        })
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        self.cmp(other)
+    }
+}
+
+impl IndexRow for UriRow {
+    const SELECT: &'static str = "select param, value from uri where key = ?";
+    const INSERT: &'static str = "insert into uri (key, param, value) values (?, ?, ?)";
+    const DELETE: &'static str = "delete from uri where key = ? and param = ? and value = ?";
+
+    fn run(&self, statement: &mut Statement<'_>, key: i64) -> rusqlite::Result<usize> {
+        statement.execute(params![key, self.param, self.value])
+    }
+
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            param: row.get(0)?,
+            value: row.get(1)?,
+        })
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        self.cmp(other)
+    }
+}
+
+impl IndexRow for CompositeRow {
+    const SELECT: &'static str = "select param, instance, part, code, system, low, high, text \
+                                  from composite where key = ?";
+    const INSERT: &'static str = "insert into composite (key, param, instance, part, code, system, low, high, text) \
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    const DELETE: &'static str = "delete from composite where key = ? and param = ? \
+                                  and instance = ? and part = ? and code = ? and system = ? \
+                                  and low = ? and high = ? and text = ?";
+
+    fn run(&self, statement: &mut Statement<'_>, key: i64) -> rusqlite::Result<usize> {
+        statement.execute(params![
+            key,
+            self.param,
+            self.instance,
+            self.part,
+            self.code,
+            self.system,
+            self.low,
+            self.high,
+            self.text
+        ])
+    }
+
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            param: row.get(0)?,
+            instance: row.get(1)?,
+            part: row.get(2)?,
+            code: row.get(3)?,
+            system: row.get(4)?,
+            low: row.get(5)?,
+            high: row.get(6)?,
+            text: row.get(7)?,
+        })
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        Self::order(self, other)
+    }
+}
+
+/// A patient whose compartment holds the resource.
+impl IndexRow for String {
+    const SELECT: &'static str = super::lookups::PATIENTS;
+    const INSERT: &'static str = "insert into compartment (key, patient) values (?, ?)";
+    const DELETE: &'static str = "delete from compartment where key = ? and patient = ?";
+
+    fn run(&self, statement: &mut Statement<'_>, key: i64) -> rusqlite::Result<usize> {
+        statement.execute(params![key, self])
+    }
+
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        row.get(0)
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        self.cmp(other)
+    }
 }

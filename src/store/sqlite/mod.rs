@@ -5,15 +5,18 @@
 
 mod insert;
 mod jobs;
+mod lookups;
 mod readers;
 mod rows;
 mod search;
 mod session;
+mod source;
 
 use std::{path::Path, time::Duration};
 
+use rusqlite::{Connection, config::DbConfig};
 use sqlx::{
-    ConnectOptions, SqliteConnection,
+    ConnectOptions, Connection as _, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
@@ -23,8 +26,8 @@ use crate::kernel::problem::{Problem, Result};
 /// How long a connection waits for a lock of another process, such as a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Prepared statements kept by a connection: inserts of 1 to [`insert::ROWS_MAX`] rows into
-/// seven tables, and the queries.
+/// Prepared statements kept by a connection: those of the store are some forty, the others are
+/// searches by their form.
 const STATEMENTS_MAX: usize = 512;
 
 /// Page cache of one connection, in KiB (negative: that is how the pragma tells KiB from pages).
@@ -61,7 +64,25 @@ pub(super) async fn open_session(path: &Path) -> Result<SqliteSession> {
             ))
         })?;
     migrate(&mut connection).await?;
-    Ok(SqliteSession::new(connection))
+    connection.close().await.map_err(rows::problem)?;
+    Ok(SqliteSession::new(connect(path)?))
+}
+
+/// Opens a connection whose statements run in the thread that asks.
+fn connect(path: &Path) -> Result<Connection> {
+    let connection = Connection::open(path).map_err(rows::fault)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(rows::fault)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // A plan holds for all values that are bound: nothing is planned anew because one changed.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(rows::fault)?;
+    let pragmas = format!(
+        "pragma journal_mode = wal; pragma synchronous = full; pragma temp_store = memory; \
+         pragma cache_size = {CACHE_KIB}; pragma wal_autocheckpoint = {CHECKPOINT_PAGES};"
+    );
+    connection.execute_batch(&pragmas).map_err(rows::fault)?;
+    Ok(connection)
 }
 
 /// Brings the schema up to date; a newer one than this program knows is refused.

@@ -3,12 +3,10 @@
 use std::{path::Path, time::Duration};
 
 use jiff::Timestamp;
-use sqlx::{
-    Row, SqliteConnection, SqlitePool, pool::PoolConnection, sqlite::Sqlite,
-    sqlite::SqlitePoolOptions,
-};
+use sqlx::{Row, SqlitePool, pool::PoolConnection, sqlite::Sqlite, sqlite::SqlitePoolOptions};
 
 use super::{
+    lookups::Lookups,
     options,
     rows::{problem, stored_from_row},
     search,
@@ -25,22 +23,16 @@ use crate::{
 /// How long a read waits for a connection before the client is told to come again.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The current version by type and id.
-pub(super) const CURRENT: &str = "select r.key, r.type, r.id, r.version, r.updated, r.deleted, r.hash, r.body \
-     from resource r where r.type = ? and r.id = ?";
-
-const VERSION: &str = "select r.key, r.type, r.id, v.version, v.updated, v.deleted, v.hash, v.body \
-     from resource r join version v on v.key = r.key \
-     where r.type = ? and r.id = ? and v.version = ?";
-
+/// The sum keeps the limit out of the planner's sight, which would plan anew for each.
 const OLDER: &str = "select r.key, r.type, r.id, v.version, v.updated, v.deleted, v.hash, v.body \
      from resource r join version v on v.key = r.key \
-     where r.key = ? and v.version < ? order by v.version desc limit ?";
+     where r.key = ? and v.version < ? order by v.version desc limit ? + 0";
 
 /// A pool of connections that only read; clones share it.
 #[derive(Clone)]
 pub struct Readers {
     pool: SqlitePool,
+    lookups: Lookups,
 }
 
 impl Readers {
@@ -56,7 +48,8 @@ impl Readers {
             .connect_with(options(path).pragma("query_only", "on"))
             .await
             .map_err(problem)?;
-        Ok(Self { pool })
+        let lookups = Lookups::open(path, count)?;
+        Ok(Self { pool, lookups })
     }
 
     async fn connection(&self) -> Result<PoolConnection<Sqlite>> {
@@ -64,40 +57,18 @@ impl Readers {
     }
 
     /// The current version, if the permit reaches it.
-    pub async fn current(
-        &self,
-        permit: &Permit,
-        kind: ResourceType,
-        id: &str,
-    ) -> Result<Option<Stored>> {
-        let mut connection = self.connection().await?;
-        current(&mut connection, permit, kind, id).await
+    pub fn current(&self, permit: &Permit, kind: ResourceType, id: &str) -> Result<Option<Stored>> {
+        self.lookups.current(permit, kind, id)
     }
 
     /// One version, if the permit reaches the resource.
-    pub async fn version(
+    pub fn version(
         &self,
         permit: &Permit,
-        (kind, id): (ResourceType, &str),
+        target: (ResourceType, &str),
         version: u64,
     ) -> Result<Option<Stored>> {
-        let mut connection = self.connection().await?;
-        let Some(newest) = current(&mut connection, permit, kind, id).await? else {
-            return Ok(None);
-        };
-        if newest.version == version {
-            return Ok(Some(newest));
-        }
-        sqlx::query(VERSION)
-            .bind(kind.name())
-            .bind(id)
-            .bind(i64::try_from(version).unwrap_or(i64::MAX))
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(problem)?
-            .as_ref()
-            .map(stored_from_row)
-            .transpose()
+        self.lookups.version(permit, target, version)
     }
 
     /// A page of versions below `before`, newest first.
@@ -108,10 +79,10 @@ impl Readers {
         before: Option<u64>,
         count: u32,
     ) -> Result<Option<History>> {
-        let mut connection = self.connection().await?;
-        let Some(newest) = current(&mut connection, permit, kind, id).await? else {
+        let Some(newest) = self.lookups.current(permit, kind, id)? else {
             return Ok(None);
         };
+        let mut connection = self.connection().await?;
         let below = before.unwrap_or(u64::MAX);
         let rows = sqlx::query(OLDER)
             .bind(newest.key)
@@ -142,7 +113,7 @@ impl Readers {
     /// Searches what is durable.
     pub async fn search(&self, permit: &Permit, query: &Query) -> Result<Page> {
         let mut connection = self.connection().await?;
-        search::search(&mut connection, permit, query).await
+        search::search(&mut *connection, permit, query).await
     }
 
     /// When the next waiting job is due.
@@ -181,43 +152,4 @@ impl Readers {
         );
         Ok((waiting.unsigned_abs(), dead.unsigned_abs()))
     }
-}
-
-async fn current(
-    connection: &mut SqliteConnection,
-    permit: &Permit,
-    kind: ResourceType,
-    id: &str,
-) -> Result<Option<Stored>> {
-    let row = sqlx::query(CURRENT)
-        .bind(kind.name())
-        .bind(id)
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(problem)?;
-    let Some(stored) = row.as_ref().map(stored_from_row).transpose()? else {
-        return Ok(None);
-    };
-    match permit.patient() {
-        Some(patient) => {
-            let holders = patients(connection, stored.key).await?;
-            Ok(holders
-                .iter()
-                .any(|holder| holder == patient)
-                .then_some(stored))
-        }
-        None => Ok(Some(stored)),
-    }
-}
-
-/// The patients whose compartment holds a resource.
-pub(super) async fn patients(connection: &mut SqliteConnection, key: i64) -> Result<Vec<String>> {
-    sqlx::query("select patient from compartment where key = ?")
-        .bind(key)
-        .fetch_all(connection)
-        .await
-        .map_err(problem)?
-        .iter()
-        .map(|row| row.try_get(0).map_err(problem))
-        .collect()
 }

@@ -1,7 +1,6 @@
-//! Rows to values, and database errors to problems.
+//! Rows to values, and database errors to problems, of either driver.
 
 use bytes::Bytes;
-use sqlx::{Row, sqlite::SqliteRow};
 
 use crate::{
     fhir::definitions::ResourceType,
@@ -11,6 +10,63 @@ use crate::{
     },
     store::Stored,
 };
+
+/// One row of an answer; a cell is none where it is null.
+pub(super) trait Row {
+    /// An integer.
+    fn int(&self, at: usize) -> Result<Option<i64>>;
+    /// A real.
+    fn real(&self, at: usize) -> Result<Option<f64>>;
+    /// A text.
+    fn text(&self, at: usize) -> Result<Option<&str>>;
+    /// Bytes.
+    fn blob(&self, at: usize) -> Result<Option<&[u8]>>;
+}
+
+impl Row for sqlx::sqlite::SqliteRow {
+    fn int(&self, at: usize) -> Result<Option<i64>> {
+        sqlx::Row::try_get(self, at).map_err(problem)
+    }
+
+    fn real(&self, at: usize) -> Result<Option<f64>> {
+        sqlx::Row::try_get(self, at).map_err(problem)
+    }
+
+    fn text(&self, at: usize) -> Result<Option<&str>> {
+        sqlx::Row::try_get(self, at).map_err(problem)
+    }
+
+    fn blob(&self, at: usize) -> Result<Option<&[u8]>> {
+        sqlx::Row::try_get(self, at).map_err(problem)
+    }
+}
+
+impl Row for rusqlite::Row<'_> {
+    fn int(&self, at: usize) -> Result<Option<i64>> {
+        let cell = self.get_ref(at).map_err(fault)?;
+        cell.as_i64_or_null().map_err(Problem::fault)
+    }
+
+    fn real(&self, at: usize) -> Result<Option<f64>> {
+        let cell = self.get_ref(at).map_err(fault)?;
+        cell.as_f64_or_null().map_err(Problem::fault)
+    }
+
+    fn text(&self, at: usize) -> Result<Option<&str>> {
+        let cell = self.get_ref(at).map_err(fault)?;
+        cell.as_str_or_null().map_err(Problem::fault)
+    }
+
+    fn blob(&self, at: usize) -> Result<Option<&[u8]>> {
+        let cell = self.get_ref(at).map_err(fault)?;
+        cell.as_blob_or_null().map_err(Problem::fault)
+    }
+}
+
+/// The value of a cell that is never null.
+pub(super) fn required<T>(cell: Option<T>) -> Result<T> {
+    cell.ok_or_else(|| Problem::fault("a column has no value"))
+}
 
 /// The columns that [`stored_from_row`] reads, of a table or alias `r`.
 pub(super) const STORED_COLUMNS: &str =
@@ -40,26 +96,25 @@ pub(super) fn version_hash(
 }
 
 /// Reads [`STORED_COLUMNS`] and compares the hash.
-pub(super) fn stored_from_row(row: &SqliteRow) -> Result<Stored> {
-    let name: &str = row.try_get(1).map_err(problem)?;
+pub(super) fn stored_from_row(row: &dyn Row) -> Result<Stored> {
+    let name = required(row.text(1)?)?;
     let kind = ResourceType::named(name)
         .ok_or_else(|| Problem::fault(format!("a row has the unknown type {name}")))?;
-    let id: String = row.try_get(2).map_err(problem)?;
-    let version: i64 = row.try_get(3).map_err(problem)?;
-    let version = u64::try_from(version).map_err(Problem::fault)?;
-    let deleted: bool = row.try_get(5).map_err(problem)?;
-    let hash: &[u8] = row.try_get(6).map_err(problem)?;
-    let body: &[u8] = row.try_get(7).map_err(problem)?;
-    if hash != version_hash(kind, &id, version, body) {
+    let id = required(row.text(2)?)?;
+    let version = u64::try_from(required(row.int(3)?)?).map_err(Problem::fault)?;
+    let deleted = required(row.int(5)?)? != 0;
+    let hash = required(row.blob(6)?)?;
+    let body = required(row.blob(7)?)?;
+    if hash != version_hash(kind, id, version, body) {
         tracing::error!(%kind, %id, version, "a stored version does not match its hash");
         return Err(Problem::fault("a stored version does not match its hash"));
     }
     Ok(Stored {
-        key: row.try_get(0).map_err(problem)?,
+        key: required(row.int(0)?)?,
         kind,
-        id,
+        id: id.to_owned(),
         version,
-        updated: from_millis(row.try_get(4).map_err(problem)?),
+        updated: from_millis(required(row.int(4)?)?),
         body: (!deleted).then(|| Bytes::copy_from_slice(body)),
     })
 }
@@ -73,10 +128,27 @@ pub(super) fn problem(error: sqlx::Error) -> Problem {
     match &error {
         sqlx::Error::PoolTimedOut => Problem::busy("Too many reads are waiting; come again."),
         sqlx::Error::Database(of) if matches!(of.code().as_deref(), Some("5" | "517" | "13")) => {
-            let mut busy = Problem::busy("The database has no room at the moment; come again.");
-            busy.internal = Some(error.to_string());
-            busy
+            no_room(error.to_string())
         }
         _ => Problem::fault(format!("the database failed: {error}")),
     }
+}
+
+/// As [`problem`], for the other driver.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is an argument of map_err"
+)]
+pub(super) fn fault(error: rusqlite::Error) -> Problem {
+    use rusqlite::ErrorCode::{DatabaseBusy, DiskFull};
+    match error.sqlite_error_code() {
+        Some(DatabaseBusy | DiskFull) => no_room(error.to_string()),
+        _ => Problem::fault(format!("the database failed: {error}")),
+    }
+}
+
+fn no_room(reason: String) -> Problem {
+    let mut busy = Problem::busy("The database has no room at the moment; come again.");
+    busy.internal = Some(reason);
+    busy
 }

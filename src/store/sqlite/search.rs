@@ -18,21 +18,24 @@ mod order;
 mod plan;
 mod sql;
 
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+pub(super) use self::sql::{Bind, Sql};
 
 use self::{
     order::places,
     plan::{Plan, Start},
-    sql::{Scope, Sql},
+    sql::Scope,
 };
-use super::rows::{STORED_COLUMNS, problem, stored_from_row};
+use super::{
+    rows::{STORED_COLUMNS, required, stored_from_row},
+    source::Source,
+};
 use crate::{
     fhir::{
         permit::Permit,
         search::query::{Cursor, Query, cursor::Place},
     },
     kernel::problem::{Problem, Result},
-    store::{Hit, HitMode, Page},
+    store::{Hit, HitMode, Page, Stored},
 };
 
 /// Searches on one connection.
@@ -40,7 +43,7 @@ use crate::{
 /// # Errors
 /// `Malformed`, if includes bring too much; `Fault`, if the database fails.
 pub(super) async fn search(
-    connection: &mut SqliteConnection,
+    source: &mut impl Source,
     permit: &Permit,
     query: &Query,
 ) -> Result<Page> {
@@ -50,42 +53,41 @@ pub(super) async fn search(
     let scope = Scope {
         patient: permit.patient(),
     };
-    let plan = plan::choose(connection, query, &scope).await?;
+    let plan = plan::choose(source, query, &scope).await?;
     if query.is_count_only() {
         return Ok(Page {
-            total: Some(count(connection, query, &plan, &scope).await?),
+            total: Some(count(source, query, &plan, &scope).await?),
             ..Page::default()
         });
     }
-    let mut page = matches(connection, query, &plan, &scope).await?;
+    let mut page = matches(source, query, &plan, &scope).await?;
     if query.is_total_wanted() {
         page.total = Some(match (&query.cursor, &page.next) {
             (None, None) => u64::try_from(page.hits.len()).map_err(Problem::fault)?,
-            _ => count(connection, query, &plan, &scope).await?,
+            _ => count(source, query, &plan, &scope).await?,
         });
     }
-    include::add(connection, query, &scope, &mut page).await?;
+    include::add(source, query, &scope, &mut page).await?;
     Ok(page)
 }
 
 /// The number of all matches.
 async fn count(
-    connection: &mut SqliteConnection,
+    source: &mut impl Source,
     query: &Query,
     plan: &Plan,
     scope: &Scope<'_>,
 ) -> Result<u64> {
     let mut sql = Sql::new("select count(*) from ");
     plan.candidates(&mut sql, query, scope);
-    let rows = sql.fetch(connection).await?;
-    let row = rows.first().ok_or_else(|| Problem::fault("no count"))?;
-    let count: i64 = row.try_get(0).map_err(problem)?;
-    u64::try_from(count).map_err(Problem::fault)
+    let count = source.fetch(sql, |row| required(row.int(0)?)).await?;
+    let count = count.first().ok_or_else(|| Problem::fault("no count"))?;
+    u64::try_from(*count).map_err(Problem::fault)
 }
 
 /// One page of matches.
 async fn matches(
-    connection: &mut SqliteConnection,
+    source: &mut impl Source,
     query: &Query,
     plan: &Plan,
     scope: &Scope<'_>,
@@ -96,14 +98,15 @@ async fn matches(
     let mut rows = Vec::new();
     for statement in statements(query, plan, scope) {
         let sql = whole(query, &statement, left);
-        rows.extend(sql.fetch(connection).await?);
+        let found = source.fetch(sql, |row| Ok((stored_from_row(row)?, places(row, query)?)));
+        rows.extend(found.await?);
         let found = i64::try_from(rows.len()).map_err(Problem::fault)?;
         left = limit.map_or(-1, |limit| limit + 1 - found);
         if left == 0 {
             break;
         }
     }
-    page(query, &rows)
+    page(query, rows)
 }
 
 /// The resources that a statement finds, `most` of them (-1: all).
@@ -114,8 +117,8 @@ fn whole(query: &Query, statement: &Sql, most: i64) -> Sql {
     sql.push(STORED_COLUMNS);
     order::columns(&mut sql, query);
     sql.push(" from (").append(statement);
-    sql.push(" limit ").int(most);
-    sql.push(") m cross join resource r on r.key = m.k");
+    sql.limit(most)
+        .push(") m cross join resource r on r.key = m.k");
     order::order_by(&mut sql, query);
     sql
 }
@@ -158,27 +161,25 @@ fn statements(query: &Query, plan: &Plan, scope: &Scope<'_>) -> Vec<Sql> {
     statements
 }
 
-fn page(query: &Query, rows: &[SqliteRow]) -> Result<Page> {
+fn page(query: &Query, mut found: Vec<(Stored, Vec<Place>)>) -> Result<Page> {
     let wanted = match query.limit {
         Some(limit) => usize::try_from(limit).map_err(Problem::fault)?,
-        None => rows.len(),
+        None => found.len(),
     };
     let mut page = Page::default();
-    for row in rows.iter().take(wanted) {
-        page.hits.push(Hit {
-            stored: stored_from_row(row)?,
-            mode: HitMode::Match,
+    if found.len() > wanted {
+        found.truncate(wanted);
+        let last = found.last_mut().map(|(stored, places)| Cursor {
+            values: std::mem::take(places),
+            key: stored.key,
         });
+        page.next = last.map(|cursor| cursor.encode());
     }
-    if rows.len() > wanted
-        && let (Some(last), Some(hit)) = (rows.get(wanted.saturating_sub(1)), page.hits.last())
-    {
-        let cursor = Cursor {
-            values: places(last, query)?,
-            key: hit.stored.key,
-        };
-        page.next = Some(cursor.encode());
-    }
+    let matches = found.into_iter().map(|(stored, _)| Hit {
+        stored,
+        mode: HitMode::Match,
+    });
+    page.hits.extend(matches);
     Ok(page)
 }
 

@@ -2,12 +2,12 @@
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use sqlx::{Row, SqliteConnection};
+use rusqlite::{Connection, params};
 
 use super::{
-    insert::{delete_rows, insert_rows},
-    jobs,
-    rows::{problem, stored_from_row, version_hash},
+    insert::{delete_rows, insert_rows, replace_rows},
+    jobs, lookups,
+    rows::{fault, version_hash},
     search,
 };
 use crate::{
@@ -19,84 +19,128 @@ use crate::{
 };
 
 /// The one connection that writes.
+///
+/// Its statements run in the thread that polls: no future of it ever waits.
 pub struct SqliteSession {
-    connection: SqliteConnection,
+    connection: Connection,
 }
 
 impl SqliteSession {
-    pub(super) const fn new(connection: SqliteConnection) -> Self {
+    pub(super) const fn new(connection: Connection) -> Self {
         Self { connection }
     }
 
-    async fn run(&mut self, sql: &'static str) -> Result<()> {
-        sqlx::query(sql)
-            .execute(&mut self.connection)
-            .await
-            .map_err(problem)?;
+    fn run(&self, sql: &'static str) -> Result<()> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(fault)?;
+        statement.execute([]).map_err(fault)?;
         Ok(())
     }
 
-    async fn insert_version(&mut self, row: &Stored, rows: &IndexRows) -> Result<i64> {
+    /// Opens a part. SQLite gives a transaction up on its own where the disk is full or fails;
+    /// a savepoint would then be a transaction of its own, and durable before its group.
+    fn open_part(&self) -> Result<()> {
+        if self.connection.is_autocommit() {
+            return Err(Problem::fault("the group's transaction is gone"));
+        }
+        self.run("savepoint part")
+    }
+
+    fn give_up(&self) -> Result<()> {
+        if self.connection.is_autocommit() {
+            return Ok(());
+        }
+        self.run("rollback")
+    }
+
+    fn insert_version(&self, row: &Stored, rows: &IndexRows) -> Result<i64> {
         let body = row.body.as_deref().unwrap_or_default();
-        let key: i64 = sqlx::query(
-            "insert into resource (type, id, version, updated, deleted, hash, body) \
-             values (?, ?, ?, ?, 0, ?, ?) returning key",
-        )
-        .bind(row.kind.name())
-        .bind(row.id.as_str())
-        .bind(signed(row.version)?)
-        .bind(row.updated.as_millisecond())
-        .bind(&version_hash(row.kind, &row.id, row.version, body)[..])
-        .bind(body)
-        .fetch_one(&mut self.connection)
-        .await
-        .and_then(|inserted| inserted.try_get(0))
-        .map_err(problem)?;
-        insert_rows(&mut self.connection, key, rows).await?;
-        self.note_change(key, row.version).await?;
+        let hash = version_hash(row.kind, &row.id, row.version, body);
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "insert into resource (type, id, version, updated, deleted, hash, body) \
+                 values (?, ?, ?, ?, 0, ?, ?)",
+            )
+            .map_err(fault)?;
+        let (version, updated) = (signed(row.version)?, row.updated.as_millisecond());
+        statement
+            .execute(params![
+                row.kind.name(),
+                row.id,
+                version,
+                updated,
+                hash,
+                body
+            ])
+            .map_err(fault)?;
+        let key = self.connection.last_insert_rowid();
+        insert_rows(&self.connection, key, rows)?;
+        self.note_change(key, version)?;
         Ok(key)
     }
 
-    async fn supersede_version(&mut self, row: &Stored, rows: &IndexRows) -> Result<()> {
-        sqlx::query(
-            "insert into version (key, version, updated, deleted, hash, body) \
-             select key, version, updated, deleted, hash, body from resource where key = ?",
-        )
-        .bind(row.key)
-        .execute(&mut self.connection)
-        .await
-        .map_err(problem)?;
+    fn supersede_version(&self, current: &Stored, row: &Stored, rows: &IndexRows) -> Result<()> {
+        self.keep_version(current)?;
         let body = row.body.as_deref().unwrap_or_default();
-        sqlx::query(
-            "update resource set version = ?, updated = ?, deleted = ?, hash = ?, body = ? \
-             where key = ?",
-        )
-        .bind(signed(row.version)?)
-        .bind(row.updated.as_millisecond())
-        .bind(row.is_deleted())
-        .bind(&version_hash(row.kind, &row.id, row.version, body)[..])
-        .bind(body)
-        .bind(row.key)
-        .execute(&mut self.connection)
-        .await
-        .map_err(problem)?;
-        // A deletion keeps its compartments: who could see the resource may see that it is gone.
+        let hash = version_hash(row.kind, &row.id, row.version, body);
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "update resource set version = ?, updated = ?, deleted = ?, hash = ?, body = ? \
+                 where key = ?",
+            )
+            .map_err(fault)?;
+        let (version, updated) = (signed(row.version)?, row.updated.as_millisecond());
+        statement
+            .execute(params![
+                version,
+                updated,
+                row.is_deleted(),
+                hash,
+                body,
+                row.key
+            ])
+            .map_err(fault)?;
         if row.is_deleted() {
-            delete_rows(&mut self.connection, row.key, false).await?;
+            delete_rows(&self.connection, row.key)?;
         } else {
-            delete_rows(&mut self.connection, row.key, true).await?;
-            insert_rows(&mut self.connection, row.key, rows).await?;
+            replace_rows(&self.connection, row.key, rows)?;
         }
-        self.note_change(row.key, row.version).await
+        self.note_change(row.key, version)
     }
 
-    async fn note_change(&mut self, key: i64, version: u64) -> Result<()> {
-        sqlx::query("insert into change (key, version) values (?, ?)")
-            .bind(key)
-            .bind(signed(version)?)
-            .execute(&mut self.connection)
-            .await
-            .map_err(problem)?;
+    /// Copies a version to where the superseded ones are. It is at hand, read and compared with
+    /// its hash in this transaction; copied by SQLite it would be read again.
+    fn keep_version(&self, row: &Stored) -> Result<()> {
+        let body = row.body.as_deref().unwrap_or_default();
+        let hash = version_hash(row.kind, &row.id, row.version, body);
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "insert into version (key, version, updated, deleted, hash, body) \
+                 values (?, ?, ?, ?, ?, ?)",
+            )
+            .map_err(fault)?;
+        let (version, updated) = (signed(row.version)?, row.updated.as_millisecond());
+        statement
+            .execute(params![
+                row.key,
+                version,
+                updated,
+                row.is_deleted(),
+                hash,
+                body
+            ])
+            .map_err(fault)?;
+        Ok(())
+    }
+
+    fn note_change(&self, key: i64, version: i64) -> Result<()> {
+        let mut statement = self
+            .connection
+            .prepare_cached("insert into change (key, version) values (?, ?)")
+            .map_err(fault)?;
+        statement.execute([key, version]).map_err(fault)?;
         Ok(())
     }
 }
@@ -107,29 +151,29 @@ fn signed(version: u64) -> Result<i64> {
 
 impl Session for SqliteSession {
     fn begin(&mut self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.run("begin immediate"))
+        Box::pin(async move { self.run("begin immediate") })
     }
 
     fn commit(&mut self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.run("commit"))
+        Box::pin(async move { self.run("commit") })
     }
 
     fn rollback(&mut self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.run("rollback"))
+        Box::pin(async move { self.give_up() })
     }
 
     fn begin_part(&mut self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.run("savepoint part"))
+        Box::pin(async move { self.open_part() })
     }
 
     fn keep_part(&mut self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.run("release part"))
+        Box::pin(async move { self.run("release part") })
     }
 
     fn undo_part(&mut self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
-            self.run("rollback to part").await?;
-            self.run("release part").await
+            self.run("rollback to part")?;
+            self.run("release part")
         })
     }
 
@@ -138,21 +182,11 @@ impl Session for SqliteSession {
         kind: ResourceType,
         id: &'a str,
     ) -> BoxFuture<'a, Result<Option<Stored>>> {
-        Box::pin(async move {
-            sqlx::query(super::readers::CURRENT)
-                .bind(kind.name())
-                .bind(id)
-                .fetch_optional(&mut self.connection)
-                .await
-                .map_err(problem)?
-                .as_ref()
-                .map(stored_from_row)
-                .transpose()
-        })
+        Box::pin(async move { lookups::current(&self.connection, kind, id) })
     }
 
     fn patients(&mut self, key: i64) -> BoxFuture<'_, Result<Vec<String>>> {
-        Box::pin(super::readers::patients(&mut self.connection, key))
+        Box::pin(async move { lookups::patients(&self.connection, key) })
     }
 
     fn insert<'a>(
@@ -160,15 +194,16 @@ impl Session for SqliteSession {
         row: &'a Stored,
         rows: &'a IndexRows,
     ) -> BoxFuture<'a, Result<i64>> {
-        Box::pin(self.insert_version(row, rows))
+        Box::pin(async move { self.insert_version(row, rows) })
     }
 
     fn supersede<'a>(
         &'a mut self,
+        current: &'a Stored,
         row: &'a Stored,
         rows: &'a IndexRows,
     ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.supersede_version(row, rows))
+        Box::pin(async move { self.supersede_version(current, row, rows) })
     }
 
     fn search<'a>(
@@ -180,7 +215,7 @@ impl Session for SqliteSession {
     }
 
     fn enqueue<'a>(&'a mut self, job: &'a Job) -> BoxFuture<'a, Result<()>> {
-        Box::pin(jobs::enqueue(&mut self.connection, job))
+        Box::pin(async move { jobs::enqueue(&self.connection, job) })
     }
 
     fn lease<'a>(
@@ -190,11 +225,11 @@ impl Session for SqliteSession {
         limit: u32,
         except: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<LeasedJob>>> {
-        Box::pin(jobs::lease(&mut self.connection, now, until, limit, except))
+        Box::pin(async move { jobs::lease(&self.connection, now, until, limit, except) })
     }
 
     fn finish<'a>(&'a mut self, job: &'a LeasedJob) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(jobs::finish(&mut self.connection, job))
+        Box::pin(async move { jobs::finish(&self.connection, job) })
     }
 
     fn postpone<'a>(
@@ -203,18 +238,18 @@ impl Session for SqliteSession {
         at: Timestamp,
         error: &'a str,
     ) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(jobs::postpone(&mut self.connection, job, at, error))
+        Box::pin(async move { jobs::postpone(&self.connection, job, at, error) })
     }
 
     fn release<'a>(&'a mut self, job: &'a LeasedJob) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(jobs::release(&mut self.connection, job))
+        Box::pin(async move { jobs::release(&self.connection, job) })
     }
 
     fn release_all(&mut self) -> BoxFuture<'_, Result<u64>> {
-        Box::pin(jobs::release_all(&mut self.connection))
+        Box::pin(async move { jobs::release_all(&self.connection) })
     }
 
     fn bury<'a>(&'a mut self, job: &'a LeasedJob, error: &'a str) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(jobs::bury(&mut self.connection, job, error))
+        Box::pin(async move { jobs::bury(&self.connection, job, error) })
     }
 }

@@ -3,7 +3,6 @@
 //! Specification: <http://hl7.org/fhir/R4/search.html#include>.
 
 use serde_json::json;
-use sqlx::SqliteConnection;
 
 use super::sql::{Scope, Sql};
 use crate::{
@@ -11,7 +10,10 @@ use crate::{
     kernel::problem::{Problem, Result},
     store::{
         Hit, HitMode, Page,
-        sqlite::rows::{STORED_COLUMNS, stored_from_row},
+        sqlite::{
+            rows::{STORED_COLUMNS, stored_from_row},
+            source::Source,
+        },
     },
 };
 
@@ -26,7 +28,7 @@ pub(super) const ITERATIONS_MAX: usize = 8;
 /// # Errors
 /// `Malformed`, if it is more than [`INCLUDED_MAX`] resources or [`ITERATIONS_MAX`] levels.
 pub(super) async fn add(
-    connection: &mut SqliteConnection,
+    source: &mut impl Source,
     query: &Query,
     scope: &Scope<'_>,
     page: &mut Page,
@@ -52,12 +54,11 @@ pub(super) async fn add(
         let room = INCLUDED_MAX + matches - page.hits.len();
         let next = page.hits.len();
         let sql = level_sql(&includes, (&page.hits, from), scope, room);
-        for row in sql.fetch(connection).await? {
-            page.hits.push(Hit {
-                stored: stored_from_row(&row)?,
-                mode: HitMode::Include,
-            });
-        }
+        let found = source.fetch(sql, stored_from_row).await?;
+        page.hits.extend(found.into_iter().map(|stored| Hit {
+            stored,
+            mode: HitMode::Include,
+        }));
         if page.hits.len() - matches > INCLUDED_MAX {
             let text = format!(
                 "The includes bring more than {INCLUDED_MAX} resources: ask for a smaller _count."
@@ -94,8 +95,8 @@ fn level_sql(
     sql.push(") and r.key not in (select value from json_each(");
     sql.text(&present).push(")) and ");
     scope.visible(&mut sql, "r");
-    sql.push(" order by r.key limit ");
-    sql.int(i64::try_from(room).unwrap_or(i64::MAX).saturating_add(1));
+    sql.push(" order by r.key");
+    sql.limit(i64::try_from(room).unwrap_or(i64::MAX).saturating_add(1));
     sql
 }
 

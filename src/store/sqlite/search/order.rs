@@ -3,8 +3,6 @@
 //! A match without a value of a sort key comes last, whatever the direction. Ties go by the row
 //! key, in the direction of the first sort key; without sort keys the newest key is first.
 
-use sqlx::{Row, sqlite::SqliteRow};
-
 use super::{
     plan,
     sql::{Scope, Sql},
@@ -12,7 +10,7 @@ use super::{
 use crate::{
     fhir::search::query::{Column, Query, Sort, SortBy, cursor::Place},
     kernel::problem::Result,
-    store::sqlite::rows::problem,
+    store::sqlite::rows::Row,
 };
 
 /// Columns before those of the sort keys: [`crate::store::sqlite::rows::STORED_COLUMNS`].
@@ -183,24 +181,24 @@ pub(super) fn without_value(sql: &mut Sql, param: i64, column: Column) {
 }
 
 /// The values of the sort keys in a row of matches.
-pub(super) fn places(row: &SqliteRow, query: &Query) -> Result<Vec<Place>> {
+pub(super) fn places(row: &dyn Row, query: &Query) -> Result<Vec<Place>> {
     let each = query.sort.iter().enumerate();
-    each.map(|(at, sort)| value(row, BEFORE + at, sort.by).map_err(problem))
+    each.map(|(at, sort)| value(row, BEFORE + at, sort.by))
         .collect()
 }
 
-fn value(row: &SqliteRow, at: usize, by: SortBy) -> sqlx::Result<Place> {
+fn value(row: &dyn Row, at: usize, by: SortBy) -> Result<Place> {
     let place = match by {
         SortBy::Updated
         | SortBy::Parameter {
             column: Column::Date,
             ..
-        } => row.try_get::<Option<i64>, _>(at)?.map(Place::Integer),
+        } => row.int(at)?.map(Place::Integer),
         SortBy::Parameter {
             column: Column::Number,
             ..
-        } => row.try_get::<Option<f64>, _>(at)?.map(Place::Real),
-        _ => row.try_get::<Option<String>, _>(at)?.map(Place::Text),
+        } => row.real(at)?.map(Place::Real),
+        _ => row.text(at)?.map(|text| Place::Text(text.to_owned())),
     };
     Ok(place.unwrap_or(Place::Absent))
 }

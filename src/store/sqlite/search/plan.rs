@@ -4,8 +4,6 @@
 //! a code are many. So candidates are counted, up to [`PROBE_MAX`]: few keys are all looked at;
 //! where every clause finds many, the order asked for is walked until the page is full.
 
-use sqlx::{Row, SqliteConnection};
-
 use super::{
     condition,
     keys::{self, Keys},
@@ -14,7 +12,7 @@ use super::{
 use crate::{
     fhir::search::query::{Column, Query, Sort, SortBy},
     kernel::problem::Result,
-    store::sqlite::rows::problem,
+    store::sqlite::source::Source,
 };
 
 /// Most keys that are counted before a clause is held to find many.
@@ -46,7 +44,7 @@ pub(super) struct Plan {
 
 /// Chooses the plan, by counting where there is a choice.
 pub(super) async fn choose(
-    connection: &mut SqliteConnection,
+    source: &mut impl Source,
     query: &Query,
     scope: &Scope<'_>,
 ) -> Result<Plan> {
@@ -65,7 +63,7 @@ pub(super) async fn choose(
         let found = if candidate.1.rank == 0 {
             0
         } else {
-            probe(connection, &candidate.1).await?
+            probe(source, &candidate.1).await?
         };
         if best.as_ref().is_none_or(|(_, least)| found < *least) {
             best = Some((candidate, found));
@@ -80,7 +78,7 @@ pub(super) async fn choose(
             best: None,
         });
     };
-    let start = start(connection, query, &best.1, found).await?;
+    let start = start(source, query, &best.1, found).await?;
     Ok(Plan {
         start,
         best: Some(best),
@@ -88,23 +86,19 @@ pub(super) async fn choose(
 }
 
 /// How many keys, up to [`PROBE_MAX`].
-async fn probe(connection: &mut SqliteConnection, keys: &Keys) -> Result<i64> {
+async fn probe(source: &mut impl Source, keys: &Keys) -> Result<i64> {
     let mut sql = Sql::new("select count(*) from (select key from (");
-    sql.append(&keys.sql).push(") limit ").int(PROBE_MAX);
-    sql.push(")");
-    number(sql.fetch(connection).await?.first())
+    sql.append(&keys.sql).push(")").limit(PROBE_MAX).push(")");
+    number(source, sql).await
 }
 
-fn number(row: Option<&sqlx::sqlite::SqliteRow>) -> Result<i64> {
-    row.map_or(Ok(0), |row| row.try_get(0).map_err(problem))
+/// The one number that a statement gives; none is 0.
+async fn number(source: &mut impl Source, sql: Sql) -> Result<i64> {
+    let found = source.fetch(sql, |row| Ok(row.int(0)?.unwrap_or(0)));
+    Ok(found.await?.first().copied().unwrap_or(0))
 }
 
-async fn start(
-    connection: &mut SqliteConnection,
-    query: &Query,
-    best: &Keys,
-    found: i64,
-) -> Result<Start> {
+async fn start(source: &mut impl Source, query: &Query, best: &Keys, found: i64) -> Result<Start> {
     let Some(limit) = query
         .limit
         .map(i64::from)
@@ -126,7 +120,7 @@ async fn start(
     }
     // Along the order, one in (all / found) is a match; among the keys, each one is.
     let newest = Sql::new("select max(key) from resource");
-    let all = number(newest.fetch(connection).await?.first())?;
+    let all = number(source, newest).await?;
     let steps = (limit + 1).saturating_mul(all) / found;
     Ok(if steps < found { walk } else { Start::Keys })
 }

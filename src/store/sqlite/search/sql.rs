@@ -1,18 +1,20 @@
 //! SQL text and the values bound to it, kept together.
 
-use sqlx::{AssertSqlSafe, SqliteConnection, sqlite::SqliteRow};
+use std::fmt::Write as _;
 
-use crate::{kernel::problem::Result, store::sqlite::rows::problem};
+#[cfg(test)]
+use crate::store::sqlite::{rows::Row, source::Source};
 
 /// A statement, or a part of one.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Sql {
-    text: String,
-    binds: Vec<Bind>,
+pub(in crate::store::sqlite) struct Sql {
+    pub text: String,
+    pub binds: Vec<Bind>,
 }
 
+/// A value bound to a statement.
 #[derive(Debug, Clone)]
-enum Bind {
+pub(in crate::store::sqlite) enum Bind {
     Int(i64),
     Real(f64),
     Text(String),
@@ -42,6 +44,13 @@ impl Sql {
 
     pub fn text(&mut self, value: &str) -> &mut Self {
         self.bind(Bind::Text(value.to_owned()))
+    }
+
+    /// Adds ` limit …`, as text: SQLite looks at a bound limit when it plans, and plans anew
+    /// whenever one is bound. The limits of everyday are few.
+    pub fn limit(&mut self, most: i64) -> &mut Self {
+        let _ = write!(self.text, " limit {most}");
+        self
     }
 
     pub fn append(&mut self, other: &Self) -> &mut Self {
@@ -76,23 +85,10 @@ impl Sql {
 
     /// How SQLite would run the statement.
     #[cfg(test)]
-    pub async fn explain(mut self, connection: &mut SqliteConnection) -> Vec<String> {
+    pub async fn explain(mut self, source: &mut impl Source) -> Vec<String> {
         self.text.insert_str(0, "explain query plan ");
-        let rows = self.fetch(connection).await.unwrap();
-        rows.iter().map(|row| sqlx::Row::get(row, 3)).collect()
-    }
-
-    /// Runs the statement.
-    pub async fn fetch(self, connection: &mut SqliteConnection) -> Result<Vec<SqliteRow>> {
-        let mut statement = sqlx::query(AssertSqlSafe(self.text));
-        for bind in self.binds {
-            statement = match bind {
-                Bind::Int(value) => statement.bind(value),
-                Bind::Real(value) => statement.bind(value),
-                Bind::Text(value) => statement.bind(value),
-            };
-        }
-        statement.fetch_all(connection).await.map_err(problem)
+        let step = |row: &dyn Row| Ok(row.text(3)?.unwrap_or_default().to_owned());
+        source.fetch(self, step).await.unwrap()
     }
 }
 

@@ -5,8 +5,8 @@ mod joined;
 mod paging;
 mod plans;
 
+use rusqlite::{Connection, params};
 use serde_json::{Value, json};
-use sqlx::SqliteConnection;
 use tempfile::TempDir;
 
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     kernel::problem::Result,
     store::{
         HitMode, Page,
-        sqlite::{insert::insert_rows, options, rows::version_hash},
+        sqlite::{connect, insert::insert_rows, open_session, rows::version_hash},
     },
 };
 
@@ -32,22 +32,20 @@ pub(super) fn kind(name: &str) -> ResourceType {
 
 /// A database with the schema, and nothing else of the store.
 pub(super) struct Base {
-    pub connection: SqliteConnection,
+    pub connection: Connection,
     pub permit: Permit,
     _folder: TempDir,
 }
 
 impl Base {
     pub async fn open() -> Self {
-        use sqlx::ConnectOptions;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("search.db");
-        let options = options(&path).create_if_missing(true);
+        drop(open_session(&path).await.unwrap());
+        let connection = connect(&path).unwrap();
         // Nothing here has to outlive a power cut.
-        let options = options.pragma("synchronous", "off");
-        let mut connection = options.connect().await.unwrap();
-        crate::store::sqlite::migrate(&mut connection)
-            .await
+        connection
+            .execute_batch("pragma synchronous = off")
             .unwrap();
         Self {
             connection,
@@ -62,35 +60,23 @@ impl Base {
         let (kind, id) = (resource.kind(), resource.id().unwrap().to_owned());
         let body = resource.to_bytes();
         let hash = version_hash(kind, &id, 1, &body);
-        let inserted = sqlx::query(
-            "insert into resource (type, id, version, updated, hash, body) values (?, ?, 1, 0, ?, ?)",
-        )
-        .bind(kind.name())
-        .bind(&id)
-        .bind(hash.as_slice())
-        .bind(body.as_ref())
-        .execute(&mut self.connection)
-        .await
-        .unwrap();
-        let key = inserted.last_insert_rowid();
-        sqlx::query("update resource set updated = ? where key = ?")
-            .bind(key * 1_000)
-            .bind(key)
-            .execute(&mut self.connection)
-            .await
+        let sql = "insert into resource (type, id, version, updated, hash, body) \
+             values (?, ?, 1, 0, ?, ?)";
+        self.connection
+            .execute(sql, params![kind.name(), id, hash, body.as_ref()])
             .unwrap();
+        let key = self.connection.last_insert_rowid();
+        let sql = "update resource set updated = ? where key = ?";
+        self.connection.execute(sql, [key * 1_000, key]).unwrap();
         let rows = index_rows(resource.tree(), kind);
-        insert_rows(&mut self.connection, key, &rows).await.unwrap();
+        insert_rows(&self.connection, key, &rows).unwrap();
         key
     }
 
     /// Marks a resource as deleted but leaves its rows, which is worse than what the store does.
     pub async fn hide(&mut self, id: &str) {
-        sqlx::query("update resource set deleted = 1 where id = ?")
-            .bind(id)
-            .execute(&mut self.connection)
-            .await
-            .unwrap();
+        let sql = "update resource set deleted = 1 where id = ?";
+        self.connection.execute(sql, [id]).unwrap();
     }
 
     pub async fn run(&mut self, query: &Query) -> Result<Page> {

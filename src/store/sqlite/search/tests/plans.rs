@@ -45,10 +45,7 @@ fn is_full_scan(step: &str) -> bool {
 
 async fn populated() -> Base {
     let mut base = Base::open().await;
-    sqlx::query("begin")
-        .execute(&mut base.connection)
-        .await
-        .unwrap();
+    base.connection.execute_batch("begin").unwrap();
     for n in 0..300 {
         let name = json!({"name": [{"family": format!("Family{}", n % 10)}]});
         base.put(patient(&format!("p{n}"), name)).await;
@@ -61,10 +58,7 @@ async fn populated() -> Base {
                 .await;
         }
     }
-    sqlx::query("commit")
-        .execute(&mut base.connection)
-        .await
-        .unwrap();
+    base.connection.execute_batch("commit").unwrap();
     base
 }
 

@@ -1,0 +1,133 @@
+//! Look-ups by id: a few statements, each a step or two down a tree, in the calling thread.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
+};
+
+use rusqlite::{Connection, OptionalExtension as _, ToSql, params};
+
+use super::{
+    connect,
+    rows::{fault, stored_from_row},
+};
+use crate::{
+    fhir::{definitions::ResourceType, permit::Permit},
+    kernel::problem::{Problem, Result},
+    store::Stored,
+};
+
+/// The current version by type and id.
+const CURRENT: &str = "select r.key, r.type, r.id, r.version, r.updated, r.deleted, r.hash, r.body \
+     from resource r where r.type = ? and r.id = ?";
+
+const VERSION: &str = "select r.key, r.type, r.id, v.version, v.updated, v.deleted, v.hash, v.body \
+     from resource r join version v on v.key = r.key \
+     where r.type = ? and r.id = ? and v.version = ?";
+
+/// The patients of a resource.
+pub(super) const PATIENTS: &str = "select patient from compartment where key = ?";
+
+/// Connections that look up; clones share them.
+///
+/// Each is used by one thread at a time and for microseconds, so that a thread that waits for one
+/// waits no longer than it would take to hand the work to another thread.
+#[derive(Clone)]
+pub(super) struct Lookups {
+    connections: Arc<[Mutex<Connection>]>,
+}
+
+impl Lookups {
+    /// Opens `count` connections.
+    pub fn open(path: &Path, count: u32) -> Result<Self> {
+        let open = || {
+            let connection = connect(path)?;
+            connection
+                .pragma_update(None, "query_only", true)
+                .map_err(fault)?;
+            Ok(Mutex::new(connection))
+        };
+        let connections = (0..count.max(1)).map(|_| open()).collect::<Result<_>>()?;
+        Ok(Self { connections })
+    }
+
+    /// A connection that is free, or the first once it is.
+    fn connection(&self) -> Result<MutexGuard<'_, Connection>> {
+        for connection in self.connections.iter() {
+            match connection.try_lock() {
+                Ok(free) => return Ok(free),
+                // Statements end with the panic that poisoned it; the connection is sound.
+                Err(TryLockError::Poisoned(free)) => return Ok(free.into_inner()),
+                Err(TryLockError::WouldBlock) => {}
+            }
+        }
+        let first = self.connections.first();
+        let first = first.ok_or_else(|| Problem::fault("there are no connections"))?;
+        Ok(first.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The current version, if the permit reaches it.
+    pub fn current(&self, permit: &Permit, kind: ResourceType, id: &str) -> Result<Option<Stored>> {
+        reachable(&*self.connection()?, permit, (kind, id))
+    }
+
+    /// One version, if the permit reaches the resource.
+    pub fn version(
+        &self,
+        permit: &Permit,
+        (kind, id): (ResourceType, &str),
+        version: u64,
+    ) -> Result<Option<Stored>> {
+        let connection = self.connection()?;
+        let newest = reachable(&connection, permit, (kind, id))?;
+        if newest.as_ref().is_none_or(|found| found.version == version) {
+            return Ok(newest);
+        }
+        let version = i64::try_from(version).unwrap_or(i64::MAX);
+        one(&connection, VERSION, params![kind.name(), id, version])
+    }
+}
+
+fn reachable(
+    connection: &Connection,
+    permit: &Permit,
+    (kind, id): (ResourceType, &str),
+) -> Result<Option<Stored>> {
+    let Some(stored) = current(connection, kind, id)? else {
+        return Ok(None);
+    };
+    let is_reached = match permit.patient() {
+        Some(patient) => patients(connection, stored.key)?
+            .iter()
+            .any(|holder| holder == patient),
+        None => true,
+    };
+    Ok(is_reached.then_some(stored))
+}
+
+/// The current version, a deletion included.
+pub(super) fn current(
+    connection: &Connection,
+    kind: ResourceType,
+    id: &str,
+) -> Result<Option<Stored>> {
+    one(connection, CURRENT, params![kind.name(), id])
+}
+
+/// The patients whose compartment holds a resource.
+pub(super) fn patients(connection: &Connection, key: i64) -> Result<Vec<String>> {
+    let mut statement = connection.prepare_cached(PATIENTS).map_err(fault)?;
+    let found = statement
+        .query_map([key], |row| row.get(0))
+        .map_err(fault)?;
+    found.map(|patient| patient.map_err(fault)).collect()
+}
+
+fn one(connection: &Connection, sql: &str, values: &[&dyn ToSql]) -> Result<Option<Stored>> {
+    let mut statement = connection.prepare_cached(sql).map_err(fault)?;
+    statement
+        .query_row(values, |row| Ok(stored_from_row(row)))
+        .optional()
+        .map_err(fault)?
+        .transpose()
+}
