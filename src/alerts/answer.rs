@@ -3,10 +3,7 @@
 //! It and every later answer of the follow-up are judged, in the order of their effective time:
 //! one that comes late, a second one, or an amended one changes what came before the others.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -17,6 +14,7 @@ use super::{
     judge::{Case, Verdict, judge},
     record::{Concern, record},
     rule::RuleSet,
+    rule_sets::RuleSets,
     technical,
 };
 use crate::{
@@ -34,9 +32,6 @@ use crate::{
 
 /// Most answers of one follow-up that are judged together; more are refused, not dropped.
 pub const ANSWERS_MAX: usize = 1_000;
-
-/// Most compiled rule sets kept at hand.
-const RULE_SETS_MAX: usize = 256;
 
 /// Sees answers.
 #[derive(Debug, Default)]
@@ -80,7 +75,7 @@ impl JudgeReactor {
             let lost = technical::rule_failed("*", "the PlanDefinition is gone", None, source);
             return record(tx, &concern, &[lost]).await;
         };
-        let rules = self.compiled.of(definition)?;
+        let rules = self.compiled.of(definition);
         let answers = answers_of(tx, followed, changed).await?;
         let patient = match tx
             .read(kind("Patient")?, &followed.follow_up.patient)
@@ -92,20 +87,17 @@ impl JudgeReactor {
         let first = answers.iter().position(|a| a.id == changed.id).unwrap_or(0);
         let trees: Vec<Value> = answers.iter().map(|answer| answer.tree.clone()).collect();
         let mut findings = Vec::new();
-        for current in first..answers.len() {
+        for (current, answer) in answers.iter().enumerate().skip(first) {
             let case = Case {
                 answers: &trees,
                 current,
                 patient: &patient,
                 care_plan: &followed.plan,
-                day: followed.follow_up.day_of(answers[current].effective),
+                day: followed.follow_up.day_of(answer.effective),
             };
-            let source = format!("QuestionnaireResponse/{}", answers[current].id);
-            findings.extend(
-                judge(&rules, &case)
-                    .into_iter()
-                    .map(|v| finding(v, &rules, source.clone())),
-            );
+            let source = format!("QuestionnaireResponse/{}", answer.id);
+            let verdicts = judge(&rules, &case).into_iter();
+            findings.extend(verdicts.map(|verdict| finding(verdict, &rules, source.clone())));
         }
         record(tx, &concern, &findings).await
     }
@@ -168,7 +160,7 @@ async fn answers_of(tx: &mut Tx, followed: &Followed, changed: &Stored) -> Resul
     for one in stored {
         let tree = one.tree()?;
         if is_answer(&tree) {
-            let effective = effective_time(&tree).unwrap_or(one.updated);
+            let effective = effective_time(&tree, &followed.follow_up.zone).unwrap_or(one.updated);
             answers.push(Answer {
                 id: one.id,
                 effective,
@@ -179,31 +171,4 @@ async fn answers_of(tx: &mut Tx, followed: &Followed, changed: &Stored) -> Resul
     }
     answers.sort_by_key(|answer| (answer.effective, answer.received));
     Ok(answers)
-}
-
-/// Compiled rules by the version of their PlanDefinition, which never changes.
-#[derive(Debug, Default)]
-struct RuleSets {
-    // A short critical section without await, hence not tokio's mutex.
-    known: Mutex<HashMap<(String, u64), Arc<RuleSet>>>,
-}
-
-impl RuleSets {
-    fn of(&self, definition: &Stored) -> Result<Arc<RuleSet>> {
-        let name = (definition.id.clone(), definition.version);
-        if let Some(known) = self.lock().get(&name) {
-            return Ok(Arc::clone(known));
-        }
-        let rules = Arc::new(RuleSet::read(&definition.tree()?));
-        let mut known = self.lock();
-        if known.len() >= RULE_SETS_MAX {
-            known.clear();
-        }
-        known.insert(name, Arc::clone(&rules));
-        Ok(rules)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, u64), Arc<RuleSet>>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }

@@ -1,6 +1,6 @@
 //! Rules judged in the commit of the answer.
 //!
-//! Reading order: [`rule`] (the rules of a PlanDefinition, compiled), [`judge`] (pure: rules and
+//! Reading order: [`rule`] (the rules of a PlanDefinition, compiled; [`rule_sets`] keeps them at hand), [`judge`] (pure: rules and
 //! answers to findings), [`flag`] (what stands already, and pure: what a finding changes of it),
 //! [`record`] (the writes), and the reactors: [`answer`], [`silence`], [`handled`], [`technical`].
 
@@ -13,5 +13,6 @@ pub mod judge;
 mod published;
 pub mod record;
 pub mod rule;
+pub mod rule_sets;
 pub mod silence;
 pub mod technical;

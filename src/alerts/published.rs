@@ -95,7 +95,7 @@ fn verdicts(answers: &[Value], patient: &Value) -> Vec<Verdict> {
 fn an_empty_answer_finds_nothing_and_no_rule_fails_on_it() {
     let empty = json!({"resourceType": "QuestionnaireResponse", "status": "completed"});
     let patient = json!({"resourceType": "Patient"});
-    assert_eq!(verdicts(&[empty.clone()], &patient), []);
+    assert_eq!(verdicts(std::slice::from_ref(&empty), &patient), []);
     assert_eq!(verdicts(&[empty.clone(), empty], &patient), []);
     assert_eq!(verdicts(&[json!({})], &Value::Null), []);
 }

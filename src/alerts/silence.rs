@@ -9,6 +9,7 @@ use super::{
     flag::Finding,
     record::{Concern, record},
     rule::{Condition, RuleSet, Trigger},
+    rule_sets::RuleSets,
     technical,
 };
 use crate::{
@@ -22,8 +23,10 @@ use crate::{
 };
 
 /// Sees report Tasks whose window has closed without an answer.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SilenceReactor;
+#[derive(Debug, Default)]
+pub struct SilenceReactor {
+    compiled: RuleSets,
+}
 
 impl Reactor for SilenceReactor {
     fn name(&self) -> &'static str {
@@ -54,7 +57,7 @@ impl Reactor for SilenceReactor {
                 plan: Arc::clone(&followed.plan),
             };
             let findings = match &followed.definition {
-                Some(definition) => missed(&RuleSet::read(&definition.tree()?), &source),
+                Some(definition) => missed(&self.compiled.of(definition), &source),
                 None => vec![technical::rule_failed(
                     "*",
                     "the PlanDefinition is gone",

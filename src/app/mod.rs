@@ -115,7 +115,7 @@ fn reactors() -> Vec<Arc<dyn Reactor>> {
     vec![
         Arc::new(pathways::answer::AnswerReactor),
         Arc::new(alerts::answer::JudgeReactor::default()),
-        Arc::new(alerts::silence::SilenceReactor),
+        Arc::new(alerts::silence::SilenceReactor::default()),
         Arc::new(alerts::handled::HandledReactor),
         Arc::new(alerts::technical::DeliveryReactor),
         Arc::new(pathways::closing::ClosingReactor),

@@ -11,7 +11,7 @@ use crate::{
         search::query::Query,
     },
     kernel::problem::{Problem, Result},
-    store::{Stored, Tx},
+    store::{Canonical, Stored, Tx},
 };
 
 /// A follow-up, its CarePlan and its PlanDefinition.
@@ -22,7 +22,7 @@ pub struct Followed {
     /// The CarePlan.
     pub plan: Arc<Value>,
     /// The PlanDefinition in the version that the follow-up started with, if it is still there.
-    pub definition: Option<Stored>,
+    pub definition: Option<Arc<Canonical>>,
 }
 
 /// The follow-ups that an answer belongs to.
@@ -78,7 +78,7 @@ async fn by_form(tx: &mut Tx, answer: &Value, subject: &str) -> Result<Vec<Follo
         let Some(definition) = &followed.definition else {
             continue;
         };
-        if uses_form(&definition.tree()?, form) {
+        if uses_form(&definition.tree, form) {
             found.push(followed);
         }
     }

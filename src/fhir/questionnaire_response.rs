@@ -3,7 +3,7 @@
 //!
 //! Specification: <http://hl7.org/fhir/R4/questionnaireresponse.html>.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde_json::Value;
 
 use super::date;
@@ -27,8 +27,52 @@ pub fn follow_up_reference(answer: &Value) -> Option<&str> {
 }
 
 /// When the answer was true: `authored`, which may be long before it was received. A partial
-/// date counts from its first instant, in UTC.
+/// date counts from its first instant in the patient's own calendar.
 #[must_use]
-pub fn effective_time(answer: &Value) -> Option<Timestamp> {
-    date::span(answer["authored"].as_str()?).map(|span| from_millis(span.start))
+pub fn effective_time(answer: &Value, zone: &TimeZone) -> Option<Timestamp> {
+    let authored = answer["authored"].as_str()?;
+    if authored.contains('T') {
+        return date::span(authored).map(|span| from_millis(span.start));
+    }
+    let first: Date = match authored.len() {
+        4 => format!("{authored}-01-01"),
+        7 => format!("{authored}-01"),
+        _ => authored.to_owned(),
+    }
+    .parse()
+    .ok()?;
+    first
+        .to_zoned(zone.clone())
+        .ok()
+        .map(|start| from_millis(start.timestamp().as_millisecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_date_alone_is_a_day_of_the_patients_calendar() {
+        let at = |authored: &str, zone: &str| {
+            let zone = TimeZone::get(zone).expect("a zone");
+            effective_time(&json!({ "authored": authored }), &zone).map(|at| at.to_string())
+        };
+        assert_eq!(
+            at("2020-05-20", "Europe/Paris").as_deref(),
+            Some("2020-05-19T22:00:00Z")
+        );
+        assert_eq!(
+            at("2020-05-20", "America/Martinique").as_deref(),
+            Some("2020-05-20T04:00:00Z")
+        );
+        assert_eq!(
+            at("2020-05", "Europe/Paris").as_deref(),
+            Some("2020-04-30T22:00:00Z")
+        );
+        let whole = at("2020-05-20T23:30:00-04:00", "Europe/Paris");
+        assert_eq!(whole.as_deref(), Some("2020-05-21T03:30:00Z"));
+        assert_eq!(at("yesterday", "Europe/Paris"), None);
+    }
 }

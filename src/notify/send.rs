@@ -22,6 +22,7 @@ use crate::{
         date,
         definitions::ResourceType,
         permit::Permit,
+        reference,
         resource::Resource,
     },
     kernel::{
@@ -74,6 +75,8 @@ pub struct Sender {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
     Sent,
+    /// It has nothing to say any more.
+    Stopped,
     NotDone(Undelivered),
 }
 
@@ -129,6 +132,9 @@ impl Sender {
         let Some(tree) = waiting(store, id).await? else {
             return Ok(finish(store, job).await?);
         };
+        if is_stale(store, &tree).await? {
+            return Ok(conclude(store, job, Ending::Stopped).await?);
+        }
         let Some(message) = self.compose(store, id, &tree).await? else {
             tracing::warn!(communication = id, "the recipient has no address");
             return Ok(conclude(store, job, Ending::NotDone(Undelivered::NoAddress)).await?);
@@ -237,6 +243,26 @@ fn is_waiting(tree: &Value) -> bool {
     tree.get("status").and_then(Value::as_str) == Some("preparation")
 }
 
+/// Whether a reminder reminds of nothing any more: a mail server that was down for hours must not
+/// ask for a form that has been answered, missed or called off meanwhile.
+async fn is_stale(store: &Store, tree: &Value) -> Result<bool> {
+    if kind(tree) != Some(MessageKind::Reminder) {
+        return Ok(false);
+    }
+    let about = tree.pointer("/about/0/reference").and_then(Value::as_str);
+    let named = about.and_then(reference::local);
+    let Some(task) = named.filter(|local| local.kind.name() == "Task") else {
+        return Ok(false);
+    };
+    let found = store.read(&PERMIT, task.kind, &task.id).await?;
+    let Some(stored) = found.filter(|stored| !stored.is_deleted()) else {
+        return Ok(true);
+    };
+    let task = stored.tree()?;
+    let status = task.get("status").and_then(Value::as_str);
+    Ok(!matches!(status, Some("requested" | "ready")))
+}
+
 fn communication_type() -> Result<ResourceType> {
     ResourceType::named("Communication")
         .ok_or_else(|| Problem::fault("the definitions lack Communication"))
@@ -284,7 +310,7 @@ async fn end(tx: &mut Tx, job: LeasedJob, ending: Ending) -> Result<()> {
         mark(tx, id, ending).await?;
     }
     match ending {
-        Ending::Sent => tx.finish_job(&job).await,
+        Ending::Sent | Ending::Stopped => tx.finish_job(&job).await,
         // Buried rather than finished: the operator sees it among the dead.
         Ending::NotDone(why) => tx.bury_job(&job, why.code()).await,
     }
@@ -304,6 +330,7 @@ async fn mark(tx: &mut Tx, id: &str, ending: Ending) -> Result<()> {
             tree["status"] = json!("completed");
             tree["sent"] = json!(date::instant(tx.now()));
         }
+        Ending::Stopped => tree["status"] = json!("stopped"),
         Ending::NotDone(why) => {
             tree["status"] = json!("not-done");
             tree["statusReason"] = json!({

@@ -64,7 +64,7 @@ impl Reactor for AnswerReactor {
 
 /// Completes the report of the answer's own day.
 async fn settle_report(tx: &mut Tx, follow_up: &FollowUp, answer: &Resource) -> Result<()> {
-    let day = follow_up.day_of(effective_time(answer.tree()).unwrap_or(tx.now()));
+    let day = follow_up.day_of(effective_time(answer.tree(), &follow_up.zone).unwrap_or(tx.now()));
     let query = Query::new(kind("Task")?)
         .token(
             "identifier",
@@ -99,7 +99,7 @@ async fn tell_team(tx: &mut Tx, followed: &Followed, answer: &Resource) -> Resul
     let Some(definition) = &followed.definition else {
         return Ok(());
     };
-    let pathway = Pathway::read(&definition.tree()?);
+    let pathway = Pathway::read(&definition.tree);
     if !pathway.is_ok_and(|pathway| pathway.policy.notify_answered) {
         return Ok(());
     }

@@ -192,16 +192,16 @@ async fn enrol(tx: &mut Tx, enrolment: &Enrolment) -> Result<Enrolled> {
 async fn find_plan(tx: &mut Tx, name: &PlanName) -> Result<Value> {
     let kind = kind("PlanDefinition")?;
     let found = match name {
-        PlanName::Id(id) => tx
-            .read(kind, id)
+        PlanName::Id(id) => match tx.read(kind, id).await? {
+            Some(stored) if !stored.is_deleted() => Some(stored.tree()?),
+            _ => None,
+        },
+        PlanName::Canonical(canonical) => tx
+            .find_canonical(kind, canonical)
             .await?
-            .filter(|stored| !stored.is_deleted()),
-        PlanName::Canonical(canonical) => tx.find_canonical(kind, canonical).await?,
+            .map(|found| found.tree.clone()),
     };
-    match found {
-        Some(stored) => stored.tree(),
-        None => Err(Problem::not_found("There is no such PlanDefinition.")),
-    }
+    found.ok_or_else(|| Problem::not_found("There is no such PlanDefinition."))
 }
 
 /// The people named must exist, and somebody must be there to be told.

@@ -153,6 +153,6 @@ async fn asks_for_consent(tx: &mut Tx, plan: &Value) -> Result<bool> {
     let Some(definition) = definition else {
         return Ok(false);
     };
-    let pathway = super::definition::Pathway::read(&definition.tree()?);
+    let pathway = super::definition::Pathway::read(&definition.tree);
     Ok(pathway.is_ok_and(|pathway| pathway.policy.consent_required))
 }

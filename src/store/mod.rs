@@ -11,6 +11,7 @@
 //!
 //! Specification: <http://hl7.org/fhir/R4/http.html#transactional-integrity>.
 
+mod canonical;
 mod change;
 mod facade;
 mod jobs;
@@ -25,6 +26,7 @@ mod tx;
 mod writer;
 
 pub use self::{
+    canonical::Canonical,
     change::{Change, Reactor},
     facade::{Store, StoreOptions},
     jobs::{Job, LeasedJob},

@@ -360,3 +360,68 @@ async fn a_job_is_lent_once_and_a_late_worker_is_refused() {
     }
     assert_eq!(bench.store.job_counts(&ANY).await.expect("read"), (1, 0));
 }
+
+fn definition(title: &str) -> Prepared {
+    prepared(json!({
+        "resourceType": "PlanDefinition", "url": "https://u", "version": "1",
+        "status": "active", "title": title
+    }))
+}
+
+/// Writes a definition, finds it by its URL, and fails on request.
+async fn publish(bench: &Bench, title: &'static str, fails: bool) -> Result<String> {
+    bench
+        .store
+        .write(&Permit::system("test"), move |tx| {
+            Box::pin(async move {
+                tx.put("d", definition(title), None).await?;
+                let found = titled(tx).await?;
+                if fails {
+                    return Err(Problem::invalid("business-rule", "undone"));
+                }
+                Ok(found)
+            })
+        })
+        .await
+}
+
+async fn titled(tx: &mut Tx) -> Result<String> {
+    let found = tx
+        .find_canonical(kind("PlanDefinition"), "https://u|1")
+        .await?;
+    Ok(found.expect("it is there").tree["title"]
+        .as_str()
+        .expect("a title")
+        .to_owned())
+}
+
+#[tokio::test]
+async fn a_definition_at_hand_is_the_one_that_stands() {
+    let bench = bench(vec![]).await;
+    let permit = Permit::system("test");
+    let now = || {
+        bench
+            .store
+            .write(&permit, |tx| Box::pin(async move { titled(tx).await }))
+    };
+    assert_eq!(
+        publish(&bench, "first", false).await.expect("kept"),
+        "first"
+    );
+    assert_eq!(now().await.expect("found"), "first");
+    assert_eq!(
+        publish(&bench, "second", false).await.expect("kept"),
+        "second"
+    );
+    assert_eq!(
+        now().await.expect("found"),
+        "second",
+        "a new version is seen at once"
+    );
+    publish(&bench, "third", true).await.expect_err("undone");
+    assert_eq!(
+        now().await.expect("found"),
+        "second",
+        "what was undone is not remembered"
+    );
+}

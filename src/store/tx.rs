@@ -4,11 +4,18 @@ use std::{collections::VecDeque, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{Change, Job, LeasedJob, Page, Prepared, Reactor, Stored, session::Session};
+use super::{
+    Canonical, Change, Job, LeasedJob, Page, Prepared, Reactor, Stored, canonical::Canonicals,
+    session::Session,
+};
 use crate::{
     fhir::{
-        definitions::ResourceType, permit::Permit, reference, resource::Resource,
-        search::query::Query, search::rows::IndexRows,
+        definitions::ResourceType,
+        permit::{Actor, Permit},
+        reference,
+        resource::Resource,
+        search::query::Query,
+        search::rows::IndexRows,
     },
     kernel::{
         chance::Chance,
@@ -36,6 +43,7 @@ pub struct Tx {
     pending: VecDeque<Change>,
     changes: usize,
     enqueued: bool,
+    canonicals: Canonicals,
 }
 
 /// What a put did.
@@ -63,6 +71,7 @@ impl Tx {
             pending: VecDeque::new(),
             changes: 0,
             enqueued: false,
+            canonicals: Canonicals::none(),
         }
     }
 
@@ -116,7 +125,13 @@ impl Tx {
         &mut self,
         kind: ResourceType,
         canonical: &str,
-    ) -> Result<Option<Stored>> {
+    ) -> Result<Option<Arc<Canonical>>> {
+        // Only the server's own tasks, which see everything, share what was found before.
+        let shared =
+            matches!(self.permit.actor(), Actor::System(_)) && self.permit.patient().is_none();
+        if let Some(known) = self.canonicals.get(kind, canonical).filter(|_| shared) {
+            return Ok(Some(known));
+        }
         let (url, version) = match canonical.split_once('|') {
             Some((url, version)) => (url, Some(version)),
             None => (canonical, None),
@@ -125,12 +140,18 @@ impl Tx {
         if let Some(version) = version {
             query = query.token("version", None, version);
         }
-        Ok(self
-            .search(&query.limit(1))
-            .await?
-            .hits
-            .pop()
-            .map(|hit| hit.stored))
+        let Some(hit) = self.search(&query.limit(1)).await?.hits.pop() else {
+            return Ok(None);
+        };
+        let tree = hit.stored.tree()?;
+        let found = Arc::new(Canonical {
+            stored: hit.stored,
+            tree,
+        });
+        if shared {
+            self.canonicals.keep(kind, canonical, &found);
+        }
+        Ok(Some(found))
     }
 
     /// Writes a resource under an id where nothing stands.
@@ -338,6 +359,7 @@ impl Tx {
     }
 
     fn note(&mut self, change: Change) -> Result<()> {
+        self.canonicals.note(change.stored.kind);
         self.changes += 1;
         if self.changes > CHANGES_PER_REQUEST_MAX {
             return Err(Problem::new(
@@ -357,11 +379,17 @@ impl Tx {
         self.session.as_mut()
     }
 
+    /// Forgets the definitions at hand.
+    pub(super) fn forget_canonicals(&mut self) {
+        self.canonicals.forget();
+    }
+
     pub(super) fn start(&mut self, permit: Permit) {
         self.permit = permit;
         self.now = self.clock.now();
         self.pending.clear();
         self.changes = 0;
+        self.canonicals.settle();
     }
 
     /// Whether jobs were added since the last call; asked once for each group.

@@ -142,6 +142,7 @@ async fn serve(
             Ok(()) => Ok(()),
             Err(problem) => {
                 tracing::error!(reason = problem.internal, "a group could not be committed");
+                tx.forget_canonicals();
                 if let Err(again) = tx.session().rollback().await {
                     tracing::error!(reason = again.internal, "nor rolled back");
                 }

@@ -15,6 +15,8 @@ mod bad_input;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod follow_up;

@@ -51,6 +51,39 @@ pub(super) fn equal(steps: &Steps, a: &Item<'_>, b: &Item<'_>) -> Option<bool> {
     }
 }
 
+/// A number that equal trees have in common, from their first level alone; none for what is not
+/// a tree, or is compared as a quantity. Numbers count as alike, since `1.0 = 1.00`.
+pub(super) fn outline(item: &Item<'_>) -> Option<u64> {
+    let Item::Node(node) = item.to_value() else {
+        return None;
+    };
+    let members = node.value.as_object()?;
+    let outline = members.iter().map(|(key, value)| {
+        let mut hash = fnv(FNV_START, key.as_bytes());
+        hash = match value {
+            Value::String(text) => fnv(hash, text.as_bytes()),
+            Value::Array(list) => fnv(hash, &list.len().to_le_bytes()),
+            Value::Object(inner) => fnv(hash, &inner.len().to_le_bytes()),
+            Value::Bool(known) => fnv(hash, &[u8::from(*known)]),
+            Value::Number(_) | Value::Null => hash,
+        };
+        hash
+    });
+    // A sum, because the order of members does not matter.
+    Some(outline.fold(0, u64::wrapping_add))
+}
+
+/// Where the FNV-1a hash starts.
+const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// Most bytes of one member that an outline looks at.
+const OUTLINE_BYTES_MAX: usize = 64;
+
+fn fnv(start: u64, bytes: &[u8]) -> u64 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.iter().take(OUTLINE_BYTES_MAX).fold(start, step)
+}
+
 fn moments_equal(a: &Temporal, b: &Temporal) -> Option<bool> {
     if (a.kind == TemporalKind::Time) != (b.kind == TemporalKind::Time) {
         return Some(false);

@@ -176,7 +176,10 @@ fn to(recipient: &str, kind: MessageKind) -> Announcement {
 }
 
 fn reminder() -> Announcement {
-    to("Patient/p1", MessageKind::Reminder)
+    Announcement {
+        about: Vec::new(),
+        ..to("Patient/p1", MessageKind::Reminder)
+    }
 }
 
 #[test]
@@ -385,6 +388,42 @@ async fn what_was_revoked_meanwhile_is_not_sent() {
     assert_eq!(runner.run_due().await.unwrap(), 1);
     assert!(channel.taken().is_empty());
     assert_eq!(bench.communication(&id).await["status"], "stopped");
+    assert_eq!(bench.counts().await, (0, 0));
+}
+
+#[tokio::test]
+async fn a_reminder_of_what_is_settled_already_is_not_sent() {
+    let bench = Bench::open().await;
+    bench.put(patient()).await;
+    let task =
+        |status| json!({ "resourceType": "Task", "id": "t", "status": status, "intent": "order" });
+    for status in ["ready", "completed", "cancelled", "failed"] {
+        bench.put(task(status)).await;
+        let channel = Scripted::answering(Ok(Accepted));
+        let about = vec!["Task/t".to_owned()];
+        let id = bench
+            .announce(Announcement {
+                about,
+                ..reminder()
+            })
+            .await;
+        bench
+            .runner(Arc::clone(&channel) as Arc<dyn Channel>)
+            .run_due()
+            .await
+            .unwrap();
+        let ended = bench.communication(&id).await;
+        let (taken, is) = if status == "ready" {
+            (1, "completed")
+        } else {
+            (0, "stopped")
+        };
+        assert_eq!(
+            (channel.taken().len(), &ended["status"]),
+            (taken, &json!(is)),
+            "{status}"
+        );
+    }
     assert_eq!(bench.counts().await, (0, 0));
 }
 

@@ -10,9 +10,8 @@ use crate::fhir::path::{
     ast::Expr,
     compare,
     error::EvaluationError,
-    evaluate::{Items, Outcome, Scope, single, truth},
+    evaluate::{Evaluator, Items, Outcome, Scope, single, truth},
     item::{Collection, Item},
-    operators::includes,
 };
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -68,22 +67,50 @@ fn select<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
 /// What the projection finds, and finds again in its finds, until nothing is found that is not
 /// known already; so it ends, and the bound on items ends what generates without end.
 fn repeat<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
-    let mut found: Collection<'a> = Vec::new();
+    let mut found = Found::default();
     let mut fresh: Collection<'a> = call.input.to_vec();
     while !fresh.is_empty() {
         let mut next = Vec::new();
         for (index, item) in fresh.iter().enumerate() {
             for new in call.each(0, index, item)?.iter() {
-                if !includes(call.evaluator, &found, new)? {
-                    found.push(new.clone());
+                if found.add(call.evaluator, new)? {
                     next.push(new.clone());
-                    call.evaluator.bound(&found)?;
+                    call.evaluator.bound(&found.items)?;
                 }
             }
         }
         fresh = next;
     }
-    many(call.evaluator, found)
+    many(call.evaluator, found.items)
+}
+
+/// Distinct items, each with its outline: most pairs differ there already, and rules over
+/// questionnaires do little else than `repeat(item)`.
+#[derive(Default)]
+struct Found<'a> {
+    items: Collection<'a>,
+    outlines: Vec<Option<u64>>,
+}
+
+impl<'a> Found<'a> {
+    /// Adds an item unless an equal one is there.
+    fn add(
+        &mut self,
+        evaluator: &Evaluator<'_, 'a>,
+        item: &Item<'a>,
+    ) -> Result<bool, EvaluationError> {
+        let outline = compare::outline(item);
+        evaluator.charge(self.items.len())?;
+        let known = self.outlines.iter().zip(&self.items).any(|(other, known)| {
+            let may_be_equal = outline.is_none() || other.is_none() || outline == *other;
+            may_be_equal && compare::equal(&evaluator.steps, item, known) == Some(true)
+        });
+        if !known {
+            self.items.push(item.clone());
+            self.outlines.push(outline);
+        }
+        Ok(!known)
+    }
 }
 
 fn aggregate<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {

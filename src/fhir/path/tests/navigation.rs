@@ -258,3 +258,22 @@ fn every_search_parameter_of_r4_compiles() {
     }
     assert!(count > 1_300, "only {count} expressions");
 }
+
+#[test]
+fn repeat_drops_equal_trees_however_their_numbers_are_written() {
+    let response: serde_json::Value = serde_json::from_str(
+        r#"{"resourceType": "QuestionnaireResponse", "item": [
+            {"linkId": "a", "answer": [{"valueDecimal": 1.0}]},
+            {"answer": [{"valueDecimal": 1.00}], "linkId": "a"},
+            {"linkId": "a", "answer": [{"valueDecimal": 2.0}]},
+            {"linkId": "g", "item": [{"linkId": "a", "answer": [{"valueDecimal": 1}]}]}]}"#,
+    )
+    .expect("JSON");
+    super::check(
+        &response,
+        &[
+            ("repeat(item).count()", "3"),
+            ("repeat(item).linkId", "a,a,g"),
+        ],
+    );
+}
