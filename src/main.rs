@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use vigie::{cli, demo};
 
+/// Trees of JSON are made of small allocations, and the writer is one thread that makes them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A FHIR R4-native telemonitoring server.
 #[derive(Debug, Parser)]
 #[command(version)]

@@ -57,7 +57,7 @@ impl Reactor for JudgeReactor {
                 return Ok(());
             };
             for followed in plan::of_answer(tx, answer.tree()).await? {
-                self.judge(tx, &followed, &change.stored).await?;
+                self.judge(tx, &followed, change).await?;
             }
             Ok(())
         })
@@ -65,7 +65,8 @@ impl Reactor for JudgeReactor {
 }
 
 impl JudgeReactor {
-    async fn judge(&self, tx: &mut Tx, followed: &Followed, changed: &Stored) -> Result<()> {
+    async fn judge(&self, tx: &mut Tx, followed: &Followed, change: &Change) -> Result<()> {
+        let changed = &change.stored;
         let concern = Concern {
             patient: followed.follow_up.patient.clone(),
             plan: Arc::clone(&followed.plan),
@@ -76,7 +77,7 @@ impl JudgeReactor {
             return record(tx, &concern, &[lost]).await;
         };
         let rules = self.compiled.of(definition);
-        let answers = answers_of(tx, followed, changed).await?;
+        let (answers, trees) = answers_of(tx, followed, change).await?;
         let patient = match tx
             .read(kind("Patient")?, &followed.follow_up.patient)
             .await?
@@ -85,7 +86,6 @@ impl JudgeReactor {
             None => Value::Null,
         };
         let first = answers.iter().position(|a| a.id == changed.id).unwrap_or(0);
-        let trees: Vec<Value> = answers.iter().map(|answer| answer.tree.clone()).collect();
         let mut findings = Vec::new();
         for (current, answer) in answers.iter().enumerate().skip(first) {
             let case = Case {
@@ -133,11 +133,15 @@ struct Answer {
     effective: Timestamp,
     /// Grows with receipt: the order of answers that are true of the same instant.
     received: i64,
-    tree: Value,
 }
 
-/// All answers of a follow-up in the order of their effective time, the changed one included.
-async fn answers_of(tx: &mut Tx, followed: &Followed, changed: &Stored) -> Result<Vec<Answer>> {
+/// All answers of a follow-up in the order of their effective time, the changed one included,
+/// and their trees in the same order.
+async fn answers_of(
+    tx: &mut Tx,
+    followed: &Followed,
+    change: &Change,
+) -> Result<(Vec<Answer>, Vec<Value>)> {
     let query = Query::new(kind("QuestionnaireResponse")?)
         .reference("based-on", &format!("CarePlan/{}", followed.follow_up.id));
     let mut stored: Vec<Stored> = tx
@@ -146,10 +150,10 @@ async fn answers_of(tx: &mut Tx, followed: &Followed, changed: &Stored) -> Resul
         .hits
         .into_iter()
         .map(|hit| hit.stored)
+        .filter(|one| one.id != change.stored.id)
         .collect();
-    if !stored.iter().any(|one| one.id == changed.id) {
-        stored.push(changed.clone());
-    }
+    // It is not among them where it names no CarePlan.
+    stored.push(change.stored.clone());
     if stored.len() > ANSWERS_MAX {
         return Err(Problem::invalid(
             "too-costly",
@@ -161,14 +165,17 @@ async fn answers_of(tx: &mut Tx, followed: &Followed, changed: &Stored) -> Resul
         let tree = one.tree()?;
         if is_answer(&tree) {
             let effective = effective_time(&tree, &followed.follow_up.zone).unwrap_or(one.updated);
-            answers.push(Answer {
-                id: one.id,
-                effective,
-                received: one.key,
+            let (id, received) = (one.id, one.key);
+            answers.push((
+                Answer {
+                    id,
+                    effective,
+                    received,
+                },
                 tree,
-            });
+            ));
         }
     }
-    answers.sort_by_key(|answer| (answer.effective, answer.received));
-    Ok(answers)
+    answers.sort_by_key(|(answer, _)| (answer.effective, answer.received));
+    Ok(answers.into_iter().unzip())
 }

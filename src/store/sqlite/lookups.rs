@@ -8,7 +8,7 @@ use std::{
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params};
 
 use super::{
-    connect,
+    READER_CACHE_KIB, connect,
     rows::{fault, stored_from_row},
 };
 use crate::{
@@ -41,7 +41,7 @@ impl Lookups {
     /// Opens `count` connections.
     pub fn open(path: &Path, count: u32) -> Result<Self> {
         let open = || {
-            let connection = connect(path)?;
+            let connection = connect(path, READER_CACHE_KIB)?;
             connection
                 .pragma_update(None, "query_only", true)
                 .map_err(fault)?;

@@ -37,8 +37,12 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// searches by their form.
 const STATEMENTS_MAX: usize = 512;
 
-/// Page cache of one connection, in KiB (negative: that is how the pragma tells KiB from pages).
-const CACHE_KIB: &str = "-16384";
+/// Page cache of a reading connection, in KiB (negative: that is how the pragma tells KiB from
+/// pages).
+const READER_CACHE_KIB: &str = "-4096";
+
+/// Page cache of the writing connection: the index pages that every write touches stay in it.
+const WRITER_CACHE_KIB: &str = "-49152";
 
 /// WAL pages after which a commit also checkpoints: 16 MiB.
 const CHECKPOINT_PAGES: &str = "4096";
@@ -52,7 +56,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
         .statement_cache_capacity(STATEMENTS_MAX)
-        .pragma("cache_size", CACHE_KIB)
+        .pragma("cache_size", READER_CACHE_KIB)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         .pragma("temp_store", "memory")
         .disable_statement_logging()
@@ -72,11 +76,11 @@ pub(super) async fn open_session(path: &Path) -> Result<SqliteSession> {
         })?;
     migrate(&mut connection).await?;
     connection.close().await.map_err(rows::problem)?;
-    Ok(SqliteSession::new(connect(path)?))
+    Ok(SqliteSession::new(connect(path, WRITER_CACHE_KIB)?))
 }
 
 /// Opens a connection whose statements run in the thread that asks.
-fn connect(path: &Path) -> Result<Connection> {
+fn connect(path: &Path, cache: &str) -> Result<Connection> {
     let connection = Connection::open(path).map_err(rows::fault)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(rows::fault)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
@@ -86,7 +90,7 @@ fn connect(path: &Path) -> Result<Connection> {
         .map_err(rows::fault)?;
     let pragmas = format!(
         "pragma journal_mode = wal; pragma synchronous = full; pragma temp_store = memory; \
-         pragma cache_size = {CACHE_KIB}; pragma wal_autocheckpoint = {CHECKPOINT_PAGES};"
+         pragma cache_size = {cache}; pragma wal_autocheckpoint = {CHECKPOINT_PAGES};"
     );
     connection.execute_batch(&pragmas).map_err(rows::fault)?;
     Ok(connection)
