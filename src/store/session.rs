@@ -16,6 +16,10 @@ pub(super) trait Session: Send {
     /// Opens the transaction that a group of requests shares.
     fn begin(&mut self) -> BoxFuture<'_, Result<()>>;
 
+    /// Whether somebody else has written to the database since the last call, such as
+    /// `vigie load` beside a server.
+    fn others_wrote(&mut self) -> BoxFuture<'_, Result<bool>>;
+
     /// Makes the group durable.
     fn commit(&mut self) -> BoxFuture<'_, Result<()>>;
 

@@ -418,6 +418,18 @@ async fn a_definition_at_hand_is_the_one_that_stands() {
         "second",
         "a new version is seen at once"
     );
+    let other = Bench {
+        store: open(&bench.folder, Arc::clone(&bench.clock), vec![]).await,
+        clock: Arc::clone(&bench.clock),
+        folder: TempDir::new().expect("a folder"),
+    };
+    publish(&other, "beside", false).await.expect("kept");
+    assert_eq!(
+        now().await.expect("found"),
+        "beside",
+        "another process may write, too"
+    );
+    publish(&bench, "second", false).await.expect("kept");
     publish(&bench, "third", true).await.expect_err("undone");
     assert_eq!(
         now().await.expect("found"),

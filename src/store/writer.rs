@@ -124,8 +124,7 @@ async fn serve(
 ) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while let Some(first) = waiting.recv().await {
-        let outcome = tx.session().begin().await;
-        if let Err(problem) = outcome {
+        if let Err(problem) = begin(&mut tx).await {
             first.part.conclude(Err(problem));
             continue;
         }
@@ -155,6 +154,22 @@ async fn serve(
         }
         for part in group.drain(..) {
             part.conclude(outcome.clone());
+        }
+    }
+}
+
+/// Opens a group; what is at hand is forgotten where somebody else has written.
+async fn begin(tx: &mut Tx) -> Result<()> {
+    tx.session().begin().await?;
+    match tx.session().others_wrote().await {
+        Ok(false) => Ok(()),
+        Ok(true) => {
+            tx.forget_canonicals();
+            Ok(())
+        }
+        Err(problem) => {
+            tx.session().rollback().await?;
+            Err(problem)
         }
     }
 }

@@ -44,8 +44,9 @@ const READER_CACHE_KIB: &str = "-4096";
 /// Page cache of the writing connection: the index pages that every write touches stay in it.
 const WRITER_CACHE_KIB: &str = "-49152";
 
-/// WAL pages after which a commit also checkpoints: 16 MiB.
-const CHECKPOINT_PAGES: &str = "4096";
+/// WAL pages after which a commit also checkpoints: 64 MiB. The pages of the indexes are written
+/// again and again; the rarer the checkpoint, the fewer times each goes to the database file.
+const CHECKPOINT_PAGES: &str = "16384";
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 

@@ -1,6 +1,7 @@
 //! Rows to values, and database errors to problems, of either driver.
 
 use bytes::Bytes;
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::{
     fhir::definitions::ResourceType,
@@ -83,16 +84,14 @@ pub(super) fn version_hash(
     version: u64,
     body: &[u8],
 ) -> [u8; HASH_BYTES] {
-    let mut hasher = blake3::Hasher::new();
+    let mut hasher = Xxh3::new();
     hasher.update(kind.name().as_bytes());
     hasher.update(&[0]);
     hasher.update(id.as_bytes());
     hasher.update(&[0]);
     hasher.update(&version.to_le_bytes());
     hasher.update(body);
-    let mut short = [0; HASH_BYTES];
-    short.copy_from_slice(&hasher.finalize().as_bytes()[..HASH_BYTES]);
-    short
+    hasher.digest128().to_le_bytes()
 }
 
 /// Reads [`STORED_COLUMNS`] and compares the hash.

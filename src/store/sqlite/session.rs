@@ -23,17 +23,32 @@ use crate::{
 /// Its statements run in the thread that polls: no future of it ever waits.
 pub struct SqliteSession {
     connection: Connection,
+    /// SQLite's `data_version`, which changes when another connection has written.
+    data_version: Option<i64>,
 }
 
 impl SqliteSession {
     pub(super) const fn new(connection: Connection) -> Self {
-        Self { connection }
+        Self {
+            connection,
+            data_version: None,
+        }
     }
 
     fn run(&self, sql: &'static str) -> Result<()> {
         let mut statement = self.connection.prepare_cached(sql).map_err(fault)?;
         statement.execute([]).map_err(fault)?;
         Ok(())
+    }
+
+    fn note_data_version(&mut self) -> Result<bool> {
+        let mut statement = self
+            .connection
+            .prepare_cached("pragma data_version")
+            .map_err(fault)?;
+        let now: i64 = statement.query_row([], |row| row.get(0)).map_err(fault)?;
+        let before = self.data_version.replace(now);
+        Ok(before.is_some_and(|before| before != now))
     }
 
     /// Opens a part. SQLite gives a transaction up on its own where the disk is full or fails;
@@ -152,6 +167,10 @@ fn signed(version: u64) -> Result<i64> {
 impl Session for SqliteSession {
     fn begin(&mut self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move { self.run("begin immediate") })
+    }
+
+    fn others_wrote(&mut self) -> BoxFuture<'_, Result<bool>> {
+        Box::pin(async move { self.note_data_version() })
     }
 
     fn commit(&mut self) -> BoxFuture<'_, Result<()>> {
