@@ -22,7 +22,9 @@ use crate::{
     kernel::problem::Result,
     store::{
         HitMode, Page,
-        sqlite::{connect, insert::insert_rows, open_session, rows::version_hash},
+        sqlite::{
+            READER_CACHE_KIB, connect, insert::insert_rows, open_session, rows::version_hash,
+        },
     },
 };
 
@@ -42,7 +44,7 @@ impl Base {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("search.db");
         drop(open_session(&path).await.unwrap());
-        let connection = connect(&path).unwrap();
+        let connection = connect(&path, READER_CACHE_KIB).unwrap();
         // Nothing here has to outlive a power cut.
         connection
             .execute_batch("pragma synchronous = off")
