@@ -16,8 +16,6 @@ pub struct FollowUp {
     pub patient: String,
     /// The pathway, as `url|version`.
     pub pathway: String,
-    /// Whether it runs; a plan on hold or ended asks for no reports.
-    pub active: bool,
     /// The calendar date of day 1.
     pub first_date: Date,
     /// The time zone of the patient's calendar.
@@ -36,7 +34,6 @@ impl FollowUp {
                 .strip_prefix("Patient/")?
                 .to_owned(),
             pathway: plan["instantiatesCanonical"].get(0)?.as_str()?.to_owned(),
-            active: plan["status"] == "active",
             first_date: plan["period"]["start"].as_str()?.get(..10)?.parse().ok()?,
             zone: TimeZone::get(zone).ok()?,
         })
