@@ -27,25 +27,15 @@ pub struct Followed {
 
 /// The follow-ups that an answer belongs to.
 ///
-/// That is the CarePlan which it is based on. An answer that names none belongs to each running
+/// That is the CarePlan which it is based on. An answer that names none, or one that is not a
+/// follow-up or is gone, belongs to each running
 /// follow-up of its subject that uses its form: an alert is not lost for a missing link.
 ///
 /// # Errors
 /// `Invalid`, if the answer is about somebody else than the CarePlan that it names.
 pub async fn of_answer(tx: &mut Tx, answer: &Value) -> Result<Vec<Followed>> {
     let subject = answer["subject"]["reference"].as_str();
-    let named = follow_up_reference(answer).and_then(reference::local);
-    if let Some(local) = named {
-        let Some(stored) = tx
-            .read(local.kind, &local.id)
-            .await?
-            .filter(|s| !s.is_deleted())
-        else {
-            return Ok(Vec::new());
-        };
-        let Some(followed) = followed(tx, stored).await? else {
-            return Ok(Vec::new());
-        };
+    if let Some(followed) = named(tx, answer).await? {
         let patient = format!("Patient/{}", followed.follow_up.patient);
         if subject.is_some_and(|subject| subject != patient) {
             return Err(Problem::invalid(
@@ -59,6 +49,17 @@ pub async fn of_answer(tx: &mut Tx, answer: &Value) -> Result<Vec<Followed>> {
     match subject {
         Some(subject) if subject.starts_with("Patient/") => by_form(tx, answer, subject).await,
         _ => Ok(Vec::new()),
+    }
+}
+
+/// The follow-up that an answer names, if it names one that is there.
+async fn named(tx: &mut Tx, answer: &Value) -> Result<Option<Followed>> {
+    let Some(local) = follow_up_reference(answer).and_then(reference::local) else {
+        return Ok(None);
+    };
+    match tx.read(local.kind, &local.id).await? {
+        Some(stored) if !stored.is_deleted() => followed(tx, stored).await,
+        _ => Ok(None),
     }
 }
 

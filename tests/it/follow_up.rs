@@ -111,6 +111,27 @@ fn an_answer_that_matters_raises_one_alert_and_one_task() {
 }
 
 #[test]
+fn an_answer_with_a_missing_or_broken_link_is_judged_all_the_same() {
+    for based_on in [None, Some("CarePlan/gone")] {
+        let (server, _nurse, mut patient) = morning();
+        let mut answer = patient.answer(&[("danger.chest", json!({ "valueBoolean": true }))]);
+        match based_on {
+            Some(gone) => answer["basedOn"] = json!([{ "reference": gone }]),
+            None => {
+                answer.as_object_mut().expect("an object").remove("basedOn");
+            }
+        }
+        server
+            .client()
+            .post("QuestionnaireResponse", &answer)
+            .expect(201);
+        let flags = patient.have("Flag");
+        assert_eq!(flags.len(), 1, "{based_on:?}: {flags:?}");
+        assert_eq!(rule_of(&flags[0]), "U4");
+    }
+}
+
+#[test]
 fn a_day_without_an_answer_is_an_alert_when_it_ends() {
     let (server, _nurse, mut patient) = morning();
     server.set_clock("2030-03-25T22:59:59Z");
