@@ -29,7 +29,6 @@ use self::{
     clock::{Hand, Time},
 };
 use crate::{
-    alerts,
     config::Config,
     http,
     interactions::Context,
@@ -37,9 +36,10 @@ use crate::{
         chance::Chance,
         problem::{Problem, Result},
     },
-    notify, pathways,
+    notify,
     queue::{Handler, Runner},
-    store::{Reactor, Store, StoreOptions},
+    service,
+    store::{Store, StoreOptions},
 };
 
 /// A server that runs.
@@ -102,34 +102,15 @@ async fn open(config: &Config, time: &Time, chance: Arc<dyn Chance>) -> Result<S
         readers: config.database.readers,
         clock: time.clock(),
         chance,
-        reactors: reactors(),
+        reactors: service::reactors(),
     })
     .await
 }
 
-/// Who sees each change in its transaction.
-///
-/// An answer first settles its report and then is judged, so that alerts stand beside what they
-/// are about; the end of a follow-up comes last.
-fn reactors() -> Vec<Arc<dyn Reactor>> {
-    vec![
-        Arc::new(pathways::answer::AnswerReactor),
-        Arc::new(alerts::answer::JudgeReactor::default()),
-        Arc::new(alerts::silence::SilenceReactor::default()),
-        Arc::new(alerts::handled::HandledReactor),
-        Arc::new(alerts::technical::DeliveryReactor),
-        Arc::new(pathways::closing::ClosingReactor),
-    ]
-}
-
-/// Who does which jobs.
 fn handlers(config: &Config, time: &Time) -> Result<Vec<Arc<dyn Handler>>> {
     let channel = settings::channel(&config.mail).open()?;
     let sender = notify::Sender::new(channel, time.clock(), settings::messages(&config.mail))?;
-    Ok(vec![
-        Arc::new(pathways::report::ReportHandler),
-        Arc::new(sender),
-    ])
+    Ok(service::handlers(sender))
 }
 
 /// A server put together, before anything moves.

@@ -22,6 +22,31 @@ pub const ALERT_RULE_VERSION: &str = own!("StructureDefinition/alert-rule-versio
 /// The time zone of a follow-up, on CarePlan.
 pub const TIME_ZONE: &str = own!("StructureDefinition/time-zone");
 
+/// Whether reports are asked for on screen (`app`) or by telephone (`phone`), on CarePlan.
+pub const REPORT_CHANNEL: &str = own!("StructureDefinition/report-channel");
+/// Who answers and is reminded in the patient's stead, on CarePlan: a RelatedPerson.
+pub const REPORTER: &str = own!("StructureDefinition/reporter");
+/// The local time at which this patient's reports are due, on CarePlan.
+pub const REMINDER_TIME: &str = own!("StructureDefinition/reminder-time");
+/// Why a follow-up ended, on CarePlan.
+pub const CLOSURE_REASON: &str = own!("StructureDefinition/closure-reason");
+/// A risk of severe disease, on CarePlan.
+pub const RISK_FACTOR: &str = own!("StructureDefinition/risk-factor");
+/// Advice shown to the patient at once, on an action of a PlanDefinition.
+pub const PATIENT_ADVICE: &str = own!("StructureDefinition/patient-advice");
+/// A time span in a week in which a CareTeam works.
+pub const COVER_HOURS: &str = own!("StructureDefinition/cover-hours");
+/// Who is told when a CareTeam does not work or does not answer.
+pub const ON_CALL: &str = own!("StructureDefinition/on-call");
+/// In which turn a member of a CareTeam is told, on CareTeam.participant.
+pub const ESCALATION_RANK: &str = own!("StructureDefinition/escalation-rank");
+/// How a professional wishes to be told of what is not urgent.
+pub const NOTICES: &str = own!("StructureDefinition/notices");
+/// How often an unacknowledged alert has been passed on, on Task.
+pub const ESCALATION_STEP: &str = own!("StructureDefinition/escalation-step");
+/// How an answer came in, on QuestionnaireResponse: `app`, `phone` or `import`.
+pub const ANSWER_CHANNEL: &str = own!("StructureDefinition/answer-channel");
+
 /// Codes of what an action of a pathway is: a phase of reports or a rule.
 pub const PATHWAY_ACTION: &str = own!("CodeSystem/pathway-action");
 /// Codes of rules, in `Flag.code`.
@@ -30,6 +55,10 @@ pub const ALERT_RULE: &str = own!("CodeSystem/alert-rule");
 pub const TASK_CODE: &str = own!("CodeSystem/task-code");
 /// States of a report beside its Task's status.
 pub const REPORT_STATE: &str = own!("CodeSystem/report-state");
+/// Why a follow-up ended, in [`CLOSURE_REASON`].
+pub const CLOSURE_REASON_CODE: &str = own!("CodeSystem/closure-reason");
+/// What became of an alert, in `Task.output`.
+pub const ALERT_OUTCOME: &str = own!("CodeSystem/alert-outcome");
 /// Kinds of message, in `Communication.category`.
 pub const MESSAGE_KIND: &str = own!("CodeSystem/message-kind");
 /// Why a message was not delivered, in `Communication.statusReason`.

@@ -12,6 +12,7 @@ pub mod definitions;
 pub mod json;
 pub mod outcome;
 pub mod path;
+pub mod pathway;
 pub mod permit;
 pub mod questionnaire_response;
 pub mod reference;

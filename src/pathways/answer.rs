@@ -6,7 +6,6 @@
 use futures_util::future::BoxFuture;
 use serde_json::json;
 
-use super::definition::Pathway;
 use crate::{
     care::{
         kind,
@@ -16,6 +15,7 @@ use crate::{
     fhir::{
         canonical::{REPORT, REPORT_STATE, SDC_TASK},
         care_plan::FollowUp,
+        pathway::Pathway,
         questionnaire_response::{effective_time, is_answer},
         resource::Resource,
         search::query::Query,

@@ -8,7 +8,6 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde_json::{Value, json};
 
 use super::{
-    definition::Pathway,
     report,
     schedule::{self, Report},
 };
@@ -17,6 +16,7 @@ use crate::{
     fhir::{
         canonical::{REPORT, SDC_TASK, TIME_ZONE},
         date,
+        pathway::Pathway,
         permit::Permit,
         reference,
         resource::Resource,

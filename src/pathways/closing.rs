@@ -11,6 +11,7 @@ use crate::{
     fhir::{
         canonical::{REPORT_STATE, SDC_TASK, code_in},
         care_plan::FollowUp,
+        pathway::Pathway,
         resource::Resource,
         search::query::Query,
     },
@@ -153,6 +154,6 @@ async fn asks_for_consent(tx: &mut Tx, plan: &Value) -> Result<bool> {
     let Some(definition) = definition else {
         return Ok(false);
     };
-    let pathway = super::definition::Pathway::read(&definition.tree);
+    let pathway = Pathway::read(&definition.tree);
     Ok(pathway.is_ok_and(|pathway| pathway.policy.consent_required))
 }

@@ -1,6 +1,6 @@
 //! Follow-ups: what a pathway says, enrolment, due reports, answers and the end.
 //!
-//! Reading order: [`definition`] (a PlanDefinition, read), [`schedule`] (pure: which days, which
+//! Reading order: [`crate::fhir::pathway`] (a PlanDefinition, read), [`schedule`] (pure: which days, which
 //! windows), [`apply`] (enrolment), [`report`] (the job of one due report), [`answer`] and
 //! [`closing`] (reactors).
 //!
@@ -10,6 +10,5 @@
 pub mod answer;
 pub mod apply;
 pub mod closing;
-pub mod definition;
 pub mod report;
 pub mod schedule;

@@ -4,13 +4,12 @@
 //! time that a clock change skips becomes the first instant after the gap; one that it repeats is
 //! the first of the two.
 
+use crate::fhir::pathway::{Pathway, Policy};
 use jiff::{
     Timestamp,
     civil::{Date, DateTime, Time},
     tz::{AmbiguousOffset, TimeZone},
 };
-
-use super::definition::{Pathway, Policy};
 
 /// A report of one follow-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,18 +103,13 @@ mod tests {
     use jiff::civil::{date, time};
 
     use super::*;
-    use crate::pathways::definition::Phase;
+    use crate::fhir::pathway::Phase;
 
     fn pathway(phases: &[(u32, u32, u32)]) -> Pathway {
         Pathway {
             canonical: "p|1".into(),
             title: String::new(),
-            policy: Policy {
-                consent_required: false,
-                notify_answered: false,
-                due_time: time(9, 0, 0, 0),
-                cut_off_time: time(18, 0, 0, 0),
-            },
+            policy: Policy::of_times(time(9, 0, 0, 0), time(18, 0, 0, 0)),
             phases: phases
                 .iter()
                 .map(|&(first_day, count, every_days)| Phase {

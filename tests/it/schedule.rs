@@ -7,9 +7,9 @@ use std::{env, process::Command};
 
 use jiff::{Timestamp, civil::Time, tz::TimeZone};
 use serde_json::{Value, json};
-use vigie::pathways::{
-    definition::{Pathway, Phase, Policy},
-    schedule,
+use vigie::{
+    fhir::pathway::{Pathway, Phase, Policy},
+    pathways::schedule,
 };
 
 /// 6 zones x 5 hours x 400 days.
@@ -45,12 +45,7 @@ fn daily(request: &Value) -> Pathway {
     Pathway {
         canonical: "https://vigie.example/fhir/PlanDefinition/daily|1".to_owned(),
         title: String::new(),
-        policy: Policy {
-            consent_required: false,
-            notify_answered: false,
-            due_time: time("due"),
-            cut_off_time: time("cutOff"),
-        },
+        policy: Policy::of_times(time("due"), time("cutOff")),
         phases: vec![Phase {
             first_day: 1,
             count: u32::try_from(length).expect("a short follow-up"),

@@ -1,9 +1,11 @@
 //! The operations that this server offers: one table.
 //!
-//! To add one: write its function where it belongs, a function here that hands it the
+//! To add one: write its function in the layer where it belongs, a file here that hands it the
 //! [`Invocation`], and a line in [`OPERATIONS`].
 //!
 //! Specification: <http://hl7.org/fhir/R4/operations.html>.
+
+mod apply;
 
 use std::sync::Arc;
 
@@ -18,7 +20,6 @@ use crate::{
     fhir::{definitions::ResourceType, permit::Permit, resource::Resource},
     interactions::Reply,
     kernel::problem::{Category, Problem, Result},
-    pathways::{self, apply::Enrolment},
 };
 
 /// What an operation is called on.
@@ -72,31 +73,8 @@ pub static OPERATIONS: &[Operation] = &[Operation {
     kind: Some("PlanDefinition"),
     levels: &[Level::Type, Level::Instance],
     verbs: &[Method::POST],
-    run: apply,
+    run: apply::run,
 }];
-
-/// `PlanDefinition/$apply`: the CarePlan, whether made now or running already.
-fn apply(
-    state: Arc<State>,
-    permit: Permit,
-    invocation: Invocation,
-) -> BoxFuture<'static, Result<Reply>> {
-    Box::pin(async move {
-        let Some(parameters) = &invocation.resource else {
-            return Err(Problem::malformed(
-                "required",
-                "`$apply` takes a Parameters resource.",
-            ));
-        };
-        let enrolment = Enrolment::read(
-            invocation.id.as_deref(),
-            parameters.tree(),
-            &state.time_zone,
-        )?;
-        let enrolled = pathways::apply::apply(&state.context.store, &permit, enrolment).await?;
-        Ok(Reply::Version(enrolled.care_plan))
-    })
-}
 
 /// The refusal of a path that ends in `$name`, as no line of the table serves it.
 pub(super) fn unknown(segment: &str) -> Option<Problem> {

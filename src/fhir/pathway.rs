@@ -1,15 +1,15 @@
 //! What a PlanDefinition says of a follow-up: its policy and its phases of reports.
 //!
-//! Rules are read by `alerts`. Specification:
+//! Rules are read by `alerts::rule`. Specification:
 //! <http://hl7.org/fhir/R4/plandefinition.html>; the profile is in `profiles/README.md`.
 
 use jiff::civil::Time;
 use serde_json::Value;
 
-use crate::{
-    fhir::canonical::{PATHWAY_ACTION, PATHWAY_POLICY, code_in, extension, find_extension},
-    kernel::problem::{Category, Issue, Problem, Result},
+use super::canonical::{
+    PATHWAY_ACTION, PATHWAY_POLICY, code_in, extension, extensions, find_extension,
 };
+use crate::kernel::problem::{Category, Issue, Problem, Result};
 
 /// Most reports that one follow-up may have.
 pub const REPORTS_MAX: u32 = 400;
@@ -27,6 +27,11 @@ pub struct Pathway {
     pub phases: Vec<Phase>,
 }
 
+/// Minutes within which an urgent alert must be acknowledged, where the pathway does not say.
+pub const ACKNOWLEDGE_URGENT_MINUTES: u32 = 15;
+/// The same for a simple alert, counted in hours of cover.
+pub const ACKNOWLEDGE_SIMPLE_MINUTES: u32 = 480;
+
 /// How follow-ups of a pathway are run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -38,6 +43,85 @@ pub struct Policy {
     pub due_time: Time,
     /// A follow-up started later than this local time has its day 1 on the next day.
     pub cut_off_time: Time,
+    /// How messages may reach the patient, in the order of the definition.
+    pub channels: Vec<Channel>,
+    /// Whose pathway it is.
+    pub audience: Audience,
+    /// Minutes after the due time at which an unanswered report is asked for once more; never,
+    /// if absent.
+    pub second_reminder_minutes: Option<u32>,
+    /// The local times between which the patient is not reminded: start and end.
+    pub quiet_hours: Option<(Time, Time)>,
+    /// Minutes within which an urgent alert must be acknowledged.
+    pub acknowledge_urgent_minutes: u32,
+    /// Minutes, counted in hours of cover, within which a simple alert must be acknowledged.
+    pub acknowledge_simple_minutes: u32,
+    /// What a patient's wish to stop does.
+    pub stop: Stop,
+    /// What becomes of the data when follow-up has ended.
+    pub retention: Retention,
+}
+
+impl Policy {
+    /// A policy that says no more than these two times; everything is kept.
+    #[must_use]
+    pub const fn of_times(due_time: Time, cut_off_time: Time) -> Self {
+        Self {
+            consent_required: false,
+            notify_answered: false,
+            due_time,
+            cut_off_time,
+            channels: Vec::new(),
+            audience: Audience::Professional,
+            second_reminder_minutes: None,
+            quiet_hours: None,
+            acknowledge_urgent_minutes: ACKNOWLEDGE_URGENT_MINUTES,
+            acknowledge_simple_minutes: ACKNOWLEDGE_SIMPLE_MINUTES,
+            stop: Stop::Immediate,
+            retention: Retention::Keep,
+        }
+    }
+}
+
+/// How a message may reach the patient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    /// Electronic mail.
+    Email,
+    /// Text message.
+    Sms,
+}
+
+/// Who may enrol and follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Health professionals.
+    Professional,
+    /// The regional health agency.
+    Agency,
+}
+
+/// What a patient's wish to stop does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// It stops at once.
+    Immediate,
+    /// The team is asked to stop it.
+    Request,
+}
+
+/// What becomes of the data when follow-up has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retention {
+    /// It is kept.
+    Keep,
+    /// It is erased so many days later, in which the patient may ask for a copy.
+    AtEnd {
+        /// Days of grace.
+        grace_days: u32,
+    },
+    /// It is kept for so many days, and then erased.
+    Days(u32),
 }
 
 /// A run of reports at equal distance.
@@ -120,12 +204,84 @@ fn read_policy(plan: &Value, faults: &mut Vec<Issue>) -> Option<Policy> {
         read
     };
     let (due_time, cut_off_time) = (time("dueTime"), time("cutOffTime"));
+    let quiet_hours = read_quiet_hours(policy, faults);
+    let retention = read_retention(policy, faults);
+    let minutes = |name, default| whole(extension(policy, name)).unwrap_or(default);
     Some(Policy {
         consent_required: flag("consentRequired"),
         notify_answered: flag("notifyAnswered"),
         due_time: due_time?,
         cut_off_time: cut_off_time?,
+        channels: read_channels(policy, faults),
+        audience: match code(policy, "audience") {
+            Some("agency") => Audience::Agency,
+            _ => Audience::Professional,
+        },
+        second_reminder_minutes: whole(extension(policy, "secondReminderMinutes")),
+        quiet_hours,
+        acknowledge_urgent_minutes: minutes("acknowledgeUrgentMinutes", ACKNOWLEDGE_URGENT_MINUTES),
+        acknowledge_simple_minutes: minutes("acknowledgeSimpleMinutes", ACKNOWLEDGE_SIMPLE_MINUTES),
+        stop: match code(policy, "stop") {
+            Some("request") => Stop::Request,
+            _ => Stop::Immediate,
+        },
+        retention: retention?,
     })
+}
+
+fn code<'a>(policy: &'a Value, name: &str) -> Option<&'a str> {
+    extension(policy, name).and_then(Value::as_str)
+}
+
+/// A whole number above zero.
+fn whole(value: Option<&Value>) -> Option<u32> {
+    value?.to_string().parse().ok().filter(|n| *n > 0)
+}
+
+fn read_channels(policy: &Value, faults: &mut Vec<Issue>) -> Vec<Channel> {
+    let mut channels = Vec::new();
+    for one in extensions(policy, "channel") {
+        match one["valueCode"].as_str() {
+            Some("email") => channels.push(Channel::Email),
+            Some("sms") => channels.push(Channel::Sms),
+            _ => faults.push(fault("A `channel` of the policy is `email` or `sms`.")),
+        }
+    }
+    channels
+}
+
+fn read_quiet_hours(policy: &Value, faults: &mut Vec<Issue>) -> Option<(Time, Time)> {
+    let time = |name| code(policy, name).map(str::parse::<Time>);
+    match (time("quietStart"), time("quietEnd")) {
+        (None, None) => None,
+        (Some(Ok(start)), Some(Ok(end))) if start != end => Some((start, end)),
+        _ => {
+            faults.push(fault(
+                "Quiet hours have a `quietStart` and another `quietEnd`.",
+            ));
+            None
+        }
+    }
+}
+
+fn read_retention(policy: &Value, faults: &mut Vec<Issue>) -> Option<Retention> {
+    let days = whole(extension(policy, "retentionDays"));
+    let grace_days = whole(extension(policy, "graceDays")).unwrap_or(0);
+    match (code(policy, "retention"), days) {
+        (Some("keep"), _) => Some(Retention::Keep),
+        (Some("at-end"), _) => Some(Retention::AtEnd { grace_days }),
+        (Some("n-days"), Some(days)) => Some(Retention::Days(days)),
+        _ => {
+            faults.push(fault(
+                "The policy's `retention` is `keep`, `at-end`, or `n-days` with `retentionDays`.",
+            ));
+            None
+        }
+    }
+}
+
+fn fault(says: &str) -> Issue {
+    Issue::error("value", says).at("PlanDefinition.extension")
 }
 
 fn read_phases(plan: &Value, faults: &mut Vec<Issue>) -> Vec<Phase> {
