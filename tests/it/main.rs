@@ -26,3 +26,5 @@ mod kill;
 mod schedule;
 #[cfg(test)]
 mod smtp;
+#[cfg(test)]
+mod stories;

@@ -1,0 +1,1 @@
+//! Stories of enrolment and of the course of a follow-up.

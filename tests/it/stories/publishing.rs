@@ -1,0 +1,1 @@
+//! Stories of new pathways and their versions.

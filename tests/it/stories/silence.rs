@@ -1,0 +1,1 @@
+//! Stories of reminders, silence and the messages that carry them.

@@ -1,0 +1,1 @@
+//! Stories of tables in and out: import, export, figures.

@@ -1,0 +1,1 @@
+//! Stories of alerts and of those who act on them.
