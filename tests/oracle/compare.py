@@ -30,6 +30,7 @@ def facts(out: Outcome) -> dict[str, list[tuple]]:
 class Verdict:
     """Counts by kind, and words for the first differences of each."""
 
+    kinds: tuple[str, ...] = KINDS
     counts: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
     lines: list[str] = field(default_factory=list)
     shown: Counter = field(default_factory=Counter)
@@ -73,7 +74,7 @@ class Verdict:
     def summary(self, title: str) -> str:
         """One line for each kind of fact."""
         rows = []
-        for kind in KINDS:
+        for kind in self.kinds:
             counts = self.counts[kind]
             faults = " ".join(f"{fault}={counts[fault]}" for fault in ("missed", "extra", "doubled", "different"))
             rows.append(f"{title} {kind}: expected={counts['expected']} {faults}")

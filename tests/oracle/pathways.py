@@ -234,7 +234,7 @@ class Maker:
     def silence_rules(self) -> list[l.Rule]:
         """Rules about missed reports."""
         dice = self.dice
-        rules = [l.Rule("N2", ((l.SIMPLE, None),), True, dice.random() < 0.5)] if dice.random() < 0.85 else []
+        rules = [l.Rule("N2", ((l.SIMPLE, None),), True, "phone" in self.features and dice.random() < 0.5)] if dice.random() < 0.85 else []
         graver = (
             l.Missed(dice.randint(2, 3)),
             l.All((l.RiskFactor(), l.Missed(2))),

@@ -29,6 +29,7 @@ from expect import Outcome, expect
 from live import Refused, Stage
 from observe import observe
 from pathways import pathways
+from simulated import simulate
 
 # What a server may or may not do yet; all of it unless told otherwise.
 FEATURES = frozenset(
@@ -107,7 +108,13 @@ def run(base: str, options: argparse.Namespace) -> int:
     answers = sum(event.kind == "answer" for course in played for event in course.events)
     print(f"random pathways: pathways={options.pathways} courses={len(played)} answers={answers} seed={options.seed}")
     print(verdict.summary("live"))
-    return 0 if verdict.clean() else 1
+    clean = verdict.clean()
+    if "simulate" in options.features:
+        verdict = simulate(stage, played, outcomes, until)
+        say("simulated and compared")
+        print("\n".join([*verdict.lines, verdict.summary("simulate")]))
+        clean = clean and verdict.clean()
+    return 0 if clean else 1
 
 
 def main() -> int:
