@@ -16,7 +16,7 @@ def facts(out: Outcome) -> dict[str, list[tuple]]:
     alerts = [((a.rule, a.opened), (a.level, a.closed, tuple(sorted(a.evidence)), a.task, a.phone, a.steps)) for a in out.alerts]
     return {
         "report": [((r.day,), (r.opens, r.closes, r.status, r.state)) for r in out.reports.values()],
-        "reminder": [((day, at), (second, who, medium)) for day, at, second, who, medium in out.reminders],
+        "reminder": [((day, at), (who, medium)) for day, at, _, who, medium in out.reminders],
         "call": [((day,), call) for day, call in out.calls.items()],
         "missed": [((r.day,), ()) for r in out.reports.values() if r.status == "failed" or r.state == "late"],
         "alert": alerts,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import cover
@@ -94,11 +94,11 @@ class Life:
         self.zone = ZoneInfo(course.zone)
         self.out = Outcome()
         self.answers: dict[str, Known] = {}
+        self.received: dict[str, int] = {}
         self.given: dict[tuple[str, str], int] = {}
         self.timers: list[tuple] = []
         self.count = 0
-        first = self.course.person.start
-        self.first = first
+        self.first = course.person.start
         for day, date, opens, closes, due in course.rows():
             report = Report(day, date, opens, closes, due)
             self.out.reports[day] = report
@@ -234,7 +234,7 @@ class Life:
         """An answer comes in."""
         known = self.answers.get(event.ident)
         self.count += 1
-        received = known.received if known else self.count
+        received = self.received.setdefault(event.ident, self.count)
         self.answers[event.ident] = Known(event.ident, received, event.authored, event.form)
         report = self.out.reports.get(self.day_of(event.authored))
         if report and report.status in (*OPEN, "failed"):
@@ -251,9 +251,8 @@ class Life:
             self.judge(moment, one.ident, event.at, False)
 
     def amend(self, event: Event) -> None:
-        """An answer is corrected."""
-        if event.ident in self.answers:
-            self.answer(event)
+        """An answer is corrected; one that was taken back counts again, and is new to the team."""
+        self.answer(event)
 
     def retract(self, event: Event) -> None:
         """An answer was entered in error: it counts no more."""

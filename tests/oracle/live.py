@@ -180,7 +180,7 @@ def enrolment(course: Course) -> dict:
 
 
 def own_extensions(course: Course) -> list[dict]:
-    """Risk factor and thresholds as the CarePlan has them, for a server whose `$apply` does not take them."""
+    """The same as the CarePlan has it, for a server whose `$apply` does not take them."""
     person, found = course.person, []
     if person.risk_factor:
         found.append({"url": EXTENSION + "risk-factor", "valueCodeableConcept": {"text": "diabetes"}})
@@ -191,6 +191,12 @@ def own_extensions(course: Course) -> list[dict]:
         else:
             parts = [{"url": "name", "valueCode": name}, {"url": "value", **amount}]
             found.append({"url": EXTENSION + "patient-threshold", "extension": parts})
+    if course.channel != "app":
+        found.append({"url": EXTENSION + "report-channel", "valueCode": course.channel})
+    if course.reminder:
+        found.append({"url": EXTENSION + "reminder-time", "valueTime": definitions.clock(course.reminder)})
+    if course.reporter:
+        found.append({"url": EXTENSION + "reporter", "valueReference": {"reference": f"RelatedPerson/{course.ident}"}})
     return found
 
 

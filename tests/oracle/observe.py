@@ -60,6 +60,8 @@ def observe(stage: Stage, courses: list[Course]) -> dict[str, Record]:
     messages = [one for one in read(f"Communication?_count={PAGE}") if one.get("subject") and last(one["subject"]) in wanted]
     for message in messages:
         read_reminder(message, found[last(message["subject"])])
+    for record in found.values():
+        number_reminders(record.out)
     for flag in read(f"Flag?_count={PAGE}"):
         if last(flag["subject"]) in wanted:
             read_flag(flag, found[last(flag["subject"])])
@@ -109,9 +111,16 @@ def read_reminder(message: dict, record: Record) -> None:
     medium = "".join(MEDIA.get(code, code) for code in media) if message["status"] == "completed" else "none"
     day, moment = about[0] if about else None, moment_of(message)
     who = message["recipient"][0]["reference"].split("/")[0]
-    second = any(reminder[0] == day for reminder in record.out.reminders)
-    record.out.reminders.append((day, moment, second, who, medium))
+    record.out.reminders.append((day, moment, False, who, medium))
     record.messages[message["id"]] = (day, moment)
+
+
+def number_reminders(out: Outcome) -> None:
+    """Marks as second whatever comes after the first of its day."""
+    seen: set[int] = set()
+    for place, (day, moment, _, who, medium) in enumerate(sorted(out.reminders)):
+        out.reminders[place] = (day, moment, day in seen, who, medium)
+        seen.add(day)
 
 
 def source_of(reference: dict, record: Record) -> str:
