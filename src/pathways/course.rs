@@ -11,11 +11,11 @@ use jiff::{Timestamp, civil::Time};
 use serde_json::Value;
 
 use super::{
-    begin::{put, report_tasks},
     closing::is_over,
     enrolment::{ReportChannel, named_zone},
     extend::own_pathway,
     proxy, report, schedule,
+    standing::{put, report_tasks},
 };
 use crate::{
     fhir::{
