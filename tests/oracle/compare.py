@@ -13,7 +13,7 @@ SHOWN = 5
 
 def facts(out: Outcome) -> dict[str, list[tuple]]:
     """The facts of an outcome, by kind: a key that names one, and what must agree."""
-    alerts = [((a.rule, a.opened), (a.level, a.closed, tuple(sorted(a.evidence)), a.task, a.phone, a.steps)) for a in out.alerts]
+    alerts = [((a.rule, a.opened), (a.level, a.closed, tuple(sorted(a.evidence)), a.task, a.phone, a.step)) for a in out.alerts]
     return {
         "report": [((r.day,), (r.opens, r.closes, r.status, r.state)) for r in out.reports.values()],
         "reminder": [((day, at), (who, medium)) for day, at, _, who, medium in out.reminders],

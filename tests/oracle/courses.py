@@ -43,16 +43,23 @@ class Contact:
 class Event:
     """Something that somebody does.
 
-    `answer` and `amend` bring an answer, `retract` takes it back; `pause`, `resume` and `stop` are about the plan;
-    `accept` and `resolve` are about the open alert of a rule, or of every rule of the pathway.
+    `answer` and `amend` bring an answer, `retract` takes it back; `pause`, `resume` and `stop` are about the plan, as are
+    `channel` (app or telephone) and `hour` (of reports); `accept`, `resolve` and `snooze` are about the open alert of a
+    rule, or of every rule of the pathway.
     """
 
     at: int
     kind: str
     ident: str = ""
+    # When the answer was true, and how that is written: an instant, a date alone, or not at all.
     authored: int | None = None
+    written: str = "instant"
     form: l.Form | None = None
     rule: str = ""
+    # Until when an alert is put off.
+    until: int = 0
+    channel: str = ""
+    hour: time | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,7 @@ class Drawer:
         self.pathway, self.features = pathway, features
         self.ident = f"{pathway.ident}-c{number}"
         self.plain = number % 2 == 0
+        self.zone = self.dice.choice(ZONES)
         self.taken: set[int] = set()
         self.events: list[Event] = []
         self.last: l.Form = {}
@@ -157,15 +165,27 @@ class Drawer:
             arrives = authored + dice.randrange(2 * HOUR, 60 * HOUR)
         else:
             arrives = authored
-        event = self.push(arrives, "answer", ident=f"{self.ident}-d{row[0]}-{number}", authored=authored, form=self.form())
+        moment = self.free(arrives)
+        more = {"ident": f"{self.ident}-d{row[0]}-{number}", "authored": authored, "written": "instant"}
+        if self.maybe(0.04):
+            more.update(authored=moment, written="nothing")
+        elif self.maybe(0.04):
+            more.update(authored=self.midnight(authored), written="date")
+        self.events.append(Event(moment, "answer", form=self.form(), **more))
         if self.plain:
             return
         if self.maybe(0.08):
-            moved = authored if dice.random() < 0.8 else authored - dice.randrange(60, 20 * HOUR)
-            later = event.at + dice.randrange(GRID, 30 * HOUR)
-            self.push(later, "amend", ident=event.ident, authored=moved, form=self.form())
+            changed = {**more, "form": self.form()}
+            if more["written"] == "instant" and self.maybe(0.2):
+                changed["authored"] -= dice.randrange(60, 20 * HOUR)
+            self.push(moment + dice.randrange(GRID, 30 * HOUR), "amend", **changed)
         if self.maybe(0.01):
-            self.push(event.at + dice.randrange(HOUR, 40 * HOUR), "retract", ident=event.ident, authored=authored, form=event.form)
+            self.push(moment + dice.randrange(HOUR, 40 * HOUR), "retract", form=self.last, **more)
+
+    def midnight(self, moment: int) -> int:
+        """The first instant of the day where the person lives."""
+        zone = ZoneInfo(self.zone)
+        return schedule.local_instant(datetime.fromtimestamp(moment, zone).date(), time(0), zone)
 
     def reports(self, rows: list[list]) -> None:
         """What is answered on each report day."""
@@ -176,6 +196,8 @@ class Drawer:
                 hours = dice.choice((-3, 0, 0, 0, 1, 1, 2, 5, 9))
                 authored = due + hours * HOUR + dice.randrange(HOUR)
                 authored = min(max(authored, opens), closes - 60)
+                if self.maybe(0.05):
+                    authored = dice.choice((opens, due, closes - 1, closes))
                 # Not before enrolment: the day then has its answer later, or none.
                 if authored > self.start or closes > self.start + HOUR:
                     self.answer(row, max(authored, self.start + 60), 0)
@@ -194,6 +216,14 @@ class Drawer:
                 self.push(pause.at + dice.randrange(3 * HOUR, 4 * DAY), "resume")
         if self.maybe(0.2):
             self.push(self.start + dice.randrange(length), "stop")
+        if self.pathway.policy.quiet:
+            return
+        if self.maybe(0.2, "phone"):
+            for channel in dice.sample(("phone", "app"), dice.randint(1, 2)):
+                self.push(self.start + dice.randrange(length), "channel", channel=channel)
+        if self.maybe(0.15, "reminder-time"):
+            hour = time(dice.randint(5, 21), dice.choice((0, 20, 45)))
+            self.push(self.start + dice.randrange(length), "hour", hour=hour)
 
     def team_at_work(self, rows: list[list]) -> None:
         """Alerts that are taken, or dealt with."""
@@ -207,7 +237,10 @@ class Drawer:
                 self.push(self.start + day * DAY + dice.randrange(DAY), "accept", rule=EVERY)
         for _ in range(0 if self.plain else dice.randint(0, 5)):
             moment = self.start + dice.randrange(rows[-1][3] + DAY - self.start)
-            self.push(moment, dice.choice(("accept", "resolve")), rule=dice.choice(self.pathway.rules).ident)
+            kind = dice.choice(("accept", "resolve", "snooze"))
+            if kind != "snooze" or "escalation" in self.features:
+                until = grid(moment) + HOUR + dice.randrange(5 * DAY)
+                self.push(moment, kind, rule=dice.choice(self.pathway.rules).ident, until=until)
 
     def person(self, first: date) -> l.Person:
         """Age, risk factor and thresholds; some have their birthday on day 1, or a day later."""
@@ -219,6 +252,8 @@ class Drawer:
         for name, default in self.pathway.thresholds:
             if dice.random() < 0.4:
                 own.append((name, default + Decimal(dice.choice(("-2", "-0.5", "0.5", "1", "3")))))
+                if name == "spo2":
+                    own[-1] = (name, min(max(own[-1][1], Decimal(50)), Decimal(100)))
         return l.Person(born, first, dice.random() < 0.3, tuple(own))
 
     def contacts(self) -> tuple[Contact, ...]:
@@ -239,7 +274,7 @@ class Drawer:
             ident=self.ident,
             pathway=self.pathway,
             person=l.Person(date(2000, 1, 1), date(2000, 1, 1)),
-            zone=dice.choice(ZONES),
+            zone=self.zone,
             start=self.start,
             team=dice.choice(self.pathway.teams),
             contacts=self.contacts(),

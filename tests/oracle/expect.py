@@ -51,10 +51,10 @@ class Alert:
     # Of the escalation: since when, how far, who was told, which timer counts.
     since: int = 0
     step: int = 0
-    steps: int = 0
     told: list[str] = field(default_factory=list)
     turn: int = 0
     repeats: int = 0
+    until: int = 0
 
     def name(self) -> str:
         """By which it is known in comparisons."""
@@ -98,7 +98,7 @@ class Life:
         self.given: dict[tuple[str, str], int] = {}
         self.timers: list[tuple] = []
         self.count = 0
-        self.first = course.person.start
+        self.first, self.channel = course.person.start, course.channel
         for day, date, opens, closes, due in course.rows():
             report = Report(day, date, opens, closes, due)
             self.out.reports[day] = report
@@ -118,7 +118,7 @@ class Life:
             if event.at > until:
                 break
             self.pass_time(event.at)
-            getattr(self, event.kind)(event)
+            getattr(self, {"channel": "change_channel", "hour": "change_hour"}.get(event.kind, event.kind))(event)
         self.pass_time(until)
         return self.out
 
@@ -140,13 +140,13 @@ class Life:
 
     def due(self, now: int, report: Report) -> None:
         """It is due: somebody is asked, unless the plan rests."""
-        if report.status != "requested" or now >= report.closes:
+        if report.status != "requested" or not report.due <= now < report.closes:
             return
         if self.out.status == "on-hold":
             self.settle(report, "cancelled", "paused")
             return
         report.status = "ready"
-        if self.course.channel == "phone":
+        if self.channel == "phone":
             self.out.calls[report.day] = (now, "requested")
             return
         first = self.unless_quiet(now, report)
@@ -177,7 +177,7 @@ class Life:
         medium = self.medium()
         self.out.reminders.append((report.day, now, second, who, medium or "none"))
         if not medium:
-            self.find(DELIVERY, l.SIMPLE, f"message-{report.day}-{now}", now)
+            self.find(DELIVERY, l.SIMPLE, f"message-{report.day}-{now}", now, "phone" in self.features)
 
     def medium(self) -> str:
         """How the person is reached: the best rank, then the channels' order where ranks are equal."""
@@ -285,6 +285,8 @@ class Life:
         alert.evidence.append((source, level, now))
         if level > alert.level:
             alert.level = level
+            if level == l.URGENT and alert.task == "on-hold":
+                alert.task = "requested"
             self.announce(alert, now, "needs-action-raised")
 
     def announce(self, alert: Alert, now: int, kind: str) -> None:
@@ -333,7 +335,7 @@ class Life:
         """Nobody has taken the alert: the next are told, or all of them again."""
         if alert.turn != turn or alert.task != "requested":
             return
-        alert.step, alert.steps = alert.step + 1, alert.steps + 1
+        alert.step += 1
         groups = self.still_to_tell(alert)
         told = groups[0] if groups else alert.told
         for one in told:
@@ -350,6 +352,19 @@ class Life:
             if alert and alert.task == "requested" and event.rule in (EVERY, rule.ident):
                 alert.task = "accepted"
 
+    def snooze(self, event: Event) -> None:
+        """Somebody puts off an alert that is not urgent."""
+        alert = self.open_alert(event.rule)
+        if alert and alert.level < l.URGENT and alert.task in ("requested", "accepted"):
+            alert.task, alert.until = "on-hold", event.until
+            self.later(event.until, self.wake, alert, event.until)
+
+    def wake(self, now: int, alert: Alert, until: int) -> None:
+        """Its time has come: it waits for somebody again, and the team is told anew."""
+        if alert.task == "on-hold" and alert.until == until:
+            alert.task = "requested"
+            self.announce(alert, now, "needs-action")
+
     def resolve(self, event: Event) -> None:
         """Somebody has dealt with it."""
         alert = self.open_alert(event.rule)
@@ -365,6 +380,18 @@ class Life:
         """It goes on."""
         if self.out.status == "on-hold":
             self.out.status = "active"
+
+    def change_channel(self, event: Event) -> None:
+        """From the next due time on, by the app or by telephone."""
+        self.channel = event.channel
+
+    def change_hour(self, event: Event) -> None:
+        """What is not due yet is due at another hour; at once, where that has passed."""
+        for report in self.out.reports.values():
+            if report.status == "requested":
+                day = datetime.fromisoformat(report.date).date()
+                report.due = schedule.local_instant(day, event.hour, self.zone)
+                self.later(max(report.due, event.at), self.due, report)
 
     def stop(self, event: Event) -> None:
         """It ends before its time."""

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from decimal import Decimal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import definitions
 import language as l
@@ -23,8 +24,20 @@ PAGE = 1000
 MOBILE = {"sms": ("sms", None), "phone": ("phone", "mobile"), "landline": ("phone", "home"), "email": ("email", None)}
 
 
+# What somebody makes of an alert's Task, and in which states it can be made.
+HANDLED = {
+    "accept": ("accepted", ("requested",)),
+    "resolve": ("completed", ("requested", "accepted", "on-hold")),
+    "snooze": ("on-hold", ("requested", "accepted")),
+}
+
+
 class Refused(Exception):
     """The server said no."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status = status
 
 
 def iso(moment: int) -> str:
@@ -64,7 +77,7 @@ class Client:
                 if last:
                     raise
         if reply.status >= 300:
-            raise Refused(f"{verb} {path}: {reply.status} {content[:1500].decode(errors='replace')}")
+            raise Refused(reply.status, f"{verb} {path}: {reply.status} {content[:1500].decode(errors='replace')}")
         return (json.loads(content) if content else {}), dict(reply.getheaders())
 
     def connection(self) -> http.client.HTTPConnection:
@@ -229,7 +242,9 @@ def response(course: Course, event: Event) -> dict:
     }
     if not found["item"]:
         del found["item"]
-    if event.authored is not None:
+    if event.written == "date":
+        found["authored"] = datetime.fromtimestamp(event.authored, ZoneInfo(course.zone)).date().isoformat()
+    elif event.written == "instant":
         found["authored"] = iso(event.authored)
     return found
 
@@ -274,7 +289,7 @@ class Stage:
             self.enrol(course)
         elif event.kind in ("answer", "amend", "retract"):
             self.answer(course, event)
-        elif event.kind in ("accept", "resolve"):
+        elif event.kind in HANDLED:
             self.handle(course, event)
         else:
             self.change(course, event)
@@ -301,21 +316,39 @@ class Stage:
     def handle(self, course: Course, event: Event) -> None:
         """Takes, or closes, the open alerts of a rule."""
         wanted = {rule.ident for rule in course.pathway.rules} if event.rule == EVERY else {event.rule}
-        status = {"accept": "accepted", "resolve": "completed"}[event.kind]
+        status, before = HANDLED[event.kind]
         for flag in self.client.pages(f"Flag?subject=Patient/{course.ident}&status=active&_count=100"):
             if rule_of(flag) not in wanted:
                 continue
             for task in self.client.pages(f"Task?focus=Flag/{flag['id']}&_count=10"):
-                if task["status"] in ("requested", "accepted") and task["status"] != status:
-                    self.client.put({**task, "status": status})
+                if task["status"] not in before or event.kind == "snooze" and is_urgent(flag):
+                    continue
+                if event.kind == "snooze":
+                    reason = {"text": "Called, nobody there"}
+                    task = {**task, "statusReason": reason, "restriction": {"period": {"end": iso(event.until)}}}
+                self.client.put({**task, "status": status})
 
     def change(self, course: Course, event: Event) -> None:
-        """Pause, resumption and stop of the follow-up."""
+        """Pause, resumption and stop of the follow-up; another channel, another hour."""
         plan = self.client.get(f"CarePlan/{self.plans[course.ident]}")
+        if event.kind in ("channel", "hour"):
+            if plan["status"] not in ("active", "on-hold"):
+                return
+            name, value = ("report-channel", {"valueCode": event.channel})
+            if event.kind == "hour":
+                name, value = "reminder-time", {"valueTime": definitions.clock(event.hour)}
+            others = [one for one in plan.get("extension", []) if one["url"] != EXTENSION + name]
+            self.client.put({**plan, "extension": [*others, {"url": EXTENSION + name, **value}]})
+            return
         status = {"pause": "on-hold", "resume": "active", "stop": "revoked"}[event.kind]
         wanted = {"pause": ("active",), "resume": ("on-hold",), "stop": ("active", "on-hold")}[event.kind]
         if plan["status"] in wanted:
             self.client.put({**plan, "status": status})
+
+
+def is_urgent(flag: dict) -> bool:
+    """Whether a Flag is of the highest level."""
+    return '"PH"' in json.dumps(flag["extension"])
 
 
 def rule_of(flag: dict) -> str:

@@ -12,7 +12,8 @@ from expression import EXTENSION, FLAG_PRIORITIES
 from live import PAGE, Stage, rule_of, seconds
 
 REPORTS = "https://vigie.example/fhir/NamingSystem/report"
-MEDIA = {"EMAILWRIT": "email", "SMSWRIT": "sms"}
+PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationMode"
+MEDIA = {"EMAILWRIT": "email", "sms": "sms"}
 LEVEL_OF_PRIORITY = {code: level for level, code in FLAG_PRIORITIES.items()}
 LEVEL_OF_CODE = {code: level for level, code in l.LEVELS.items()}
 TEAM_KINDS = ("answered", "needs-action", "needs-action-raised", "technical")
@@ -107,7 +108,8 @@ def read_reminder(message: dict, record: Record) -> None:
     if kind_of(message) != "reminder":
         return
     about = [record.days.get(last(one)) for one in message.get("about", [])]
-    media = codes(message.get("medium"), "http://terminology.hl7.org/CodeSystem/v3-ParticipationMode")
+    concepts = message.get("medium", [])
+    media = codes(concepts, PARTICIPATION) + codes(concepts, CODES + "message-medium")
     medium = "".join(MEDIA.get(code, code) for code in media) if message["status"] == "completed" else "none"
     day, moment = about[0] if about else None, moment_of(message)
     who = message["recipient"][0]["reference"].split("/")[0]
@@ -163,7 +165,7 @@ def read_work(task: dict, record: Record) -> None:
             record.doubled.append(f"task of {alert.name()}")
         alert.task, alert.phone = task["status"], "phone-call" in kinds
         step = extension(task, EXTENSION + "escalation-step")
-        alert.steps = step["valuePositiveInt"] if step else 0
+        alert.step = step["valuePositiveInt"] if step else 0
     elif "phone-call" in kinds:
         day = record.days.get(last(task["focus"]), 0)
         if day in record.out.calls:

@@ -132,7 +132,9 @@ class Maker:
             return l.Within(item, value, min(value + 3 * item.step, item.high - item.step))
         operator = self.dice.choice(tuple(l.COMPARE))
         if item.kind == "quantity" and self.dice.random() < 0.4:
-            name = self.dice.choice(("spo2", item.link.replace(".", "-")))
+            # A saturation has a threshold with a name of its own; it is a percentage.
+            percentage = item.low == 50 and item.high == 100
+            name = "spo2" if percentage and self.dice.random() < 0.5 else item.link.replace(".", "-")
             self.thresholds.setdefault(name, value)
             return l.Number(item, operator, l.Personal(name, self.thresholds[name]))
         return l.Number(item, operator, value)

@@ -15,6 +15,7 @@ The exit status is 0 only when nothing is missed, extra, doubled or different.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -41,13 +42,14 @@ FEATURES = frozenset(
 
 
 @contextmanager
-def server(vigie: str, seed: int):
-    """A server of one's own, on a free port; gives its base."""
+def server(vigie: str, seed: int, features: frozenset[str]):
+    """A server of one's own, on a free port, that keeps its messages to itself; gives its base."""
+    surroundings = {**os.environ, **({"VIGIE_SMS_CHANNEL": "memory"} if "sms" in features else {})}
     start = (SEASONS[seed % len(SEASONS)] - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     with tempfile.TemporaryDirectory() as folder:
         log = open(f"{folder}/log", "w+", encoding="utf-8")
         command = [vigie, "serve", "--insecure-no-auth", "--listen", "127.0.0.1:0", "--simulated-clock", start]
-        process = subprocess.Popen([*command, "--database", f"sqlite:{folder}/vigie.db"], stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen([*command, "--database", f"sqlite:{folder}/vigie.db"], stdout=log, stderr=subprocess.STDOUT, env=surroundings)
         try:
             yield address(process, f"{folder}/log")
         finally:
@@ -132,7 +134,7 @@ def main() -> int:
     try:
         if options.base:
             return run(options.base, options)
-        with server(options.vigie, options.seed) as base:
+        with server(options.vigie, options.seed, options.features) as base:
             return run(base, options)
     except Refused as refused:
         print(f"refused: {refused}")

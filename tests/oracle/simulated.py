@@ -7,7 +7,9 @@ both must agree in every instant.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from threading import Semaphore
 
 import language as l
 from compare import Verdict
@@ -17,6 +19,8 @@ from expect import Outcome
 from live import Refused, Stage, iso, own_parameters, response, seconds
 
 KINDS = ("report", "reminder", "missed", "call", "alert", "more", "escalation", "message", "end")
+# Simulations under way at a time, and how long one that finds no room is asked for again.
+AT_ONCE, PATIENCE_SECONDS = 2, 60
 LEVEL_OF_CODE = {code: level for level, code in l.LEVELS.items()}
 
 
@@ -120,11 +124,20 @@ def simulate(stage: Stage, courses: list[Course], outcomes: dict[str, Outcome], 
     """Asks for each course, and compares."""
     verdict = Verdict(KINDS)
 
-    def ask(course: Course) -> dict | None:
-        try:
-            return stage.client.post("PlanDefinition/$simulate", question(course, until))
-        except Refused as refused:
-            return {"refused": str(refused)}
+    room = Semaphore(AT_ONCE)
+
+    def ask(course: Course) -> dict:
+        body, patience = question(course, until), PATIENCE_SECONDS
+        while True:
+            try:
+                with room:
+                    return stage.client.post("PlanDefinition/$simulate", body)
+            except Refused as refused:
+                if refused.status != 503 or patience <= 0:
+                    return {"refused": str(refused)}
+            # So many simulations run at once, and no more: come again.
+            patience -= 1
+            time.sleep(1)
 
     wanted = [course for course in courses if simulable(course)]
     for course, reply in zip(wanted, stage.all(ask, wanted)):

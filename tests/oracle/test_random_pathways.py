@@ -151,7 +151,7 @@ class Generator(unittest.TestCase):
                 kinds.update(event.kind for event in course.events)
                 if course.plain:
                     self.assertLessEqual({event.kind for event in course.events}, {"answer", "accept"})
-        wanted = {"answer", "amend", "retract", "pause", "resume", "stop", "accept", "resolve"}
+        wanted = {"answer", "amend", "retract", "pause", "resume", "stop", "accept", "resolve", "snooze", "channel", "hour"}
         self.assertEqual(set(kinds), wanted)
 
 
