@@ -28,7 +28,7 @@ mod writer;
 pub use self::{
     canonical::Canonical,
     change::{Change, Reactor},
-    facade::{Store, StoreOptions},
+    facade::{ScratchOptions, Store, StoreOptions},
     jobs::{Job, LeasedJob},
     page::{History, Hit, HitMode, Page},
     prepared::Prepared,

@@ -15,7 +15,7 @@ use crate::{
         definitions::ResourceType, permit::Permit, search::query::Query, search::rows::IndexRows,
     },
     kernel::problem::{Problem, Result},
-    store::{Job, LeasedJob, Page, Stored, session::Session},
+    store::{History, Job, LeasedJob, Page, Stored, session::Session},
 };
 
 /// The one connection that writes.
@@ -206,6 +206,32 @@ impl Session for SqliteSession {
 
     fn patients(&mut self, key: i64) -> BoxFuture<'_, Result<Vec<String>>> {
         Box::pin(async move { lookups::patients(&self.connection, key) })
+    }
+
+    fn version<'a>(
+        &'a mut self,
+        permit: &'a Permit,
+        target: (ResourceType, &'a str),
+        version: u64,
+    ) -> BoxFuture<'a, Result<Option<Stored>>> {
+        Box::pin(async move { lookups::version(&self.connection, permit, target, version) })
+    }
+
+    fn history<'a>(
+        &'a mut self,
+        permit: &'a Permit,
+        target: (ResourceType, &'a str),
+        page: (Option<u64>, u32),
+    ) -> BoxFuture<'a, Result<Option<History>>> {
+        Box::pin(async move { lookups::history(&self.connection, permit, target, page) })
+    }
+
+    fn next_job_at(&mut self) -> BoxFuture<'_, Result<Option<Timestamp>>> {
+        Box::pin(async move { lookups::next_job_at(&self.connection) })
+    }
+
+    fn job_counts(&mut self) -> BoxFuture<'_, Result<(u64, u64)>> {
+        Box::pin(async move { lookups::job_counts(&self.connection) })
     }
 
     fn insert<'a>(
