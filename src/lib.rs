@@ -34,6 +34,8 @@ pub mod pathways;
 
 pub mod service;
 
+pub mod authoring;
+
 pub mod http;
 
 pub mod app;

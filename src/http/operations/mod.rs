@@ -6,6 +6,7 @@
 //! Specification: <http://hl7.org/fhir/R4/operations.html>.
 
 mod apply;
+mod simulate;
 
 use std::sync::Arc;
 
@@ -67,14 +68,24 @@ pub struct Operation {
 }
 
 /// The operations that this server offers.
-pub static OPERATIONS: &[Operation] = &[Operation {
-    name: "apply",
-    definition: "http://hl7.org/fhir/OperationDefinition/PlanDefinition-apply",
-    kind: Some("PlanDefinition"),
-    levels: &[Level::Type, Level::Instance],
-    verbs: &[Method::POST],
-    run: apply::run,
-}];
+pub static OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "apply",
+        definition: "http://hl7.org/fhir/OperationDefinition/PlanDefinition-apply",
+        kind: Some("PlanDefinition"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::POST],
+        run: apply::run,
+    },
+    Operation {
+        name: "simulate",
+        definition: "https://vigie.example/fhir/OperationDefinition/PlanDefinition-simulate",
+        kind: Some("PlanDefinition"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::POST],
+        run: simulate::run,
+    },
+];
 
 /// The refusal of a path that ends in `$name`, as no line of the table serves it.
 pub(super) fn unknown(segment: &str) -> Option<Problem> {
