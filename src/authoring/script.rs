@@ -10,13 +10,7 @@ use super::{
     scene,
 };
 use crate::{
-    fhir::{
-        canonical::{REMINDER_TIME, extension},
-        care_plan::FollowUp,
-        date,
-        pathway::Pathway,
-        questionnaire_response::effective_time,
-    },
+    fhir::{care_plan::FollowUp, date, pathway::Pathway, questionnaire_response::effective_time},
     kernel::problem::{Problem, Result},
     pathways::schedule::{self, Report},
 };
@@ -41,15 +35,12 @@ impl Course {
     pub fn of(plan: &Value, pathway: &Pathway) -> Result<Self> {
         let follow_up = FollowUp::read(plan)
             .ok_or_else(|| Problem::fault("enrolment made a CarePlan that is no follow-up"))?;
-        let own = extension(plan, REMINDER_TIME).and_then(Value::as_str);
-        let due_time = own
-            .and_then(|time| time.parse().ok())
-            .unwrap_or(pathway.policy.due_time);
-        let mut reports = schedule::reports(pathway, follow_up.first_date, &follow_up.zone);
-        for report in &mut reports {
-            let local = report.date.to_datetime(due_time);
-            report.due = schedule::instant_at(local, &follow_up.zone).unwrap_or(report.due);
-        }
+        let own = Pathway {
+            policy: schedule::policy_of(&follow_up, &pathway.policy),
+            ..pathway.clone()
+        };
+        let due_time = own.policy.due_time;
+        let reports = schedule::reports(&own, follow_up.first_date, &follow_up.zone);
         Ok(Self {
             follow_up,
             reports,

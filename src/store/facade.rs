@@ -42,7 +42,7 @@ pub struct ScratchOptions {
 
 /// Where a store reads.
 #[derive(Clone)]
-enum Reading {
+pub(super) enum Reading {
     /// On connections of their own, beside the writer.
     Pool(Readers),
     /// On the writer's connection, in turn with the writes: a scratch store has no other.
@@ -90,6 +90,11 @@ impl Store {
             writer: Writer::start(tx, options.reactors.into(), Arc::clone(&jobs))?,
             jobs,
         })
+    }
+
+    /// Where it reads.
+    pub(super) const fn reading(&self) -> &Reading {
+        &self.reading
     }
 
     /// The current version, a deletion included; none if there is none or the permit does not

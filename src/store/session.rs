@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use super::{History, Job, LeasedJob, Page, Stored};
+use super::{Count, History, Job, LeasedJob, Page, Stored};
 use crate::{
     fhir::{
         definitions::ResourceType, permit::Permit, search::query::Query, search::rows::IndexRows,
@@ -117,4 +117,10 @@ pub(super) trait Session: Send {
 
     /// Marks a job as one that cannot succeed; `false` if the lease has passed.
     fn bury<'a>(&'a mut self, job: &'a LeasedJob, error: &'a str) -> BoxFuture<'a, Result<bool>>;
+
+    /// Adds to a counter.
+    fn count<'a>(&'a mut self, count: &'a Count) -> BoxFuture<'a, Result<()>>;
+
+    /// The counters that are not zero.
+    fn counts(&mut self) -> BoxFuture<'_, Result<Vec<Count>>>;
 }
