@@ -224,7 +224,7 @@ async fn what_is_asked_wrongly_is_refused_at_its_place() {
     ];
     for (parameter, place) in wrong {
         let problem = bench
-            .try_out(&asked(&[parameter.clone()]))
+            .try_out(&asked(std::slice::from_ref(&parameter)))
             .await
             .expect_err("refused");
         assert!(matches!(
@@ -261,4 +261,18 @@ async fn a_missing_form_is_named() {
     let problem = bench.try_of(None, &asked).await.expect_err("refused");
     let place = problem.issues[0].expression.as_deref();
     assert_eq!(place, Some("PlanDefinition.action[0].definitionCanonical"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures, and proves nothing"]
+async fn time_of_a_simulation() {
+    let bench = bench().await;
+    for seed in 0..3 {
+        let started = std::time::Instant::now();
+        for n in 0..20 {
+            let asked = asked(&[json!({ "name": "seed", "valueInteger": seed * 100 + n })]);
+            bench.try_out(&asked).await.expect("an outcome");
+        }
+        println!("{:?} each", started.elapsed() / 20);
+    }
 }
