@@ -34,6 +34,7 @@ pub fn rule_failed(rule: &str, error: &str, pathway: Option<&str>, source: Strin
         evidence: format!("{rule}: {error}"),
         category: "admin",
         route: None,
+        phone_call: false,
     }
 }
 
@@ -81,6 +82,8 @@ impl Reactor for DeliveryReactor {
                     .to_owned(),
                 category: "admin",
                 route: None,
+                // Where writing does not reach, somebody calls.
+                phone_call: true,
             };
             record(tx, &concern, &[finding]).await
         })

@@ -61,6 +61,8 @@ pub const CLOSURE_REASON_CODE: &str = own!("CodeSystem/closure-reason");
 pub const ALERT_OUTCOME: &str = own!("CodeSystem/alert-outcome");
 /// Kinds of message, in `Communication.category`.
 pub const MESSAGE_KIND: &str = own!("CodeSystem/message-kind");
+/// By what a message goes where R4 has no code, in `Communication.medium`.
+pub const MESSAGE_MEDIUM: &str = own!("CodeSystem/message-medium");
 /// Why a message was not delivered, in `Communication.statusReason`.
 pub const DELIVERY_FAILURE: &str = own!("CodeSystem/delivery-failure");
 /// Identifiers of due reports: `{CarePlan id}/{day}`.

@@ -20,14 +20,16 @@ mod announce;
 pub mod channel;
 mod kind;
 mod mask;
+mod medium;
 mod recipient;
 mod send;
 mod template;
 
 pub use self::{
-    announce::{Announcement, announce},
+    announce::{Announcement, announce, announce_by},
     channel::{Channel, ChannelSettings},
     kind::MessageKind,
+    medium::Medium,
     send::{SEND, Sender, SenderSettings},
     template::Language,
 };

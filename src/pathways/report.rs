@@ -1,20 +1,34 @@
-//! The job of one due report: remind when it is due, note the silence when its window closes, and
-//! end the follow-up after the last one.
+//! The job of one due report: remind when it is due, remind once more, note the silence when its
+//! window closes, and end the follow-up after the last one.
 //!
 //! The decision ([`step`]) is pure; the act is one commit; a second run finds the Task moved on and
 //! does nothing.
+
+pub mod call;
+pub mod hour;
+pub mod step;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use self::step::{Act, Habits, Look, Step, step};
 use crate::{
-    care::kind,
-    fhir::{canonical::REPORT_STATE, permit::Permit, reference, resource::Resource},
+    care::{
+        kind,
+        plan::{self, Followed},
+    },
+    fhir::{
+        canonical::{REPORT_STATE, REPORTER, extension},
+        pathway::{Pathway, Policy},
+        permit::Permit,
+        reference,
+        resource::Resource,
+    },
     kernel::problem::Result,
-    notify::{Announcement, MessageKind, announce},
+    notify::{Announcement, Medium, MessageKind, announce_by},
     queue::{Failure, Handler},
-    store::{Job, LeasedJob, Prepared, Store, Tx},
+    store::{Job, LeasedJob, Prepared, Store, Stored, Tx},
 };
 
 /// The kind of the job.
@@ -23,49 +37,15 @@ pub const KIND: &str = "pathways.report";
 /// The job that looks after one report Task, first when it is due.
 #[must_use]
 pub fn job(task_id: &str, last: bool, run_at: Timestamp) -> Job {
+    look(task_id, (Look::First, last), run_at)
+}
+
+fn look(task_id: &str, (look, last): (Look, bool), run_at: Timestamp) -> Job {
     Job {
         kind: KIND,
         dedup: Some(task_id.to_owned()),
-        payload: json!({ "task": task_id, "last": last }),
+        payload: json!({ "task": task_id, "last": last, "look": look.code() }),
         run_at,
-    }
-}
-
-/// What is to be done for a report at an instant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// It is due and unanswered: remind, and come back when the window closes.
-    Remind {
-        /// When the window closes.
-        closes: Timestamp,
-    },
-    /// Nothing now; come back when the window closes.
-    Wait {
-        /// When the window closes.
-        closes: Timestamp,
-    },
-    /// The window has closed without an answer.
-    Miss,
-    /// Answered, cancelled, or missed already.
-    Settled,
-}
-
-/// Decides from the Task alone.
-#[must_use]
-pub fn step(task: &Value, last: bool, now: Timestamp) -> Step {
-    let closes = task["restriction"]["period"]["end"]
-        .as_str()
-        .and_then(|end| end.parse().ok());
-    let Some(closes) = closes else {
-        return Step::Settled;
-    };
-    match task["status"].as_str() {
-        Some("requested") if now < closes => Step::Remind { closes },
-        Some("ready") if now < closes => Step::Wait { closes },
-        Some("requested" | "ready") => Step::Miss,
-        // The last report's job also ends the follow-up, when its day is over.
-        Some("completed") if last && now < closes => Step::Wait { closes },
-        _ => Step::Settled,
     }
 }
 
@@ -99,6 +79,7 @@ async fn act(tx: &mut Tx, job: &LeasedJob) -> Result<()> {
     tx.finish_job(job).await?;
     let id = job.payload["task"].as_str().unwrap_or_default();
     let last = job.payload["last"] == true;
+    let stage = (Look::coded(job.payload["look"].as_str()), last);
     // Erased in the meantime: there is nothing to ask for any more.
     let Some(stored) = tx
         .read(kind("Task")?, id)
@@ -108,30 +89,34 @@ async fn act(tx: &mut Tx, job: &LeasedJob) -> Result<()> {
         return Ok(());
     };
     let mut task = stored.tree()?;
-    match step(&task, last, tx.now()) {
-        Step::Remind { closes } => {
-            remind(tx, id, &task).await?;
-            task["status"] = "ready".into();
-            tx.put(
-                id,
-                Prepared::new(Resource::trusted(task)?),
-                Some(stored.version),
-            )
-            .await?;
-            tx.enqueue(&self::job(id, last, closes)).await
+    let followed = follow_up(tx, &task).await?;
+    let policy = followed.as_ref().and_then(policy_of);
+    let habits = match (&followed, &policy) {
+        (Some(followed), Some(policy)) => Habits::of(policy, &followed.follow_up, &followed.plan),
+        _ => Habits::unknown(),
+    };
+    match step(&task, &habits, stage, tx.now()) {
+        Step::NotYet { due } => tx.enqueue(&look(id, stage, due)).await,
+        Step::Go { act, next, at } => {
+            match act {
+                Act::Nothing => {}
+                Act::Remind => {
+                    remind(tx, (id, &task), (followed.as_ref(), policy.as_ref())).await?;
+                }
+                Act::Call => call::ask(tx, (id, &task)).await?,
+            }
+            if task["status"] == "requested" {
+                task["status"] = "ready".into();
+                put(tx, &stored, task).await?;
+            }
+            tx.enqueue(&look(id, (next, last), at)).await
         }
-        Step::Wait { closes } => tx.enqueue(&self::job(id, last, closes)).await,
         Step::Miss => {
             task["status"] = "failed".into();
             task["businessStatus"] =
                 json!({ "coding": [{ "system": REPORT_STATE, "code": "missed" }] });
             let plan = plan_of(&task);
-            tx.put(
-                id,
-                Prepared::new(Resource::trusted(task)?),
-                Some(stored.version),
-            )
-            .await?;
+            put(tx, &stored, task).await?;
             if last {
                 complete(tx, plan.as_deref()).await
             } else {
@@ -143,21 +128,57 @@ async fn act(tx: &mut Tx, job: &LeasedJob) -> Result<()> {
     }
 }
 
-async fn remind(tx: &mut Tx, id: &str, task: &Value) -> Result<()> {
+/// The follow-up of a report, and its definition.
+async fn follow_up(tx: &mut Tx, task: &Value) -> Result<Option<Followed>> {
+    let plan = plan_of(task);
+    let Some(local) = plan.as_deref().and_then(reference::local) else {
+        return Ok(None);
+    };
+    match tx.read(local.kind, &local.id).await? {
+        Some(stored) if !stored.is_deleted() => plan::followed(tx, stored).await,
+        _ => Ok(None),
+    }
+}
+
+fn policy_of(followed: &Followed) -> Option<Policy> {
+    let definition = followed.definition.as_ref()?;
+    Pathway::read(&definition.tree)
+        .ok()
+        .map(|pathway| pathway.policy)
+}
+
+async fn put(tx: &mut Tx, stored: &Stored, task: Value) -> Result<()> {
+    let prepared = Prepared::new(Resource::trusted(task)?);
+    tx.put(&stored.id, prepared, Some(stored.version))
+        .await
+        .map(|_| ())
+}
+
+/// One message to whoever reports, by the pathway's channels.
+async fn remind(
+    tx: &mut Tx,
+    (id, task): (&str, &Value),
+    (followed, policy): (Option<&Followed>, Option<&Policy>),
+) -> Result<()> {
     let patient = task["for"]["reference"].as_str().unwrap_or_default();
-    announce(
-        tx,
-        &Announcement {
-            kind: MessageKind::Reminder,
-            patient: patient.strip_prefix("Patient/").map(str::to_owned),
-            recipient: patient.to_owned(),
-            based_on: plan_of(task),
-            about: vec![format!("Task/{id}")],
-            language: None,
-        },
-    )
-    .await?;
-    Ok(())
+    let reporter = followed
+        .and_then(|followed| extension(&followed.plan, REPORTER))
+        .and_then(|reporter| reporter["reference"].as_str());
+    let announcement = Announcement {
+        kind: MessageKind::Reminder,
+        patient: patient.strip_prefix("Patient/").map(str::to_owned),
+        recipient: reporter.unwrap_or(patient).to_owned(),
+        based_on: plan_of(task),
+        about: vec![format!("Task/{id}")],
+        language: None,
+    };
+    let media: Vec<Medium> = match policy {
+        Some(policy) if !policy.channels.is_empty() => {
+            policy.channels.iter().copied().map(Medium::from).collect()
+        }
+        _ => vec![Medium::Email],
+    };
+    announce_by(tx, &announcement, &media).await.map(|_| ())
 }
 
 /// The CarePlan that a report belongs to, as `CarePlan/{id}`.
@@ -186,42 +207,4 @@ async fn complete(tx: &mut Tx, plan: Option<&str>) -> Result<()> {
     tx.put(&local.id, prepared, Some(stored.version))
         .await
         .map(|_| ())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn task(status: &str) -> Value {
-        json!({
-            "status": status,
-            "restriction": { "period": { "end": "2020-05-18T22:00:00.000Z" } }
-        })
-    }
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().expect("an instant")
-    }
-
-    #[test]
-    fn a_report_is_reminded_once_and_missed_only_after_its_window() {
-        let (due, closes) = (at("2020-05-18T07:00:00Z"), at("2020-05-18T22:00:00Z"));
-        assert_eq!(
-            step(&task("requested"), false, due),
-            Step::Remind { closes }
-        );
-        assert_eq!(step(&task("ready"), false, due), Step::Wait { closes });
-        assert_eq!(step(&task("ready"), false, closes), Step::Miss);
-        assert_eq!(step(&task("requested"), false, closes), Step::Miss);
-        for status in ["completed", "failed", "cancelled"] {
-            assert_eq!(step(&task(status), false, due), Step::Settled, "{status}");
-        }
-    }
-
-    #[test]
-    fn the_last_report_waits_for_the_end_of_its_day() {
-        let (due, closes) = (at("2020-05-18T07:00:00Z"), at("2020-05-18T22:00:00Z"));
-        assert_eq!(step(&task("completed"), true, due), Step::Wait { closes });
-        assert_eq!(step(&task("completed"), true, closes), Step::Settled);
-    }
 }
