@@ -98,7 +98,8 @@ fn is_technical(message: &Value) -> bool {
         .any(|category| category["coding"][0]["code"] == "technical")
 }
 
-async fn plan_of(tx: &mut Tx, message: &Value) -> Result<Arc<Value>> {
+/// The CarePlan that a message belongs to, or `null`.
+pub(super) async fn plan_of(tx: &mut Tx, message: &Value) -> Result<Arc<Value>> {
     let named = message["basedOn"][0]["reference"]
         .as_str()
         .and_then(reference::local);

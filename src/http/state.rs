@@ -52,6 +52,8 @@ pub struct State {
     pub time_zone: TimeZone,
     /// Moves the clock, where it is a simulated one.
     pub simulated: Option<Arc<dyn ClockControl>>,
+    /// The digest of the secret that the gateway of text messages shows, if there is one.
+    pub(super) gateway_secret: Option<blake3::Hash>,
     pub(super) capabilities: OnceLock<Bytes>,
     started: i64,
     requests: AtomicU64,
@@ -68,6 +70,7 @@ impl State {
             limits,
             time_zone: TimeZone::UTC,
             simulated: None,
+            gateway_secret: None,
             capabilities: OnceLock::new(),
             started,
             requests: AtomicU64::new(0),
@@ -85,6 +88,13 @@ impl State {
     #[must_use]
     pub fn with_simulated_clock(mut self, control: Arc<dyn ClockControl>) -> Self {
         self.simulated = Some(control);
+        self
+    }
+
+    /// The same state, open to a gateway of text messages that shows this secret.
+    #[must_use]
+    pub fn with_gateway_secret(mut self, secret: &str) -> Self {
+        self.gateway_secret = (!secret.is_empty()).then(|| blake3::hash(secret.as_bytes()));
         self
     }
 
