@@ -5,12 +5,13 @@
 //! does nothing.
 
 pub mod call;
-pub mod hour;
 pub mod step;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+
+use super::schedule;
 
 use self::step::{Act, Habits, Look, Step, step};
 use crate::{
@@ -19,11 +20,13 @@ use crate::{
         plan::{self, Followed},
     },
     fhir::{
-        canonical::{REPORT_STATE, REPORTER, extension},
+        canonical::{REPORT, REPORT_STATE, REPORTER, extension},
+        care_plan::{FollowUp, State},
         pathway::{Pathway, Policy},
         permit::Permit,
         reference,
         resource::Resource,
+        search::query::Query,
     },
     kernel::problem::Result,
     notify::{Announcement, Medium, MessageKind, announce_by},
@@ -47,6 +50,32 @@ fn look(task_id: &str, (look, last): (Look, bool), run_at: Timestamp) -> Job {
         payload: json!({ "task": task_id, "last": last, "look": look.code() }),
         run_at,
     }
+}
+
+/// When a report is due, as the follow-up stands now.
+///
+/// A Task that was cut in another time zone keeps its window, and its hour within it.
+#[must_use]
+pub fn due(task: &Value, follow_up: &FollowUp, policy: &Policy) -> Option<Timestamp> {
+    let opens: Timestamp = task["restriction"]["period"]["start"]
+        .as_str()?
+        .parse()
+        .ok()?;
+    let day = day_of(task)?;
+    let policy = schedule::policy_of(follow_up, policy);
+    let calendar = (follow_up.first_date, &follow_up.zone);
+    let report = schedule::report(day, calendar, &policy, "")?;
+    opens
+        .checked_add(report.due.duration_since(report.opens))
+        .ok()
+}
+
+/// The day of follow-up that a report belongs to, from its identifier.
+#[must_use]
+pub fn day_of(task: &Value) -> Option<u32> {
+    let identifiers = task["identifier"].as_array()?;
+    let own = identifiers.iter().find(|one| one["system"] == REPORT)?;
+    own["value"].as_str()?.rsplit('/').next()?.parse().ok()
 }
 
 /// Runs [`KIND`].
@@ -92,7 +121,7 @@ async fn act(tx: &mut Tx, job: &LeasedJob) -> Result<()> {
     let followed = follow_up(tx, &task).await?;
     let policy = followed.as_ref().and_then(policy_of);
     let habits = match (&followed, &policy) {
-        (Some(followed), Some(policy)) => Habits::of(policy, &followed.follow_up, &followed.plan),
+        (Some(followed), Some(policy)) => Habits::of(&task, policy, followed),
         _ => Habits::unknown(),
     };
     match step(&task, &habits, stage, tx.now()) {
@@ -111,11 +140,20 @@ async fn act(tx: &mut Tx, job: &LeasedJob) -> Result<()> {
             }
             tx.enqueue(&look(id, (next, last), at)).await
         }
-        Step::Miss => {
-            task["status"] = "failed".into();
-            task["businessStatus"] =
-                json!({ "coding": [{ "system": REPORT_STATE, "code": "missed" }] });
+        Step::Pause { closes } => {
+            let over = tx.now() >= closes;
             let plan = plan_of(&task);
+            settle(&mut task, "cancelled", "paused");
+            put(tx, &stored, task).await?;
+            match last {
+                true if over => complete(tx, plan.as_deref()).await,
+                true => tx.enqueue(&look(id, (Look::Close, last), closes)).await,
+                false => Ok(()),
+            }
+        }
+        Step::Miss => {
+            let plan = plan_of(&task);
+            settle(&mut task, "failed", "missed");
             put(tx, &stored, task).await?;
             if last {
                 complete(tx, plan.as_deref()).await
@@ -145,6 +183,11 @@ fn policy_of(followed: &Followed) -> Option<Policy> {
     Pathway::read(&definition.tree)
         .ok()
         .map(|pathway| pathway.policy)
+}
+
+fn settle(task: &mut Value, status: &str, state: &str) {
+    task["status"] = status.into();
+    task["businessStatus"] = json!({ "coding": [{ "system": REPORT_STATE, "code": state }] });
 }
 
 async fn put(tx: &mut Tx, stored: &Stored, task: Value) -> Result<()> {
@@ -186,7 +229,8 @@ fn plan_of(task: &Value) -> Option<String> {
     task["basedOn"][0]["reference"].as_str().map(str::to_owned)
 }
 
-/// Ends a follow-up that has run its course; one that was stopped stays as it is.
+/// Ends a follow-up that has run its course, be it in a pause; one that was stopped, or that has
+/// been extended meanwhile, stays as it is.
 async fn complete(tx: &mut Tx, plan: Option<&str>) -> Result<()> {
     let Some(local) = plan.and_then(reference::local) else {
         return Ok(());
@@ -199,7 +243,7 @@ async fn complete(tx: &mut Tx, plan: Option<&str>) -> Result<()> {
         return Ok(());
     };
     let mut plan = stored.tree()?;
-    if plan["status"] != "active" {
+    if !State::of(&plan).is_running() || has_open_reports(tx, &local.id).await? {
         return Ok(());
     }
     plan["status"] = "completed".into();
@@ -207,4 +251,18 @@ async fn complete(tx: &mut Tx, plan: Option<&str>) -> Result<()> {
     tx.put(&local.id, prepared, Some(stored.version))
         .await
         .map(|_| ())
+}
+
+/// Whether a report of the follow-up is still to come.
+async fn has_open_reports(tx: &mut Tx, plan: &str) -> Result<bool> {
+    let query = Query::new(kind("Task")?)
+        .reference("based-on", &format!("CarePlan/{plan}"))
+        .tokens("status", None, &["requested", "ready"]);
+    for hit in tx.search(&query).await?.hits {
+        // An alert's Task may be open as long as it takes.
+        if day_of(&hit.stored.tree()?).is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

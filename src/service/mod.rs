@@ -22,7 +22,6 @@ pub fn reactors() -> Vec<Arc<dyn Reactor>> {
         Arc::new(alerts::technical::DeliveryReactor),
         Arc::new(alerts::inbound::InboundReactor),
         Arc::new(pathways::report::call::CallReactor),
-        Arc::new(pathways::report::hour::HourReactor),
         Arc::new(pathways::closing::ClosingReactor),
     ]
 }

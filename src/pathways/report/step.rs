@@ -3,10 +3,12 @@
 use jiff::{SignedDuration, Timestamp, civil::Time, tz::TimeZone};
 use serde_json::Value;
 
+use super::due;
 use crate::{
+    care::plan::Followed,
     fhir::{
-        canonical::{REMINDER_TIME, REPORT_CHANNEL, extension},
-        care_plan::FollowUp,
+        canonical::{REPORT_CHANNEL, extension},
+        care_plan::State,
         pathway::Policy,
     },
     pathways::schedule::instant_at,
@@ -73,42 +75,50 @@ pub enum Step {
         /// When it is due.
         due: Timestamp,
     },
+    /// It has fallen due in a pause of the follow-up: nobody is asked, and nothing is missed.
+    Pause {
+        /// When the window closes.
+        closes: Timestamp,
+    },
     /// The window has closed without an answer.
     Miss,
     /// Answered, cancelled, or missed already.
     Settled,
 }
 
-/// How one person is asked for reports.
+/// How one person is asked for a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Habits {
     /// Where the person lives.
     pub zone: TimeZone,
-    /// The local time at which a report is due; without one, it is due when its job comes.
-    pub due: Option<Time>,
+    /// When the report is due; without that, it is due when its job comes.
+    pub due: Option<Timestamp>,
     /// How long after the due time an unanswered report is asked for once more.
     pub second: Option<SignedDuration>,
     /// The local times between which nobody is reminded.
     pub quiet: Option<(Time, Time)>,
     /// Whether the team asks by telephone.
     pub by_phone: bool,
+    /// Whether the follow-up pauses.
+    pub paused: bool,
 }
 
 impl Habits {
     /// What the pathway and the CarePlan say.
     #[must_use]
-    pub fn of(policy: &Policy, follow_up: &FollowUp, plan: &Value) -> Self {
-        let own = extension(plan, REMINDER_TIME)
-            .and_then(Value::as_str)
-            .and_then(|time| time.parse().ok());
+    pub fn of(task: &Value, policy: &Policy, followed: &Followed) -> Self {
+        let Followed {
+            follow_up, plan, ..
+        } = followed;
         Self {
             zone: follow_up.zone.clone(),
-            due: Some(own.unwrap_or(policy.due_time)),
+            due: due(task, follow_up, policy),
             second: policy
                 .second_reminder_minutes
                 .map(|minutes| SignedDuration::from_mins(minutes.into())),
             quiet: policy.quiet_hours,
             by_phone: extension(plan, REPORT_CHANNEL).is_some_and(|channel| channel == "phone"),
+            paused: follow_up.state == State::Paused,
         }
     }
 
@@ -121,14 +131,8 @@ impl Habits {
             second: None,
             quiet: None,
             by_phone: false,
+            paused: false,
         }
-    }
-
-    /// When a report whose window opens at `opens` is due.
-    #[must_use]
-    pub fn due_at(&self, opens: Timestamp) -> Option<Timestamp> {
-        let date = opens.to_zoned(self.zone.clone()).date();
-        instant_at(date.to_datetime(self.due?), &self.zone)
     }
 
     /// The first instant from `at` on at which the person may be reminded.
@@ -163,81 +167,59 @@ impl Habits {
 /// Decides from the Task, the person's habits, the look and the time alone.
 #[must_use]
 pub fn step(task: &Value, habits: &Habits, (look, last): (Look, bool), now: Timestamp) -> Step {
-    let instant = |name: &str| -> Option<Timestamp> {
-        task["restriction"]["period"][name].as_str()?.parse().ok()
-    };
-    let Some(closes) = instant("end") else {
+    let closes = task["restriction"]["period"]["end"]
+        .as_str()
+        .and_then(|end| end.parse().ok());
+    let Some(closes) = closes else {
         return Step::Settled;
     };
-    let close = Step::Go {
-        act: Act::Nothing,
-        next: Look::Close,
-        at: closes,
-    };
+    let due = habits.due.map(|due| due.min(closes));
     match task["status"].as_str() {
-        Some("requested" | "ready") if now >= closes => Step::Miss,
-        Some("requested" | "ready") => {
-            let due = instant("start").and_then(|opens| habits.due_at(opens));
-            open(habits, look, due, (now, closes))
-        }
+        Some("requested") if due.is_some_and(|due| now < due) => Step::NotYet {
+            due: due.unwrap_or(closes),
+        },
+        Some("requested") if habits.paused => Step::Pause { closes },
+        Some("requested" | "ready") if now < closes => open(habits, look, (now, closes)),
+        Some("ready") if habits.paused => Step::Pause { closes },
+        Some("requested" | "ready") => Step::Miss,
         // The last report's job also ends the follow-up, when its day is over.
-        Some("completed") if last && now < closes => close,
+        Some("completed" | "cancelled") if last && now < closes => Step::Go {
+            act: Act::Nothing,
+            next: Look::Close,
+            at: closes,
+        },
         _ => Step::Settled,
     }
 }
 
-/// An unanswered report whose window is open.
-fn open(
-    habits: &Habits,
-    look: Look,
-    due: Option<Timestamp>,
-    (now, closes): (Timestamp, Timestamp),
-) -> Step {
-    let close = |act| Step::Go {
-        act,
-        next: Look::Close,
-        at: closes,
-    };
-    if let Some(due) = due.filter(|due| look == Look::First && now < *due && *due < closes) {
-        return Step::NotYet { due };
+/// An unanswered report that is due and whose window is open.
+fn open(habits: &Habits, look: Look, (now, closes): (Timestamp, Timestamp)) -> Step {
+    let go = |act, next, at| Step::Go { act, next, at };
+    let close = |act| go(act, Look::Close, closes);
+    if look == Look::Close || habits.paused {
+        // One that was asked for before the pause may still be answered after it.
+        return close(Act::Nothing);
     }
-    match look {
-        Look::Close => close(Act::Nothing),
-        Look::First if habits.by_phone => close(Act::Call),
-        Look::First | Look::Second => {
-            let at = habits.awake(now);
-            if at >= closes {
-                close(Act::Nothing)
-            } else if at > now {
-                Step::Go {
-                    act: Act::Nothing,
-                    next: look,
-                    at,
-                }
-            } else if look == Look::Second {
-                close(Act::Remind)
-            } else {
-                match second(habits, due, (now, closes)) {
-                    Some(at) => Step::Go {
-                        act: Act::Remind,
-                        next: Look::Second,
-                        at,
-                    },
-                    None => close(Act::Remind),
-                }
-            }
-        }
+    if look == Look::First && habits.by_phone {
+        return close(Act::Call);
+    }
+    let at = habits.awake(now);
+    if at >= closes {
+        return close(Act::Nothing);
+    }
+    if at > now {
+        return go(Act::Nothing, look, at);
+    }
+    match second(habits, (now, closes)) {
+        Some(at) if look == Look::First => go(Act::Remind, Look::Second, at),
+        _ => close(Act::Remind),
     }
 }
 
 /// When the second reminder goes out, if it does: counted from the due time, and later than the
 /// first.
-fn second(
-    habits: &Habits,
-    due: Option<Timestamp>,
-    (first, closes): (Timestamp, Timestamp),
-) -> Option<Timestamp> {
-    let after = due?.checked_add(habits.second?).ok()?;
+fn second(habits: &Habits, (first, closes): (Timestamp, Timestamp)) -> Option<Timestamp> {
+    let after = habits.due?.checked_add(habits.second?).ok()?;
     let at = habits.awake(after);
     (at > first && at < closes).then_some(at)
 }

@@ -1,6 +1,6 @@
 //! A day in May 2020 in Paris: midnight to midnight is 22:00 to 22:00 UTC.
 
-use jiff::civil::time;
+use jiff::civil::Time;
 use serde_json::json;
 
 use super::*;
@@ -25,13 +25,14 @@ fn closes() -> Timestamp {
 }
 
 fn habits(due: &str, second: Option<i64>, quiet: Option<(&str, &str)>) -> Habits {
-    let time = |text: &str| text.parse().expect("a time");
+    let time = |text: &str| -> Time { text.parse().expect("a time") };
     Habits {
         zone: TimeZone::get("Europe/Paris").expect("a zone"),
-        due: Some(time(due)),
+        due: Some(at(due)),
         second: second.map(SignedDuration::from_mins),
         quiet: quiet.map(|(start, end)| (time(start), time(end))),
         by_phone: false,
+        paused: false,
     }
 }
 
@@ -178,23 +179,69 @@ fn a_report_is_missed_only_after_its_window_and_a_settled_one_never() {
 #[test]
 fn the_last_report_waits_for_the_end_of_its_day() {
     let habits = habits("09:00", Some(240), None);
-    let last = |now| step(&task("completed"), &habits, (Look::Second, true), now);
     let wait = Step::Go {
         act: Act::Nothing,
         next: Look::Close,
         at: closes(),
     };
-    assert_eq!(last(at("13:00")), wait);
-    assert_eq!(last(closes()), Step::Settled);
+    for status in ["completed", "cancelled"] {
+        let last = |now| step(&task(status), &habits, (Look::Second, true), now);
+        assert_eq!(last(at("13:00")), wait, "{status}");
+        assert_eq!(last(closes()), Step::Settled, "{status}");
+    }
 }
 
 #[test]
-fn the_hour_is_local_on_the_night_of_a_clock_change() {
-    let habits = habits("02:30", None, Some(("01:00", "03:00")));
-    let opens: Timestamp = "2026-03-28T23:00:00Z".parse().expect("an instant");
-    // 02:30 does not exist: the hour after the gap is both due and the end of the quiet.
+fn a_look_before_the_hour_comes_back_at_it() {
+    let mut habits = habits("09:00", None, None);
+    let first = |habits: &Habits| {
+        step(
+            &task("requested"),
+            habits,
+            (Look::First, false),
+            at("08:59"),
+        )
+    };
+    assert_eq!(first(&habits), Step::NotYet { due: at("09:00") });
+    habits.due = Some("2020-05-19T09:00:00Z".parse().expect("an instant"));
+    assert_eq!(first(&habits), Step::NotYet { due: closes() });
+}
+
+#[test]
+fn what_falls_due_in_a_pause_is_called_off_and_what_was_asked_for_before_is_not_missed() {
+    let habits = Habits {
+        paused: true,
+        ..habits("09:00", Some(240), None)
+    };
+    let paused = |status: &str, look, now| step(&task(status), &habits, (look, false), now);
+    let off = Step::Pause { closes: closes() };
+    assert_eq!(paused("requested", Look::First, at("09:00")), off);
+    assert_eq!(paused("requested", Look::First, closes()), off);
+    let wait = Step::Go {
+        act: Act::Nothing,
+        next: Look::Close,
+        at: closes(),
+    };
+    assert_eq!(
+        paused("ready", Look::Second, at("13:00")),
+        wait,
+        "it may resume"
+    );
+    assert_eq!(paused("ready", Look::Close, closes()), off);
+    assert_eq!(paused("completed", Look::Close, closes()), Step::Settled);
+    let by_phone = Habits {
+        by_phone: true,
+        ..habits.clone()
+    };
+    let first = (Look::First, false);
+    assert_eq!(step(&task("requested"), &by_phone, first, at("09:00")), off);
+}
+
+#[test]
+fn quiet_hours_end_at_the_clock_change_that_skips_their_end() {
+    let habits = habits("09:00", None, Some(("01:00", "02:30")));
+    let quiet: Timestamp = "2026-03-29T00:30:00Z".parse().expect("an instant");
     let after_the_gap: Timestamp = "2026-03-29T01:00:00Z".parse().expect("an instant");
-    assert_eq!(habits.due_at(opens), Some(after_the_gap));
+    assert_eq!(habits.awake(quiet), after_the_gap);
     assert_eq!(habits.awake(after_the_gap), after_the_gap);
-    assert_eq!(habits.due, Some(time(2, 30, 0, 0)));
 }
