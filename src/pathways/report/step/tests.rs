@@ -52,7 +52,7 @@ fn reminders(habits: &Habits, from: Timestamp) -> Vec<Timestamp> {
             }
             Step::NotYet { due } => now = due,
             Step::Miss => return sent,
-            Step::Settled => panic!("nobody has answered"),
+            Step::Settled | Step::Pause { .. } => panic!("nobody has answered or paused"),
         }
     }
 }
