@@ -266,12 +266,14 @@ class Maker:
         """Times, channels and minutes."""
         dice = self.dice
         due = time(dice.randint(0, 23) if dice.random() < 0.3 else dice.randint(7, 12), dice.choice((0, 15, 30, 47)))
+        # A second reminder has its place within the day.
+        seconds = [minutes for minutes in (45, 120, 240, 480) if due.hour * 60 + due.minute + minutes < 24 * 60]
         return Policy(
             due=due,
             cut_off=dice.choice((time(12), time(18), time(23, 59, 59))),
             channels=dice.choice((("email",), ("sms",), ("email", "sms"), ("sms", "email"))) if "sms" in self.features else ("email",),
             quiet=dice.choice(QUIET_CHOICES) if dice.random() < 0.4 else None,
-            second=dice.choice((45, 120, 240, 480)) if dice.random() < 0.7 else None,
+            second=dice.choice(seconds) if seconds and dice.random() < 0.7 else None,
             urgent_minutes=dice.choice((None, 10, 30)),
             simple_minutes=dice.choice((None, 120, 240)),
             notify_answered=dice.random() < 0.3,
