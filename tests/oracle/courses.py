@@ -227,14 +227,17 @@ class Drawer:
 
     def team_at_work(self, rows: list[list]) -> None:
         """Alerts that are taken, or dealt with."""
-        dice, rounds = self.dice, 0
-        if dice.random() < 0.02:
+        dice = self.dice
+        # A few teams never look: an urgent alert of theirs is told again and again.
+        if dice.random() < 0.005:
             return
-        # Somebody looks at everything, nearly every day.
-        for day in range((rows[-1][3] - self.start) // DAY + 2):
-            if dice.random() < 0.8 and (rounds + 1) * len(self.pathway.rules) < ACKNOWLEDGEMENTS_MAX:
-                rounds += 1
-                self.push(self.start + day * DAY + dice.randrange(DAY), "accept", rule=EVERY)
+        # Somebody looks at everything, nearly every day, and once more when all is over.
+        days = (rows[-1][3] - self.start) // DAY + 1
+        most = ACKNOWLEDGEMENTS_MAX // len(self.pathway.rules) - 1
+        for day in dice.sample(range(days), min(days * 4 // 5, most)):
+            self.push(self.start + day * DAY + dice.randrange(DAY), "accept", rule=EVERY)
+        over = max([rows[-1][3], *(event.at for event in self.events)])
+        self.push(over + dice.randrange(DAY), "accept", rule=EVERY)
         for _ in range(0 if self.plain else dice.randint(0, 5)):
             moment = self.start + dice.randrange(rows[-1][3] + DAY - self.start)
             kind = dice.choice(("accept", "resolve", "snooze"))
