@@ -149,7 +149,11 @@ pub async fn apply(store: &Store, permit: &Permit, enrolment: Enrolment) -> Resu
         .await
 }
 
-async fn enrol(tx: &mut Tx, enrolment: &Enrolment) -> Result<Enrolled> {
+/// Enrols a patient in the open transaction.
+///
+/// # Errors
+/// As [`apply`].
+pub async fn enrol(tx: &mut Tx, enrolment: &Enrolment) -> Result<Enrolled> {
     let plan = find_plan(tx, &enrolment.plan).await?;
     if plan["status"] != "active" {
         return Err(rule("Only an active PlanDefinition can be applied."));
