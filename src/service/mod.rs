@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::{alerts, notify, pathways, queue::Handler, store::Reactor};
+use crate::{alerts, notify, pathways, publishing, queue::Handler, store::Reactor};
 
 /// Who sees each change in its transaction.
 ///
@@ -21,6 +21,7 @@ pub fn reactors() -> Vec<Arc<dyn Reactor>> {
         Arc::new(alerts::handled::HandledReactor),
         Arc::new(alerts::technical::DeliveryReactor),
         Arc::new(pathways::closing::ClosingReactor),
+        Arc::new(publishing::reactor::PublishReactor),
     ]
 }
 
