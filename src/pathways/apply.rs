@@ -196,12 +196,23 @@ async fn find_plan(tx: &mut Tx, name: &PlanName) -> Result<Value> {
             Some(stored) if !stored.is_deleted() => Some(stored.tree()?),
             _ => None,
         },
+        PlanName::Canonical(url) if !url.contains('|') => newest_active(tx, url).await?,
         PlanName::Canonical(canonical) => tx
             .find_canonical(kind, canonical)
             .await?
             .map(|found| found.tree.clone()),
     };
     found.ok_or_else(|| Problem::not_found("There is no such PlanDefinition."))
+}
+
+/// Of the versions of a pathway that are active, the one that was created last.
+async fn newest_active(tx: &mut Tx, url: &str) -> Result<Option<Value>> {
+    let query = Query::new(kind("PlanDefinition")?)
+        .uri("url", url)
+        .token("status", None, "active")
+        .limit(1);
+    let newest = tx.search(&query).await?.hits.pop();
+    newest.map(|hit| hit.stored.tree()).transpose()
 }
 
 /// The people named must exist, and somebody must be there to be told.

@@ -5,7 +5,9 @@
 //! known, what it gives ([`shape`]); [`compare`] judges what is compared. Where something is not
 //! known nothing is said: the faults are certain, their list is not complete.
 
+mod calls;
 mod compare;
+mod narrow;
 mod shape;
 mod walk;
 
