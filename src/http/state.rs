@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::auth::Access;
-use crate::{interactions::Context, kernel::problem::Result};
+use crate::{authoring::Simulator, interactions::Context, kernel::problem::Result};
 
 /// Moves a simulated clock.
 pub trait ClockControl: Send + Sync {
@@ -52,6 +52,8 @@ pub struct State {
     pub time_zone: TimeZone,
     /// Moves the clock, where it is a simulated one.
     pub simulated: Option<Arc<dyn ClockControl>>,
+    /// Tries pathways out.
+    pub simulator: Simulator,
     pub(super) capabilities: OnceLock<Bytes>,
     started: i64,
     requests: AtomicU64,
@@ -68,6 +70,7 @@ impl State {
             limits,
             time_zone: TimeZone::UTC,
             simulated: None,
+            simulator: Simulator::default(),
             capabilities: OnceLock::new(),
             started,
             requests: AtomicU64::new(0),
