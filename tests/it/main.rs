@@ -25,6 +25,8 @@ mod kill;
 #[cfg(test)]
 mod schedule;
 #[cfg(test)]
+mod sms;
+#[cfg(test)]
 mod smtp;
 #[cfg(test)]
 mod stories;
