@@ -80,6 +80,11 @@ impl Nurse {
         }
     }
 
+    /// `Practitioner/{id}`.
+    pub fn practitioner(&self) -> &str {
+        &self.practitioner
+    }
+
     fn consent(&mut self, patient: &str) {
         let consent = json!({
             "resourceType": "Consent",
