@@ -56,7 +56,8 @@ impl Reactor for ClosingReactor {
     }
 }
 
-fn is_over(plan: &Value) -> bool {
+/// Whether a follow-up has ended, or is gone.
+pub(super) fn is_over(plan: &Value) -> bool {
     matches!(
         plan["status"].as_str(),
         None | Some("revoked" | "completed" | "entered-in-error")
@@ -99,7 +100,7 @@ async fn withdraw_consent(tx: &mut Tx, follow_up: &FollowUp) -> Result<()> {
     let patient = format!("Patient/{}", follow_up.patient);
     let running = Query::new(kind("CarePlan")?)
         .reference("subject", &patient)
-        .token("status", None, "active")
+        .tokens("status", None, &["active", "on-hold"])
         .limit(1);
     if !tx.search(&running).await?.hits.is_empty() {
         return Ok(());

@@ -22,6 +22,7 @@ pub fn reactors() -> Vec<Arc<dyn Reactor>> {
         Arc::new(alerts::technical::DeliveryReactor),
         Arc::new(alerts::inbound::InboundReactor),
         Arc::new(pathways::report::call::CallReactor),
+        Arc::new(pathways::course::CourseReactor),
         Arc::new(pathways::closing::ClosingReactor),
     ]
 }
