@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::auth::Access;
-use crate::{interactions::Context, kernel::problem::Result};
+use crate::{authoring::Simulator, interactions::Context, kernel::problem::Result};
 
 /// Moves a simulated clock.
 pub trait ClockControl: Send + Sync {
@@ -54,6 +54,8 @@ pub struct State {
     pub simulated: Option<Arc<dyn ClockControl>>,
     /// The digest of the secret that the gateway of text messages shows, if there is one.
     pub(super) gateway_secret: Option<blake3::Hash>,
+    /// Tries pathways out.
+    pub simulator: Simulator,
     pub(super) capabilities: OnceLock<Bytes>,
     started: i64,
     requests: AtomicU64,
@@ -71,6 +73,7 @@ impl State {
             time_zone: TimeZone::UTC,
             simulated: None,
             gateway_secret: None,
+            simulator: Simulator::default(),
             capabilities: OnceLock::new(),
             started,
             requests: AtomicU64::new(0),
