@@ -28,3 +28,5 @@ mod schedule;
 mod smtp;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod tables;
