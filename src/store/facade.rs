@@ -46,11 +46,13 @@ impl Store {
     pub async fn open(options: StoreOptions) -> Result<Self> {
         let session = sqlite::open_session(&options.path).await?;
         let readers = Readers::open(&options.path, options.readers).await?;
-        let tx = Tx::new(Box::new(session), options.clock, options.chance);
+        let mut tx = Tx::new(Box::new(session), options.clock, options.chance);
+        let reactors: Arc<[Arc<dyn Reactor>]> = options.reactors.into();
+        tx.attach(Arc::clone(&reactors));
         let jobs = Arc::new(Notify::new());
         Ok(Self {
             readers,
-            writer: Writer::start(tx, options.reactors.into(), Arc::clone(&jobs))?,
+            writer: Writer::start(tx, reactors, Arc::clone(&jobs))?,
             jobs,
         })
     }

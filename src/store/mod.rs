@@ -27,7 +27,7 @@ mod writer;
 
 pub use self::{
     canonical::Canonical,
-    change::{Change, Reactor},
+    change::{Change, Draft, Reactor},
     facade::{Store, StoreOptions},
     jobs::{Job, LeasedJob},
     page::{History, Hit, HitMode, Page},

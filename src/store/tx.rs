@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use jiff::Timestamp;
 
 use super::{
-    Canonical, Change, Job, LeasedJob, Page, Prepared, Reactor, Stored, canonical::Canonicals,
+    Canonical, Change, Draft, Job, LeasedJob, Page, Prepared, Reactor, Stored, canonical::Canonicals,
     session::Session,
 };
 use crate::{
@@ -44,6 +44,7 @@ pub struct Tx {
     changes: usize,
     enqueued: bool,
     canonicals: Canonicals,
+    reactors: Arc<[Arc<dyn Reactor>]>,
 }
 
 /// What a put did.
@@ -72,6 +73,7 @@ impl Tx {
             changes: 0,
             enqueued: false,
             canonicals: Canonicals::none(),
+            reactors: Arc::new([]),
         }
     }
 
@@ -297,7 +299,8 @@ impl Tx {
         self.session.lease(now, until, limit, except).await
     }
 
-    async fn insert(&mut self, id: &str, mut prepared: Prepared) -> Result<Stored> {
+    async fn insert(&mut self, id: &str, prepared: Prepared) -> Result<Stored> {
+        let mut prepared = self.shape(None, prepared)?;
         prepared.settle_compartments(id);
         self.check_reach(&prepared.rows)?;
         let (mut row, resource) = self.stamp(id, 1, prepared.resource);
@@ -310,7 +313,9 @@ impl Tx {
         Ok(row)
     }
 
-    async fn supersede(&mut self, current: Stored, mut prepared: Prepared) -> Result<Stored> {
+    async fn supersede(&mut self, current: Stored, prepared: Prepared) -> Result<Stored> {
+        let standing = Some(&current).filter(|stored| !stored.is_deleted());
+        let mut prepared = self.shape(standing, prepared)?;
         prepared.settle_compartments(&current.id);
         self.check_reach(&prepared.rows)?;
         let (mut row, resource) = self.stamp(&current.id, current.version + 1, prepared.resource);
@@ -325,6 +330,24 @@ impl Tx {
             previous,
         })?;
         Ok(row)
+    }
+
+    /// Lets the reactors check and complete a version before it is written.
+    fn shape(&self, before: Option<&Stored>, mut prepared: Prepared) -> Result<Prepared> {
+        let mut draft = Draft {
+            before,
+            actor: self.permit.actor(),
+            now: self.now,
+            resource: &mut prepared.resource,
+            changed: false,
+        };
+        for reactor in self.reactors.iter() {
+            reactor.shape(&mut draft)?;
+        }
+        if draft.changed {
+            return Ok(Prepared::new(prepared.resource));
+        }
+        Ok(prepared)
     }
 
     fn stamp(&self, id: &str, version: u64, mut resource: Resource) -> (Stored, Arc<Resource>) {
@@ -375,6 +398,11 @@ impl Tx {
 
 /// What the writer does around a part.
 impl Tx {
+    /// Says who shapes and sees each version.
+    pub(super) fn attach(&mut self, reactors: Arc<[Arc<dyn Reactor>]>) {
+        self.reactors = reactors;
+    }
+
     pub(super) fn session(&mut self) -> &mut dyn Session {
         self.session.as_mut()
     }
