@@ -44,6 +44,8 @@ pub const ESCALATION_RANK: &str = own!("StructureDefinition/escalation-rank");
 pub const NOTICES: &str = own!("StructureDefinition/notices");
 /// How often an unacknowledged alert has been passed on, on Task.
 pub const ESCALATION_STEP: &str = own!("StructureDefinition/escalation-step");
+/// From when the time to acknowledge counts, on Task, where that is not its authoring.
+pub const DEADLINE_START: &str = own!("StructureDefinition/deadline-start");
 /// How an answer came in, on QuestionnaireResponse: `app`, `phone` or `import`.
 pub const ANSWER_CHANNEL: &str = own!("StructureDefinition/answer-channel");
 

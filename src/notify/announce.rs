@@ -4,11 +4,11 @@
 
 use serde_json::{Value, json};
 
-use super::{MessageKind, SEND};
+use super::{MessageKind, send};
 use crate::{
     fhir::{canonical::MESSAGE_KIND, resource::Resource},
     kernel::problem::Result,
-    store::{Job, Prepared, Tx},
+    store::{Prepared, Tx},
 };
 
 /// `Communication.medium`: by electronic mail.
@@ -38,26 +38,37 @@ pub struct Announcement {
 /// # Errors
 /// As the transaction.
 pub async fn announce(tx: &mut Tx, announcement: &Announcement) -> Result<String> {
+    announce_as(tx, announcement, announcement.kind.priority()).await
+}
+
+/// As [`announce`], with a priority of its own: what is as pressing as `stat` is never put off.
+///
+/// # Errors
+/// As the transaction.
+pub async fn announce_as(
+    tx: &mut Tx,
+    announcement: &Announcement,
+    priority: &'static str,
+) -> Result<String> {
+    create(tx, communication(announcement, priority)).await
+}
+
+/// Writes a Communication and enqueues its sending; gives its id.
+pub(super) async fn create(tx: &mut Tx, tree: Value) -> Result<String> {
     let id = tx.new_id();
-    let prepared = Prepared::new(Resource::trusted(communication(announcement))?);
+    let prepared = Prepared::new(Resource::trusted(tree)?);
     tx.create(&id, prepared).await?;
-    let job = Job {
-        kind: SEND,
-        dedup: Some(id.clone()),
-        payload: json!({ "communication": id }),
-        run_at: tx.now(),
-    };
-    tx.enqueue(&job).await?;
+    tx.enqueue(&send::job(&id, tx.now())).await?;
     Ok(id)
 }
 
-fn communication(announcement: &Announcement) -> Value {
+pub(super) fn communication(announcement: &Announcement, priority: &str) -> Value {
     let Announcement { kind, .. } = announcement;
     let mut tree = json!({
         "resourceType": "Communication",
         "status": "preparation",
         "category": [coded(MESSAGE_KIND, kind.code())],
-        "priority": kind.priority(),
+        "priority": priority,
         "medium": [coded(MEDIUM_SYSTEM, MEDIUM_EMAIL)],
         "recipient": [reference(&announcement.recipient)],
     });

@@ -18,16 +18,20 @@
 
 mod announce;
 pub mod channel;
+mod digest;
 mod kind;
 mod mask;
+mod notices;
 mod recipient;
 mod send;
 mod template;
 
 pub use self::{
-    announce::{Announcement, announce},
+    announce::{Announcement, announce, announce_as},
     channel::{Channel, ChannelSettings},
+    digest::{DIGEST, DigestHandler},
     kind::MessageKind,
+    notices::NoticesReactor,
     send::{SEND, Sender, SenderSettings},
     template::Language,
 };

@@ -7,12 +7,15 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
     Language, MessageKind,
     channel::{self, Channel, Message, Rejection},
+    digest,
     mask::mask,
+    notices::{self, Wish},
     recipient,
     template::{self, Values},
 };
@@ -30,11 +33,21 @@ use crate::{
         problem::{Category, Problem, Result},
     },
     queue::{Failure, Handler},
-    store::{LeasedJob, Prepared, Store, Tx},
+    store::{Job, LeasedJob, Prepared, Store, Tx},
 };
 
 /// The kind of this job; its payload is `{"communication": "<id>"}`.
 pub const SEND: &str = "notify.send";
+
+/// The job that sends one Communication.
+pub(super) fn job(communication: &str, run_at: Timestamp) -> Job {
+    Job {
+        kind: SEND,
+        dedup: Some(communication.to_owned()),
+        payload: json!({ "communication": communication }),
+        run_at,
+    }
+}
 
 /// Most messages on their way at once: fewer than [`RunnerLimits`](crate::queue::RunnerLimits)
 /// lets jobs run, so that a mail server that hangs delays nothing but mail.
@@ -77,6 +90,8 @@ enum Ending {
     Sent,
     /// It has nothing to say any more.
     Stopped,
+    /// It waits for its recipient's digest.
+    Gathered,
     NotDone(Undelivered),
 }
 
@@ -87,6 +102,8 @@ enum Undelivered {
     NoAddress,
     /// The other side has refused it for good.
     Refused,
+    /// The recipient does not wish to be told of such things.
+    Muted,
     /// Every try has failed.
     Exhausted,
 }
@@ -96,6 +113,7 @@ impl Undelivered {
         match self {
             Self::NoAddress => "no-address",
             Self::Refused => "refused",
+            Self::Muted => "muted",
             Self::Exhausted => "exhausted",
         }
     }
@@ -135,6 +153,9 @@ impl Sender {
         if is_stale(store, &tree).await? {
             return Ok(conclude(store, job, Ending::Stopped).await?);
         }
+        if self.puts_off(store, job, &tree).await? {
+            return Ok(());
+        }
         let Some(message) = self.compose(store, id, &tree).await? else {
             tracing::warn!(communication = id, "the recipient has no address");
             return Ok(conclude(store, job, Ending::NotDone(Undelivered::NoAddress)).await?);
@@ -154,6 +175,29 @@ impl Sender {
                 after,
             }),
         }
+    }
+
+    /// Whether the recipient wishes a minor notice later, gathered or never: then it is so written.
+    async fn puts_off(&self, store: &Store, job: &LeasedJob, tree: &Value) -> Result<bool> {
+        let recipient = tree.pointer("/recipient/0/reference");
+        let (Some(kind), Some(recipient)) = (kind(tree), recipient.and_then(Value::as_str)) else {
+            return Ok(false);
+        };
+        let priority = tree.get("priority").and_then(Value::as_str);
+        if !notices::is_minor(kind, priority) {
+            return Ok(false);
+        }
+        let wish = notices::wish_of(store, &PERMIT, (kind, recipient), self.clock.now()).await?;
+        if wish == Wish::Now {
+            return Ok(false);
+        }
+        let (job, recipient) = (job.clone(), recipient.to_owned());
+        store
+            .write(&PERMIT, move |tx| {
+                Box::pin(put_off(tx, job, recipient, wish))
+            })
+            .await?;
+        Ok(true)
     }
 
     /// The message that a Communication stands for; none without an address.
@@ -182,6 +226,7 @@ impl Sender {
         let values = Values {
             link: &link,
             organization: &self.settings.organization,
+            counts: &digest::words(tree, language),
         };
         let text = template::render(kind, language, values)?;
         Ok(Some(Message {
@@ -263,12 +308,12 @@ async fn is_stale(store: &Store, tree: &Value) -> Result<bool> {
     Ok(!matches!(status, Some("requested" | "ready")))
 }
 
-fn communication_type() -> Result<ResourceType> {
+pub(super) fn communication_type() -> Result<ResourceType> {
     ResourceType::named("Communication")
         .ok_or_else(|| Problem::fault("the definitions lack Communication"))
 }
 
-fn kind(tree: &Value) -> Option<MessageKind> {
+pub(super) fn kind(tree: &Value) -> Option<MessageKind> {
     let concepts = tree.get("category")?.as_array()?;
     concepts
         .iter()
@@ -310,9 +355,26 @@ async fn end(tx: &mut Tx, job: LeasedJob, ending: Ending) -> Result<()> {
         mark(tx, id, ending).await?;
     }
     match ending {
-        Ending::Sent | Ending::Stopped => tx.finish_job(&job).await,
+        Ending::Sent | Ending::Stopped | Ending::Gathered => tx.finish_job(&job).await,
         // Buried rather than finished: the operator sees it among the dead.
         Ending::NotDone(why) => tx.bury_job(&job, why.code()).await,
+    }
+}
+
+/// Ends the job of a notice that its recipient does not wish now, and plans what they wish.
+async fn put_off(tx: &mut Tx, job: LeasedJob, recipient: String, wish: Wish) -> Result<()> {
+    tx.finish_job(&job).await?;
+    let Ok(id) = communication_id(&job) else {
+        return Ok(());
+    };
+    match wish {
+        Wish::Now => Ok(()),
+        Wish::Later(at) => tx.enqueue(&self::job(id, at)).await,
+        Wish::Gather(at) => {
+            mark(tx, id, Ending::Gathered).await?;
+            tx.enqueue(&digest::job(&recipient, at)).await
+        }
+        Wish::Never => mark(tx, id, Ending::NotDone(Undelivered::Muted)).await,
     }
 }
 
@@ -331,6 +393,7 @@ async fn mark(tx: &mut Tx, id: &str, ending: Ending) -> Result<()> {
             tree["sent"] = json!(date::instant(tx.now()));
         }
         Ending::Stopped => tree["status"] = json!("stopped"),
+        Ending::Gathered => tree["status"] = json!("on-hold"),
         Ending::NotDone(why) => {
             tree["status"] = json!("not-done");
             tree["statusReason"] = json!({

@@ -1,7 +1,7 @@
 //! The texts of messages, embedded: `templates/<kind>/<language>.txt`.
 //!
-//! A text has placeholders for a link and for the name of the organisation, and nothing else:
-//! there is no way to put anything of a patient into it.
+//! A text has placeholders for a link, for the name of the organisation and for how many messages
+//! have gathered, and nothing else: there is no way to put anything of a patient into it.
 
 use std::fmt;
 
@@ -53,6 +53,8 @@ pub(super) struct Values<'a> {
     pub link: &'a str,
     /// `{{organization}}`
     pub organization: &'a str,
+    /// `{{counts}}`: how many messages of each kind, in words.
+    pub counts: &'a str,
 }
 
 /// A message's subject and body.
@@ -77,6 +79,9 @@ const fn source(kind: MessageKind, language: Language) -> &'static str {
         MessageKind::Answered => texts!(language, "answered"),
         MessageKind::NeedsAction => texts!(language, "needs-action"),
         MessageKind::NeedsActionRaised => texts!(language, "needs-action-raised"),
+        MessageKind::Escalated => texts!(language, "escalated"),
+        MessageKind::Digest => texts!(language, "digest"),
+        MessageKind::Advice => texts!(language, "advice"),
         MessageKind::ReportMissed => texts!(language, "report-missed"),
         MessageKind::FollowUpEnded => texts!(language, "follow-up-ended"),
         MessageKind::Technical => texts!(language, "technical"),
@@ -109,6 +114,7 @@ fn fill(template: &str, values: Values<'_>) -> Result<String> {
         let value = match name {
             "link" => values.link,
             "organization" => values.organization,
+            "counts" => values.counts,
             other => return Err(Problem::fault(format!("unknown placeholder {other}"))),
         };
         filled.push_str(before);
@@ -129,6 +135,7 @@ mod tests {
     const VALUES: Values<'static> = Values {
         link: "https://portal.example/t/1",
         organization: "Centre de régulation",
+        counts: "3",
     };
 
     fn placeholders(text: &str) -> BTreeSet<&str> {
@@ -212,6 +219,7 @@ mod tests {
         let values = Values {
             link: "{{organization}}",
             organization: "A\r\nBcc: b@example.org",
+            counts: "",
         };
         let filled = fill("{{link}} {{organization}}", values).unwrap();
         assert_eq!(filled, "{{organization}} ABcc: b@example.org");

@@ -19,6 +19,8 @@ pub fn reactors() -> Vec<Arc<dyn Reactor>> {
         Arc::new(alerts::answer::JudgeReactor::default()),
         Arc::new(alerts::silence::SilenceReactor::default()),
         Arc::new(alerts::handled::HandledReactor),
+        Arc::new(alerts::triage::TriageReactor),
+        Arc::new(notify::NoticesReactor),
         Arc::new(alerts::technical::DeliveryReactor),
         Arc::new(pathways::closing::ClosingReactor),
     ]
@@ -27,5 +29,11 @@ pub fn reactors() -> Vec<Arc<dyn Reactor>> {
 /// Who does which jobs; `sender` is the one that meets the world outside.
 #[must_use]
 pub fn handlers(sender: notify::Sender) -> Vec<Arc<dyn Handler>> {
-    vec![Arc::new(pathways::report::ReportHandler), Arc::new(sender)]
+    vec![
+        Arc::new(pathways::report::ReportHandler),
+        Arc::new(alerts::escalation::EscalationHandler),
+        Arc::new(alerts::snooze::SnoozeHandler),
+        Arc::new(notify::DigestHandler),
+        Arc::new(sender),
+    ]
 }
