@@ -1,7 +1,8 @@
 //! Rules and answers to findings: pure.
 //!
 //! Variables that a rule may use: `%current`, `%previous`, `%history` (earlier answers, oldest
-//! first, without the current one), `%patient`, `%careplan`, `%day`.
+//! first, without the current one), `%patient`, `%careplan`, `%day`, `%baseline` (the answer that
+//! the follow-up began with).
 
 use serde_json::Value;
 
@@ -24,6 +25,8 @@ pub struct Case<'a> {
     pub care_plan: &'a Value,
     /// The day of follow-up of the current answer.
     pub day: i64,
+    /// The answer that the follow-up began with, or `null`.
+    pub baseline: &'a Value,
 }
 
 /// What a rule says of a case.
@@ -64,6 +67,7 @@ pub fn judge(rules: &RuleSet, case: &Case<'_>) -> Vec<Verdict> {
         ("patient", known(case.patient)),
         ("careplan", vec![Item::resource(case.care_plan)]),
         ("day", vec![Item::Integer(case.day)]),
+        ("baseline", known(case.baseline)),
     ];
     let mut verdicts = Vec::new();
     for rule in rules.watching(Trigger::Answer) {
@@ -165,6 +169,7 @@ mod tests {
                 patient: &Value::Null,
                 care_plan: &care_plan,
                 day: 3,
+                baseline: &Value::Null,
             },
         )
     }

@@ -9,6 +9,7 @@
 //! and [`triage`] are what people do with its Task, [`snooze`] what they put off. [`advice`] is
 //! what the patient is shown at once.
 
+pub mod advice;
 pub mod answer;
 pub mod escalation;
 pub mod evidence;

@@ -76,6 +76,8 @@ pub const FLAG_DETAIL: &str = "http://hl7.org/fhir/StructureDefinition/flag-deta
 pub const FLAG_PRIORITY: &str = "http://hl7.org/fhir/StructureDefinition/flag-priority";
 /// Codes of [`FLAG_PRIORITY`].
 pub const FLAG_PRIORITY_CODE: &str = "http://hl7.org/fhir/flag-priority-code";
+/// A text in another language.
+pub const TRANSLATION: &str = "http://hl7.org/fhir/StructureDefinition/translation";
 /// Categories of a Flag.
 pub const FLAG_CATEGORY: &str = "http://terminology.hl7.org/CodeSystem/flag-category";
 
@@ -107,6 +109,15 @@ pub fn extensions<'a>(
         .into_iter()
         .flatten()
         .filter(move |e| e["url"] == url)
+}
+
+/// The translation of an element, given its `_element`:
+/// <http://hl7.org/fhir/R4/extension-translation.html>.
+#[must_use]
+pub fn translation<'a>(shadow: &'a serde_json::Value, language: &str) -> Option<&'a str> {
+    extensions(shadow, TRANSLATION)
+        .find(|one| extension(one, "lang").is_some_and(|lang| lang == language))
+        .and_then(|one| extension(one, "content")?.as_str())
 }
 
 /// The code that a CodeableConcept (or a list of them) has in a system.

@@ -32,6 +32,7 @@ pub use self::{
     digest::{DIGEST, DigestHandler},
     kind::MessageKind,
     notices::NoticesReactor,
+    recipient::language,
     send::{SEND, Sender, SenderSettings},
     template::Language,
 };
