@@ -73,10 +73,10 @@ pub async fn show(tx: &mut Tx, occasion: Occasion<'_>, advices: &[Advice]) -> Re
         return Ok(());
     }
     let author = occasion.tree["author"]["reference"].as_str();
-    let answering = author.filter(|author| {
-        author.starts_with("Patient/") || author.starts_with("RelatedPerson/")
-    });
-    let recipient = answering.map_or_else(|| format!("Patient/{}", occasion.patient), str::to_owned);
+    let answering = author
+        .filter(|author| author.starts_with("Patient/") || author.starts_with("RelatedPerson/"));
+    let recipient =
+        answering.map_or_else(|| format!("Patient/{}", occasion.patient), str::to_owned);
     let language = language_of(tx, &recipient).await?.unwrap_or(Language::Fr);
     let message = json!({
         "resourceType": "Communication",
@@ -167,7 +167,10 @@ mod tests {
         let call = Advice::read(&level("Appelez le 15.", Some("Call 15.")), Level::Urgent).unwrap();
         let lie = Advice::read(&level("Allongez-vous.", None), Level::Urgent).unwrap();
         let all = [call.clone(), lie, call];
-        assert_eq!(joined(&all, Language::Fr), "Appelez le 15.\n\nAllongez-vous.");
+        assert_eq!(
+            joined(&all, Language::Fr),
+            "Appelez le 15.\n\nAllongez-vous."
+        );
         assert_eq!(joined(&all, Language::En), "Call 15.\n\nAllongez-vous.");
     }
 

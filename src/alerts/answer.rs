@@ -119,7 +119,12 @@ impl JudgeReactor {
             let source = format!("QuestionnaireResponse/{}", answer.id);
             let verdicts = judge(&rules, &case);
             if current == first {
-                advices.extend(verdicts.iter().filter_map(|one| advice_of(one, &rules)).cloned());
+                advices.extend(
+                    verdicts
+                        .iter()
+                        .filter_map(|one| advice_of(one, &rules))
+                        .cloned(),
+                );
             }
             let verdicts = verdicts.into_iter();
             findings.extend(verdicts.map(|verdict| finding(verdict, &rules, source.clone())));

@@ -6,7 +6,8 @@
 //!
 //! What becomes of an alert: [`telling`] tells those whose turn it is first; [`ladder`] (pure: who
 //! is next, and when) and [`escalation`] pass it on while nobody takes it; [`task_state`] (pure)
-//! and [`triage`] are what people do with its Task, [`snooze`] what they put off. [`advice`] is
+//! and [`triage`] are what people do with its Task, [`snooze`] what they put off, [`handover`] what
+//! goes to another team. [`advice`] is
 //! what the patient is shown at once.
 
 pub mod advice;
@@ -15,6 +16,7 @@ pub mod escalation;
 pub mod evidence;
 pub mod flag;
 pub mod handled;
+pub mod handover;
 pub mod judge;
 pub mod ladder;
 #[cfg(test)]

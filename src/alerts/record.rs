@@ -82,10 +82,7 @@ async fn write(tx: &mut Tx, known: &Known) -> Result<()> {
     let prepared = Prepared::new(Resource::trusted(known.tree.clone())?);
     match known.version {
         None => tx.create(&known.id, prepared).await.map(|_| ()),
-        Some(version) => tx
-            .put(&known.id, prepared, Some(version))
-            .await
-            .map(|_| ()),
+        Some(version) => tx.put(&known.id, prepared, Some(version)).await.map(|_| ()),
     }
 }
 
@@ -120,6 +117,8 @@ fn handling_task(known: &Known, concern: &Concern, route: Option<&str>, tx: &Tx)
         "intent": "order",
         "priority": known.level().task_priority(),
         "code": { "coding": [{ "system": TASK_CODE, "code": "handle-alert" }] },
+        // What the finding says is to be done, such as to propose a conversion.
+        "description": known.tree["code"]["text"],
         "focus": { "reference": format!("Flag/{}", known.id) },
         "for": { "reference": format!("Patient/{}", concern.patient) },
         "authoredOn": date::instant(tx.now()),

@@ -71,9 +71,7 @@ async fn act(tx: &mut Tx, job: &LeasedJob) -> Result<()> {
         _ => {
             task_state::wake(&mut task);
             let prepared = Prepared::new(Resource::trusted(task)?);
-            tx.put(id, prepared, Some(stored.version))
-                .await
-                .map(|_| ())
+            tx.put(id, prepared, Some(stored.version)).await.map(|_| ())
         }
     }
 }

@@ -165,9 +165,7 @@ fn check_outcome(task: &Value) -> Vec<Issue> {
             _ => Some("The type of an output is outcome or useful."),
         };
         seen.push(kind);
-        faults.extend(
-            says.map(|says| Issue::error("value", says).at(format!("Task.output[{n}]"))),
-        );
+        faults.extend(says.map(|says| Issue::error("value", says).at(format!("Task.output[{n}]"))));
     }
     faults
 }

@@ -83,12 +83,7 @@ pub const ADVICE_RELATION: &str = "https://vigie.example/fhir/rel/advice";
 
 /// A reply as a response; `base` is the service base URL.
 #[must_use]
-pub fn reply(
-    reply: Reply,
-    advice: Option<&Advice>,
-    returns: Return,
-    base: &str,
-) -> Response<Body> {
+pub fn reply(reply: Reply, advice: Option<&Advice>, returns: Return, base: &str) -> Response<Body> {
     let mut response = plain(reply, advice, returns, base);
     if let Some(advice) = advice {
         let link = format!("<{base}/{}>; rel=\"{ADVICE_RELATION}\"", advice.reference);
@@ -107,9 +102,7 @@ fn plain(reply: Reply, advice: Option<&Advice>, returns: Return, base: &str) -> 
             tag(&mut response, &stored);
             response
         }
-        Reply::Created(stored) => {
-            written((StatusCode::CREATED, stored), advice, returns, base)
-        }
+        Reply::Created(stored) => written((StatusCode::CREATED, stored), advice, returns, base),
         Reply::Updated(stored) | Reply::Existing(stored) => {
             written((StatusCode::OK, stored), advice, returns, base)
         }

@@ -2,8 +2,6 @@
 //!
 //! The advice was written in the commit of the answer, under an id that follows from the answer's.
 
-use serde_json::Value;
-
 use super::{Context, Reply};
 use crate::{
     fhir::{
@@ -46,7 +44,10 @@ async fn read(context: &Context, permit: &Permit, reply: &Reply) -> Result<Optio
     let Some(kind) = ResourceType::named("Communication") else {
         return Ok(None);
     };
-    let found = context.store.read(permit, kind, &advice_id(&answer.id)).await?;
+    let found = context
+        .store
+        .read(permit, kind, &advice_id(&answer.id))
+        .await?;
     // One of another commit is about an earlier version of the answer.
     let Some(stored) = found.filter(|stored| stored.updated == answer.updated) else {
         return Ok(None);
@@ -54,7 +55,7 @@ async fn read(context: &Context, permit: &Permit, reply: &Reply) -> Result<Optio
     let tree = stored.tree()?;
     let text = tree["payload"][0]["contentString"].as_str();
     let is_advice = code_in(&tree["category"], MESSAGE_KIND) == Some("advice")
-        && tree["about"][0]["reference"] == Value::from(answer.reference());
+        && tree["about"][0]["reference"] == answer.reference();
     Ok(text.filter(|_| is_advice).map(|text| Advice {
         reference: stored.reference(),
         text: text.to_owned(),

@@ -17,7 +17,13 @@ use super::{
     transaction::transaction,
 };
 use crate::{
-    fhir::{json as reading, outcome::{outcome, shown}, permit::Permit, search::query::Handling, validate},
+    fhir::{
+        json as reading,
+        outcome::{outcome, shown},
+        permit::Permit,
+        search::query::Handling,
+        validate,
+    },
     kernel::problem::{Category, Issue, Problem, Result},
     store::Stored,
 };

@@ -131,7 +131,10 @@ pub(super) fn words(digest: &Value, language: Language) -> String {
     let counted = lines.filter_map(|line| {
         let (kind, count) = line["contentString"].as_str()?.split_once(' ')?;
         let count: u32 = count.parse().ok()?;
-        Some(format!("{count} {}", noun(MessageKind::coded(kind)?, language, count)?))
+        Some(format!(
+            "{count} {}",
+            noun(MessageKind::coded(kind)?, language, count)?
+        ))
     });
     counted.collect::<Vec<_>>().join(", ")
 }

@@ -213,11 +213,7 @@ impl Reactor for NoticesReactor {
         false
     }
 
-    fn react<'a>(
-        &'a self,
-        _tx: &'a mut Tx,
-        _change: &'a Change,
-    ) -> BoxFuture<'a, Result<()>> {
+    fn react<'a>(&'a self, _tx: &'a mut Tx, _change: &'a Change) -> BoxFuture<'a, Result<()>> {
         Box::pin(async { Ok(()) })
     }
 }
@@ -256,7 +252,11 @@ mod tests {
             ("2026-10-24T22:30:00Z", Some("2026-10-25T06:30:00Z")),
         ] {
             let expected = until.map_or(Wish::Now, |until| Wish::Later(at(until)));
-            assert_eq!(night.wish(MessageKind::Answered, at(now)), expected, "{now}");
+            assert_eq!(
+                night.wish(MessageKind::Answered, at(now)),
+                expected,
+                "{now}"
+            );
         }
     }
 
@@ -277,7 +277,10 @@ mod tests {
             wish(missed, "2026-03-28T07:00:00Z"),
             Wish::Gather(at("2026-03-29T06:00:00Z"))
         );
-        assert_eq!(wish(MessageKind::Answered, "2026-03-28T07:00:00Z"), Wish::Never);
+        assert_eq!(
+            wish(MessageKind::Answered, "2026-03-28T07:00:00Z"),
+            Wish::Never
+        );
     }
 
     #[test]

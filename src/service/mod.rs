@@ -20,8 +20,10 @@ pub fn reactors() -> Vec<Arc<dyn Reactor>> {
         Arc::new(alerts::silence::SilenceReactor::default()),
         Arc::new(alerts::handled::HandledReactor),
         Arc::new(alerts::triage::TriageReactor),
+        Arc::new(alerts::handover::HandoverReactor),
         Arc::new(notify::NoticesReactor),
         Arc::new(alerts::technical::DeliveryReactor),
+        Arc::new(pathways::course::CourseReactor),
         Arc::new(pathways::closing::ClosingReactor),
     ]
 }

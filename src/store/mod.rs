@@ -13,6 +13,7 @@
 
 mod canonical;
 mod change;
+mod counters;
 mod facade;
 mod jobs;
 mod page;
@@ -28,6 +29,7 @@ mod writer;
 pub use self::{
     canonical::Canonical,
     change::{Change, Draft, Reactor},
+    counters::Count,
     facade::{Store, StoreOptions},
     jobs::{Job, LeasedJob},
     page::{History, Hit, HitMode, Page},

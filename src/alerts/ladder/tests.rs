@@ -93,11 +93,7 @@ fn a_simple_alert_climbs_in_hours_of_cover() {
     let team = team(&[&["a"], &["b"]], &["night"], &office);
     // Friday at 17:00 in Paris: one hour is left, and Monday has the rest.
     let ladder = Ladder::new(Level::Simple, at("2026-03-06T16:00:00Z"), 480, &team);
-    assert_eq!(
-        ladder.at_once(),
-        ["a"],
-        "on call is for what cannot wait"
-    );
+    assert_eq!(ladder.at_once(), ["a"], "on call is for what cannot wait");
     assert_eq!(ladder.due(1), Some(at("2026-03-09T15:00:00Z")));
     assert_eq!(ladder.due(2), Some(at("2026-03-10T14:00:00Z")));
     assert_eq!(ladder.audience(1), Some(vec!["b".to_owned()]));

@@ -75,7 +75,10 @@ fn each_change_of_state_is_allowed_or_refused_as_the_table_says() {
     // What has been closed stays closed, and no alert becomes a draft or waits to be ready.
     for closed in ["completed", "cancelled", "failed", "rejected"] {
         for to in ["requested", "accepted", "on-hold", "in-progress"] {
-            assert!(!faults(&task(closed), &task(to)).is_empty(), "{closed} to {to}");
+            assert!(
+                !faults(&task(closed), &task(to)).is_empty(),
+                "{closed} to {to}"
+            );
         }
     }
     for open in ["requested", "accepted", "in-progress", "on-hold"] {
@@ -101,7 +104,11 @@ fn an_alert_is_put_off_for_a_reason_and_for_seven_days_at_most() {
         ("", "", &["Task.statusReason", until]),
     ];
     for (reason, end, expected) in table {
-        assert_eq!(faults(&open, &snoozed(reason, end)), expected, "{reason:?} {end}");
+        assert_eq!(
+            faults(&open, &snoozed(reason, end)),
+            expected,
+            "{reason:?} {end}"
+        );
     }
     assert_eq!(
         faults(&open, &task("on-hold")),
@@ -137,9 +144,7 @@ fn output(kind: &str, value: Value) -> Value {
 
 #[test]
 fn an_outcome_is_one_of_the_codes_and_usefulness_a_boolean() {
-    let coded = |code: &str| {
-        json!({ "valueCodeableConcept": { "coding": [{ "system": ALERT_OUTCOME, "code": code }] } })
-    };
+    let coded = |code: &str| json!({ "valueCodeableConcept": { "coding": [{ "system": ALERT_OUTCOME, "code": code }] } });
     let of = |outputs: Vec<Value>| {
         let mut done = task("completed");
         done["output"] = outputs.into();
@@ -153,7 +158,10 @@ fn an_outcome_is_one_of_the_codes_and_usefulness_a_boolean() {
         output("outcome", coded("cured")),
         output("outcome", coded("useful")),
         output("outcome", json!({ "valueString": "advised" })),
-        output("outcome", json!({ "valueCodeableConcept": { "text": "advised" } })),
+        output(
+            "outcome",
+            json!({ "valueCodeableConcept": { "text": "advised" } }),
+        ),
         output("useful", json!({ "valueString": "true" })),
         output("mood", json!({ "valueBoolean": true })),
     ] {
