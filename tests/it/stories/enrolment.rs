@@ -3,6 +3,6 @@
 mod changes;
 mod conversion;
 mod course;
-mod desk;
+pub mod desk;
 mod household;
 mod start;
