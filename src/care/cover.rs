@@ -258,94 +258,99 @@ mod tests {
         hours(&DAYS, "20:00:00", "08:00:00")
     }
 
+    const OFFICE: Span = ("mon tue wed thu fri", "09:00:00", "18:00:00");
+    const LATE: Span = ("mon tue wed thu fri", "12:00:00", "20:00:00");
+    const NIGHT: Span = ("mon tue wed thu fri sat sun", "20:00:00", "08:00:00");
+    const SATURDAY: Span = ("sat", "00:00:00", "00:00:00");
+
+    /// Days, start and end.
+    type Span = (&'static str, &'static str, &'static str);
+
+    /// Hours, from when, minutes, until when; in Paris.
+    const COUNTED: [(&[Span], &str, u32, &str); 13] = [
+        // No hours: always.
+        (&[], "2026-03-06T16:00:00Z", 480, "2026-03-07T00:00:00Z"),
+        // Within the day; from Friday over the weekend; from before the day.
+        (
+            &[OFFICE],
+            "2026-03-06T09:00:00Z",
+            60,
+            "2026-03-06T10:00:00Z",
+        ),
+        (
+            &[OFFICE],
+            "2026-03-06T16:00:00Z",
+            120,
+            "2026-03-09T09:00:00Z",
+        ),
+        (
+            &[OFFICE],
+            "2026-03-07T12:00:00Z",
+            60,
+            "2026-03-09T09:00:00Z",
+        ),
+        // To the very end of a day: that instant, not the next morning.
+        (
+            &[OFFICE],
+            "2026-03-06T16:00:00Z",
+            60,
+            "2026-03-06T17:00:00Z",
+        ),
+        // Several days, nine hours at a time.
+        (
+            &[OFFICE],
+            "2026-03-09T08:00:00Z",
+            1_200,
+            "2026-03-11T10:00:00Z",
+        ),
+        // Over midnight.
+        (&[NIGHT], "2026-03-06T22:30:00Z", 60, "2026-03-06T23:30:00Z"),
+        (&[NIGHT], "2026-03-07T06:30:00Z", 60, "2026-03-07T19:30:00Z"),
+        // The night of 28 March has one hour less, that of 24 October one more.
+        (
+            &[NIGHT],
+            "2026-03-28T19:00:00Z",
+            660,
+            "2026-03-29T06:00:00Z",
+        ),
+        (
+            &[NIGHT],
+            "2026-03-28T19:00:00Z",
+            661,
+            "2026-03-29T18:01:00Z",
+        ),
+        (
+            &[NIGHT],
+            "2026-10-24T18:00:00Z",
+            780,
+            "2026-10-25T07:00:00Z",
+        ),
+        // Hours that overlap count once; equal ends are the whole day.
+        (
+            &[OFFICE, LATE],
+            "2026-03-06T10:00:00Z",
+            540,
+            "2026-03-06T19:00:00Z",
+        ),
+        (
+            &[SATURDAY],
+            "2026-03-06T12:00:00Z",
+            1_440,
+            "2026-03-07T23:00:00Z",
+        ),
+    ];
+
     #[test]
     fn time_is_counted_in_hours_of_work_only() {
-        // (hours, from, minutes, until), in Paris.
-        let table = [
-            // No hours: always.
-            (vec![], "2026-03-06T16:00:00Z", 480, "2026-03-07T00:00:00Z"),
-            // Within the day; from Friday over the weekend; from before the day.
-            (
-                vec![office()],
-                "2026-03-06T09:00:00Z",
-                60,
-                "2026-03-06T10:00:00Z",
-            ),
-            (
-                vec![office()],
-                "2026-03-06T16:00:00Z",
-                120,
-                "2026-03-09T09:00:00Z",
-            ),
-            (
-                vec![office()],
-                "2026-03-07T12:00:00Z",
-                60,
-                "2026-03-09T09:00:00Z",
-            ),
-            // To the very end of a day: that instant, not the next morning.
-            (
-                vec![office()],
-                "2026-03-06T16:00:00Z",
-                60,
-                "2026-03-06T17:00:00Z",
-            ),
-            // Several days, eight hours at a time.
-            (
-                vec![office()],
-                "2026-03-09T08:00:00Z",
-                1_200,
-                "2026-03-11T10:00:00Z",
-            ),
-            // Over midnight.
-            (
-                vec![night()],
-                "2026-03-06T22:30:00Z",
-                60,
-                "2026-03-06T23:30:00Z",
-            ),
-            (
-                vec![night()],
-                "2026-03-07T06:30:00Z",
-                60,
-                "2026-03-07T19:30:00Z",
-            ),
-            // The night of 28 March has one hour less, that of 24 October one more.
-            (
-                vec![night()],
-                "2026-03-28T19:00:00Z",
-                660,
-                "2026-03-29T06:00:00Z",
-            ),
-            (
-                vec![night()],
-                "2026-03-28T19:00:00Z",
-                661,
-                "2026-03-29T18:01:00Z",
-            ),
-            (
-                vec![night()],
-                "2026-10-24T18:00:00Z",
-                780,
-                "2026-10-25T07:00:00Z",
-            ),
-            // Hours that overlap count once.
-            (
-                vec![office(), hours(&WEEK, "12:00:00", "20:00:00")],
-                "2026-03-06T10:00:00Z",
-                540,
-                "2026-03-06T19:00:00Z",
-            ),
-            // Equal ends: the whole day.
-            (
-                vec![hours(&["sat"], "00:00:00", "00:00:00")],
-                "2026-03-06T12:00:00Z",
-                1_440,
-                "2026-03-07T23:00:00Z",
-            ),
-        ];
-        for (hours, from, minutes, until) in table {
-            let reached = cover(&team(&hours)).after(at(from), minutes);
+        for (spans, from, minutes, until) in COUNTED {
+            let spans: Vec<Value> = spans
+                .iter()
+                .map(|(days, start, end)| {
+                    let days: Vec<&str> = days.split(' ').collect();
+                    hours(&days, start, end)
+                })
+                .collect();
+            let reached = cover(&team(&spans)).after(at(from), minutes);
             assert_eq!(reached, Some(at(until)), "{from} + {minutes}");
         }
     }
