@@ -352,6 +352,7 @@ fn the_published_code_system_has_just_these_reasons() {
         Undelivered::NoAddress,
         Undelivered::Refused,
         Undelivered::Exhausted,
+        Undelivered::Muted,
     ];
     assert_eq!(codes, known.map(Undelivered::code));
 }
