@@ -37,6 +37,8 @@ pub mod figures;
 
 pub mod service;
 
+pub mod authoring;
+
 pub mod http;
 
 pub mod app;

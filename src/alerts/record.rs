@@ -48,12 +48,9 @@ pub async fn record(tx: &mut Tx, concern: &Concern, findings: &[Finding]) -> Res
         .into_iter()
         .filter(|known| known.news != News::Nothing)
     {
-        let route = findings
-            .iter()
-            .find(|finding| known.is_about(finding))
-            .and_then(|finding| finding.route.as_deref());
+        let finding = findings.iter().find(|finding| known.is_about(finding));
         write(tx, &known).await?;
-        let (task, kind) = match follow(tx, concern, &known, route).await? {
+        let (task, kind) = match follow(tx, concern, &known, finding).await? {
             None => continue,
             Some(news) => news,
         };
@@ -68,7 +65,7 @@ pub async fn record(tx: &mut Tx, concern: &Concern, findings: &[Finding]) -> Res
 }
 
 /// All Flags of a patient, closed ones included: they know what has been told.
-async fn standing(tx: &mut Tx, patient: &str) -> Result<Vec<Known>> {
+pub(super) async fn standing(tx: &mut Tx, patient: &str) -> Result<Vec<Known>> {
     let query = Query::new(kind("Flag")?).reference("subject", &format!("Patient/{patient}"));
     let mut flags = Vec::new();
     for hit in tx.search(&query).await?.hits {
@@ -91,13 +88,13 @@ async fn follow(
     tx: &mut Tx,
     concern: &Concern,
     known: &Known,
-    route: Option<&str>,
+    finding: Option<&Finding>,
 ) -> Result<Option<(Option<String>, MessageKind)>> {
     match known.news {
         News::Nothing | News::MoreEvidence => Ok(None),
         News::Opened => {
             let id = tx.new_id();
-            let task = handling_task(known, concern, route, tx);
+            let task = handling_task(known, concern, finding, tx);
             tx.create(&id, Prepared::new(Resource::trusted(task)?))
                 .await?;
             Ok(Some((Some(id), MessageKind::NeedsAction)))
@@ -110,7 +107,7 @@ async fn follow(
 }
 
 /// The work that a Flag makes: to be acknowledged, assigned, resolved.
-fn handling_task(known: &Known, concern: &Concern, route: Option<&str>, tx: &Tx) -> Value {
+fn handling_task(known: &Known, concern: &Concern, finding: Option<&Finding>, tx: &Tx) -> Value {
     let mut task = json!({
         "resourceType": "Task",
         "status": "requested",
@@ -126,7 +123,12 @@ fn handling_task(known: &Known, concern: &Concern, route: Option<&str>, tx: &Tx)
     if let Some(id) = concern.plan["id"].as_str() {
         task["basedOn"] = json!([{ "reference": format!("CarePlan/{id}") }]);
     }
-    if let Some(route) = route {
+    if finding.is_some_and(|finding| finding.phone_call)
+        && let Some(codings) = task["code"]["coding"].as_array_mut()
+    {
+        codings.push(json!({ "system": TASK_CODE, "code": "phone-call" }));
+    }
+    if let Some(route) = finding.and_then(|finding| finding.route.as_deref()) {
         task["performerType"] = json!([{ "coding": [{ "system": TASK_CODE, "code": route }] }]);
     }
     task

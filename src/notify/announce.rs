@@ -4,16 +4,12 @@
 
 use serde_json::{Value, json};
 
-use super::{MessageKind, send};
+use super::{Medium, MessageKind, communication as messages};
 use crate::{
     fhir::{canonical::MESSAGE_KIND, resource::Resource},
     kernel::problem::Result,
     store::{Prepared, Tx},
 };
-
-/// `Communication.medium`: by electronic mail.
-const MEDIUM_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ParticipationMode";
-const MEDIUM_EMAIL: &str = "EMAILWRIT";
 
 /// One message to one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +31,9 @@ pub struct Announcement {
 
 /// Writes the Communication (`preparation`) and enqueues its sending; gives its id.
 ///
+/// Professionals are written to by mail, or by text message where they have no mail; others by
+/// mail alone. [`announce_by`] lets the caller say.
+///
 /// # Errors
 /// As the transaction.
 pub async fn announce(tx: &mut Tx, announcement: &Announcement) -> Result<String> {
@@ -50,7 +49,34 @@ pub async fn announce_as(
     announcement: &Announcement,
     priority: &'static str,
 ) -> Result<String> {
-    create(tx, communication(announcement, priority)).await
+    create(
+        tx,
+        communication(announcement, usual_media(announcement), priority),
+    )
+    .await
+}
+
+/// As [`announce`], by the media that a pathway allows, the preferred one first.
+///
+/// # Errors
+/// As the transaction.
+pub async fn announce_by(
+    tx: &mut Tx,
+    announcement: &Announcement,
+    media: &[Medium],
+) -> Result<String> {
+    let priority = announcement.kind.priority();
+    create(tx, communication(announcement, media, priority)).await
+}
+
+/// Professionals are reached by whatever there is, others by mail unless a pathway says more.
+fn usual_media(announcement: &Announcement) -> &'static [Medium] {
+    let to = announcement.recipient.as_str();
+    if to.starts_with("Patient/") || to.starts_with("RelatedPerson/") {
+        &[Medium::Email]
+    } else {
+        &Medium::ALL
+    }
 }
 
 /// Writes a Communication and enqueues its sending; gives its id.
@@ -58,18 +84,18 @@ pub(super) async fn create(tx: &mut Tx, tree: Value) -> Result<String> {
     let id = tx.new_id();
     let prepared = Prepared::new(Resource::trusted(tree)?);
     tx.create(&id, prepared).await?;
-    tx.enqueue(&send::job(&id, tx.now())).await?;
+    tx.enqueue(&messages::job(&id, tx.now())).await?;
     Ok(id)
 }
 
-pub(super) fn communication(announcement: &Announcement, priority: &str) -> Value {
+fn communication(announcement: &Announcement, media: &[Medium], priority: &str) -> Value {
     let Announcement { kind, .. } = announcement;
     let mut tree = json!({
         "resourceType": "Communication",
         "status": "preparation",
         "category": [coded(MESSAGE_KIND, kind.code())],
         "priority": priority,
-        "medium": [coded(MEDIUM_SYSTEM, MEDIUM_EMAIL)],
+        "medium": Medium::concepts(media),
         "recipient": [reference(&announcement.recipient)],
     });
     if let Some(language) = &announcement.language {
@@ -85,6 +111,12 @@ pub(super) fn communication(announcement: &Announcement, priority: &str) -> Valu
         tree["about"] = announcement.about.iter().map(|it| reference(it)).collect();
     }
     tree
+}
+
+/// The Communication of an announcement by the usual media, to be added to.
+pub(super) fn draft(announcement: &Announcement) -> Value {
+    let media = usual_media(announcement);
+    communication(announcement, media, announcement.kind.priority())
 }
 
 fn coded(system: &str, code: &str) -> Value {

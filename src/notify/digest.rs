@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use super::{
     Announcement, Language, MessageKind,
-    announce::{communication, create},
+    announce::{create, draft},
+    communication,
     notices::is_minor,
-    send,
 };
 use crate::{
     fhir::{date, permit::Permit, resource::Resource, search::query::Query},
@@ -68,7 +68,7 @@ impl Handler for DigestHandler {
 async fn gather(tx: &mut Tx, job: &LeasedJob) -> Result<()> {
     tx.finish_job(job).await?;
     let recipient = job.payload["recipient"].as_str().unwrap_or_default();
-    let query = Query::new(send::communication_type()?)
+    let query = Query::new(communication::communication_type()?)
         .reference("recipient", recipient)
         .token("status", None, "on-hold")
         .limit(GATHERED_MAX);
@@ -78,7 +78,7 @@ async fn gather(tx: &mut Tx, job: &LeasedJob) -> Result<()> {
     let full = hits.len() >= GATHERED_MAX as usize;
     for hit in hits {
         let tree = hit.stored.tree()?;
-        let Some(kind) = send::kind(&tree) else {
+        let Some(kind) = communication::kind(&tree) else {
             continue;
         };
         if is_minor(kind, tree["priority"].as_str()) {
@@ -117,7 +117,7 @@ async fn write(
         about: Vec::new(),
         language: None,
     };
-    let mut tree = communication(&announcement, MessageKind::Digest.priority());
+    let mut tree = draft(&announcement);
     tree["payload"] = counts
         .iter()
         .map(|(kind, count)| json!({ "contentString": format!("{kind} {count}") }))

@@ -32,11 +32,31 @@ pub struct Draft<'a> {
     pub actor: &'a Actor,
     /// The instant that the version will carry.
     pub now: Timestamp,
-    pub(super) resource: &'a mut Resource,
-    pub(super) changed: bool,
+    resource: &'a mut Resource,
+    changed: bool,
 }
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
+    /// Lets all reactors check and complete a version; says whether one has changed it.
+    pub(super) fn shape(
+        reactors: &[Arc<dyn Reactor>],
+        before: Option<&'a Stored>,
+        resource: &'a mut Resource,
+        (actor, now): (&'a Actor, Timestamp),
+    ) -> Result<bool> {
+        let mut draft = Draft {
+            before,
+            actor,
+            now,
+            resource,
+            changed: false,
+        };
+        for reactor in reactors {
+            reactor.shape(&mut draft)?;
+        }
+        Ok(draft.changed)
+    }
+
     /// What is about to be written.
     #[must_use]
     pub const fn resource(&self) -> &Resource {

@@ -30,7 +30,7 @@ pub use self::{
     canonical::Canonical,
     change::{Change, Draft, Reactor},
     counters::Count,
-    facade::{Store, StoreOptions},
+    facade::{ScratchOptions, Store, StoreOptions},
     jobs::{Job, LeasedJob},
     page::{History, Hit, HitMode, Page},
     prepared::Prepared,

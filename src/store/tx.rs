@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use jiff::Timestamp;
 
 use super::{
-    Canonical, Change, Draft, Job, LeasedJob, Page, Prepared, Reactor, Stored,
+    Canonical, Change, Draft, History, Job, LeasedJob, Page, Prepared, Reactor, Stored,
     canonical::Canonicals, session::Session,
 };
 use crate::{
@@ -334,17 +334,9 @@ impl Tx {
 
     /// Lets the reactors check and complete a version before it is written.
     fn shape(&self, before: Option<&Stored>, mut prepared: Prepared) -> Result<Prepared> {
-        let mut draft = Draft {
-            before,
-            actor: self.permit.actor(),
-            now: self.now,
-            resource: &mut prepared.resource,
-            changed: false,
-        };
-        for reactor in self.reactors.iter() {
-            reactor.shape(&mut draft)?;
-        }
-        if draft.changed {
+        let (actor, now) = (self.permit.actor(), self.now);
+        let changed = Draft::shape(&self.reactors, before, &mut prepared.resource, (actor, now))?;
+        if changed {
             return Ok(Prepared::new(prepared.resource));
         }
         Ok(prepared)
@@ -393,6 +385,33 @@ impl Tx {
         }
         self.pending.push_back(change);
         Ok(())
+    }
+}
+
+/// What a store whose one connection also reads asks of it.
+impl Tx {
+    pub(super) async fn vread(
+        &mut self,
+        target: (ResourceType, &str),
+        version: u64,
+    ) -> Result<Option<Stored>> {
+        self.session.version(&self.permit, target, version).await
+    }
+
+    pub(super) async fn history(
+        &mut self,
+        target: (ResourceType, &str),
+        page: (Option<u64>, u32),
+    ) -> Result<Option<History>> {
+        self.session.history(&self.permit, target, page).await
+    }
+
+    pub(super) async fn next_job_at(&mut self) -> Result<Option<Timestamp>> {
+        self.session.next_job_at().await
+    }
+
+    pub(super) async fn job_counts(&mut self) -> Result<(u64, u64)> {
+        self.session.job_counts().await
     }
 }
 

@@ -9,6 +9,7 @@ mod apply;
 mod convert;
 mod extend;
 mod restart;
+mod simulate;
 mod transfer;
 
 use std::sync::Arc;
@@ -111,6 +112,14 @@ pub static OPERATIONS: &[Operation] = &[
         levels: &[Level::Instance],
         verbs: &[Method::POST],
         run: transfer::run,
+    },
+    Operation {
+        name: "simulate",
+        definition: "https://vigie.example/fhir/OperationDefinition/PlanDefinition-simulate",
+        kind: Some("PlanDefinition"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::POST],
+        run: simulate::run,
     },
 ];
 
