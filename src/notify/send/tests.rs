@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
+    fhir::canonical::MESSAGE_KIND,
     kernel::{
         chance::{Chance, Generator},
         clock::{SimulatedClock, from_millis},
