@@ -13,6 +13,7 @@
 
 mod canonical;
 mod change;
+mod erase;
 mod facade;
 mod jobs;
 mod page;
@@ -28,6 +29,7 @@ mod writer;
 pub use self::{
     canonical::Canonical,
     change::{Change, Reactor},
+    erase::{DroppedJobs, ErasureRecord},
     facade::{Store, StoreOptions},
     jobs::{Job, LeasedJob},
     page::{History, Hit, HitMode, Page},

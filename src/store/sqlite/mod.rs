@@ -10,9 +10,11 @@
 //! Settings and their reasons: <https://www.sqlite.org/pragma.html>,
 //! <https://www.sqlite.org/wal.html>.
 
+mod erase;
 mod insert;
 mod jobs;
 mod lookups;
+mod pages;
 mod readers;
 mod rows;
 mod search;
@@ -77,7 +79,12 @@ pub(super) async fn open_session(path: &Path) -> Result<SqliteSession> {
         })?;
     migrate(&mut connection).await?;
     connection.close().await.map_err(rows::problem)?;
-    Ok(SqliteSession::new(connect(path, WRITER_CACHE_KIB)?))
+    let writing = connect(path, WRITER_CACHE_KIB)?;
+    // What is deleted is overwritten with zeros, at once.
+    writing
+        .execute_batch("pragma secure_delete = on;")
+        .map_err(rows::fault)?;
+    Ok(SqliteSession::new(writing, path))
 }
 
 /// Opens a connection whose statements run in the thread that asks.
