@@ -10,10 +10,11 @@
 //! 5. [`notify`]: messages and their channels.
 //! 6. [`care`]: which follow-up an answer belongs to, and who is told.
 //! 7. [`interactions`], [`pathways`], [`alerts`]: what the service does.
-//! 8. [`service`]: who reacts to changes, and who does jobs.
-//! 9. [`http`]: the router table, and problems as HTTP.
-//! 10. [`app`]: the composition root.
-//! 11. [`cli`], [`demo`]: the commands.
+//! 8. [`figures`]: what is counted, of those who were erased too.
+//! 9. [`service`]: who reacts to changes, and who does jobs.
+//! 10. [`http`]: the router table, and problems as HTTP.
+//! 11. [`app`]: the composition root.
+//! 12. [`cli`], [`demo`]: the commands.
 
 pub mod kernel;
 
@@ -31,6 +32,8 @@ pub mod care;
 pub mod alerts;
 pub mod interactions;
 pub mod pathways;
+
+pub mod figures;
 
 pub mod service;
 

@@ -9,7 +9,7 @@ use super::{
     evidence,
     rule::{Condition, Level, Rule, RuleSet, Trigger},
 };
-use crate::fhir::path::{Collection, Context, Item};
+use crate::fhir::path::{Collection, Context, Item, Repeated};
 
 /// One answer to be judged, with what is known at that moment.
 #[derive(Debug, Clone, Copy)]
@@ -65,9 +65,19 @@ pub fn judge(rules: &RuleSet, case: &Case<'_>) -> Vec<Verdict> {
         ("careplan", vec![Item::resource(case.care_plan)]),
         ("day", vec![Item::Integer(case.day)]),
     ];
+    let answers = case.answers.iter().take(case.current + 1);
+    let repeated: Vec<_> = answers
+        .filter_map(|answer| Repeated::of(answer, "item"))
+        .collect();
+    let known = Known {
+        current,
+        previous: history.last(),
+        variables: &variables,
+        repeated: &repeated,
+    };
     let mut verdicts = Vec::new();
     for rule in rules.watching(Trigger::Answer) {
-        judge_rule(rule, (current, history.last()), &variables, &mut verdicts);
+        judge_rule(rule, &known, &mut verdicts);
     }
     verdicts
 }
@@ -81,19 +91,24 @@ fn known(resource: &Value) -> Collection<'_> {
         .collect()
 }
 
+/// What all rules share in one judgement.
+struct Known<'a> {
+    current: &'a Value,
+    previous: Option<&'a Value>,
+    variables: &'a [(&'a str, Collection<'a>)],
+    repeated: &'a [Repeated<'a>],
+}
+
 /// Judges one rule: the highest level that holds; a level that fails is told and the next is tried.
-fn judge_rule<'a>(
-    rule: &Rule,
-    (current, previous): (&'a Value, Option<&'a Value>),
-    variables: &[(&str, Collection<'a>)],
-    verdicts: &mut Vec<Verdict>,
-) {
+fn judge_rule(rule: &Rule, known: &Known<'_>, verdicts: &mut Vec<Verdict>) {
     for level in &rule.levels {
         let (holds, text) = match &level.condition {
             Condition::Always => (Ok(true), ""),
             Condition::Broken(error) => (Err(error.clone()), ""),
             Condition::When { expression, text } => {
-                let context = Context::new(current).with_variables(variables);
+                let context = Context::new(known.current)
+                    .with_variables(known.variables)
+                    .with_repeated(known.repeated);
                 (
                     expression
                         .evaluate_boolean(&context)
@@ -108,7 +123,7 @@ fn judge_rule<'a>(
                 verdicts.push(Verdict::Holds {
                     rule: rule.id.clone(),
                     level: level.level,
-                    evidence: evidence::words(text, current, previous),
+                    evidence: evidence::words(text, known.current, known.previous),
                 });
                 return;
             }

@@ -2,10 +2,14 @@
 //!
 //! Specification: <http://hl7.org/fhir/R4/careplan.html>.
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{
+    Timestamp,
+    civil::{Date, Time},
+    tz::TimeZone,
+};
 use serde_json::Value;
 
-use super::canonical::{TIME_ZONE, extension};
+use super::canonical::{REMINDER_TIME, TIME_ZONE, extension};
 
 /// A follow-up: one patient on one pathway.
 #[derive(Debug, Clone)]
@@ -20,6 +24,39 @@ pub struct FollowUp {
     pub first_date: Date,
     /// The time zone of the patient's calendar.
     pub zone: TimeZone,
+    /// The local time at which this patient's reports are due, where it is not the pathway's.
+    pub reminder_time: Option<Time>,
+    /// Whether it runs.
+    pub state: State,
+}
+
+/// Whether a follow-up runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Reports are asked for.
+    Active,
+    /// Paused: what falls due meanwhile is called off.
+    Paused,
+    /// It has not begun, or it has ended.
+    Over,
+}
+
+impl State {
+    /// The state of a CarePlan.
+    #[must_use]
+    pub fn of(plan: &Value) -> Self {
+        match plan["status"].as_str() {
+            Some("active") => Self::Active,
+            Some("on-hold") => Self::Paused,
+            _ => Self::Over,
+        }
+    }
+
+    /// Whether it has begun and not ended, paused or not.
+    #[must_use]
+    pub const fn is_running(self) -> bool {
+        matches!(self, Self::Active | Self::Paused)
+    }
 }
 
 impl FollowUp {
@@ -36,6 +73,10 @@ impl FollowUp {
             pathway: plan["instantiatesCanonical"].get(0)?.as_str()?.to_owned(),
             first_date: plan["period"]["start"].as_str()?.get(..10)?.parse().ok()?,
             zone: TimeZone::get(zone).ok()?,
+            reminder_time: extension(plan, REMINDER_TIME)
+                .and_then(Value::as_str)
+                .and_then(|time| time.parse().ok()),
+            state: State::of(plan),
         })
     }
 

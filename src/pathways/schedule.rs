@@ -4,7 +4,10 @@
 //! time that a clock change skips becomes the first instant after the gap; one that it repeats is
 //! the first of the two.
 
-use crate::fhir::pathway::{Pathway, Policy};
+use crate::fhir::{
+    care_plan::FollowUp,
+    pathway::{Pathway, Policy},
+};
 use jiff::{
     Timestamp,
     civil::{Date, DateTime, Time},
@@ -26,6 +29,16 @@ pub struct Report {
     pub closes: Timestamp,
     /// The form, as `url|version`.
     pub questionnaire: String,
+}
+
+/// The policy of a pathway as it holds for one follow-up, whose patient may have an hour of their
+/// own.
+#[must_use]
+pub fn policy_of(follow_up: &FollowUp, policy: &Policy) -> Policy {
+    Policy {
+        due_time: follow_up.reminder_time.unwrap_or(policy.due_time),
+        ..policy.clone()
+    }
 }
 
 /// The date of day 1 of a follow-up started at `start`.
@@ -50,7 +63,7 @@ pub fn reports(pathway: &Pathway, first: Date, zone: &TimeZone) -> Vec<Report> {
                 let day = phase
                     .first_day
                     .checked_add(n.checked_mul(phase.every_days)?)?;
-                report(day, first, zone, &pathway.policy, &phase.questionnaire)
+                report(day, (first, zone), &pathway.policy, &phase.questionnaire)
             })
         })
         .collect();
@@ -59,10 +72,11 @@ pub fn reports(pathway: &Pathway, first: Date, zone: &TimeZone) -> Vec<Report> {
     reports
 }
 
-fn report(
+/// The report of one day, in the calendar that has its day 1 at a date of a time zone.
+#[must_use]
+pub fn report(
     day: u32,
-    first: Date,
-    zone: &TimeZone,
+    (first, zone): (Date, &TimeZone),
     policy: &Policy,
     questionnaire: &str,
 ) -> Option<Report> {

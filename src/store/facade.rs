@@ -55,6 +55,11 @@ impl Store {
         })
     }
 
+    /// The connections that read.
+    pub(super) const fn readers(&self) -> &Readers {
+        &self.readers
+    }
+
     /// The current version, a deletion included; none if there is none or the permit does not
     /// reach it.
     ///

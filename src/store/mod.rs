@@ -13,6 +13,7 @@
 
 mod canonical;
 mod change;
+mod counters;
 mod erase;
 mod facade;
 mod jobs;
@@ -29,6 +30,7 @@ mod writer;
 pub use self::{
     canonical::Canonical,
     change::{Change, Reactor},
+    counters::Count,
     erase::{DroppedJobs, ErasureRecord},
     facade::{Store, StoreOptions},
     jobs::{Job, LeasedJob},

@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use super::{Job, LeasedJob, Page, Stored, erase::Erasing};
+use super::{Count, Job, LeasedJob, Page, Stored, erase::Erasing};
 use crate::{
     fhir::{
         definitions::ResourceType, permit::Permit, search::query::Query, search::rows::IndexRows,
@@ -95,4 +95,7 @@ pub(super) trait Session: Erasing {
 
     /// Marks a job as one that cannot succeed; `false` if the lease has passed.
     fn bury<'a>(&'a mut self, job: &'a LeasedJob, error: &'a str) -> BoxFuture<'a, Result<bool>>;
+
+    /// Adds to a counter.
+    fn count<'a>(&'a mut self, count: &'a Count) -> BoxFuture<'a, Result<()>>;
 }

@@ -5,7 +5,12 @@
 use regex::Regex;
 use rust_decimal::Decimal;
 
-use super::{functions::Function, quantity::Unit, schema::TypeSpecifier, temporal::Temporal};
+use super::{
+    functions::Function,
+    quantity::Unit,
+    schema::{self, TypeSpecifier},
+    temporal::Temporal,
+};
 
 /// An expression.
 #[derive(Debug)]
@@ -78,6 +83,17 @@ pub(crate) struct Name {
     pub sibling: Box<str>,
     /// The number of the name in the tables of types, if any type has it.
     pub symbol: Option<u32>,
+}
+
+impl Name {
+    /// The name as expressions and forms write it.
+    pub(crate) fn of(name: &str) -> Self {
+        Self {
+            text: name.into(),
+            sibling: format!("_{name}").into(),
+            symbol: schema::symbol(name),
+        }
+    }
 }
 
 /// What is asked about a type.

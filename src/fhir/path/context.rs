@@ -4,6 +4,7 @@ use jiff::Zoned;
 use serde_json::Value;
 
 use super::{
+    functions,
     item::{Collection, Item},
     limits::Limits,
 };
@@ -24,7 +25,30 @@ pub struct Context<'a> {
     pub(super) variables: &'a [(&'a str, Collection<'a>)],
     pub(super) now: Option<&'a Zoned>,
     pub(super) resolver: Option<&'a dyn Resolver>,
+    pub(super) repeated: &'a [Repeated<'a>],
     pub(super) limits: Limits,
+}
+
+/// What `repeat(member)` finds in a resource, found once for the many expressions that ask for it.
+///
+/// The rules of a pathway do little else than `%current.repeat(item)`.
+pub struct Repeated<'a> {
+    pub(super) resource: &'a Value,
+    pub(super) member: &'static str,
+    pub(super) items: Collection<'a>,
+}
+
+impl<'a> Repeated<'a> {
+    /// Finds `repeat(member)` in a resource; none if that is over a bound.
+    #[must_use]
+    pub fn of(resource: &'a Value, member: &'static str) -> Option<Self> {
+        let items = functions::repeat_member(&Context::new(resource), member).ok()?;
+        Some(Self {
+            resource,
+            member,
+            items,
+        })
+    }
 }
 
 impl<'a> Context<'a> {
@@ -44,6 +68,7 @@ impl<'a> Context<'a> {
             variables: &[],
             now: None,
             resolver: None,
+            repeated: &[],
             limits: Limits::default(),
         }
     }
@@ -81,6 +106,13 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn with_resolver(mut self, resolver: &'a dyn Resolver) -> Self {
         self.resolver = Some(resolver);
+        self
+    }
+
+    /// The same, with what has been found before.
+    #[must_use]
+    pub const fn with_repeated(mut self, repeated: &'a [Repeated<'a>]) -> Self {
+        self.repeated = repeated;
         self
     }
 

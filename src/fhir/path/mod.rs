@@ -40,7 +40,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use context::{Context, Resolver};
+pub use context::{Context, Repeated, Resolver};
 pub use error::{Bound, CompileError, EvaluationError};
 pub use item::{Collection, Item, Node, TypeName};
 pub use limits::Limits;

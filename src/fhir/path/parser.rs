@@ -13,7 +13,7 @@ use super::{
     limits::{EXPRESSION_DEPTH_MAX, EXPRESSION_LENGTH_MAX},
     pattern,
     quantity::{CalendarUnit, Unit},
-    schema::{self, TypeSpecifier},
+    schema::TypeSpecifier,
 };
 
 type Parsed<T> = Result<T, CompileError>;
@@ -297,7 +297,7 @@ impl Parser {
         self.at += 1;
         Ok(match TypeSpecifier::resolve(None, &name) {
             Some(specifier) => Step::OfRoot(specifier),
-            None => Step::Member(element(&name)),
+            None => Step::Member(Name::of(&name)),
         })
     }
 
@@ -309,7 +309,7 @@ impl Parser {
         let at = self.offset();
         match self.take() {
             Token::Identifier(name) if self.accept("(") => self.call(&name, at),
-            Token::Delimited(name) | Token::Identifier(name) => Ok(Step::Member(element(&name))),
+            Token::Delimited(name) | Token::Identifier(name) => Ok(Step::Member(Name::of(&name))),
             _ => Err(fault),
         }
     }
@@ -402,12 +402,4 @@ impl Parser {
 
 fn decimal(text: &str) -> Option<Decimal> {
     Decimal::from_str_exact(text).ok()
-}
-
-fn element(name: &str) -> Name {
-    Name {
-        text: name.into(),
-        sibling: format!("_{name}").into(),
-        symbol: schema::symbol(name),
-    }
 }

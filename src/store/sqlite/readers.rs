@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use sqlx::{Row, SqlitePool, pool::PoolConnection, sqlite::Sqlite, sqlite::SqlitePoolOptions};
 
 use super::{
+    counters,
     lookups::Lookups,
     options,
     rows::{problem, stored_from_row},
@@ -17,7 +18,7 @@ use crate::{
         clock::from_millis,
         problem::{Problem, Result},
     },
-    store::{History, Page, Stored},
+    store::{Count, History, Page, Stored},
 };
 
 /// How long a read waits for a connection before the client is told to come again.
@@ -134,6 +135,16 @@ impl Readers {
         .map_err(problem)?;
         let millis: Option<i64> = row.try_get(0).map_err(problem)?;
         Ok(millis.map(from_millis))
+    }
+
+    /// The counters that are not zero.
+    pub async fn counts(&self) -> Result<Vec<Count>> {
+        let mut connection = self.connection().await?;
+        let rows = sqlx::query(counters::ALL)
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(problem)?;
+        rows.iter().map(counters::read).collect()
     }
 
     /// Waiting and dead jobs.

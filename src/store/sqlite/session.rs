@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::{
+    counters,
     insert::{delete_rows, insert_rows, replace_rows},
     jobs, lookups,
     rows::{fault, version_hash},
@@ -17,7 +18,7 @@ use crate::{
         definitions::ResourceType, permit::Permit, search::query::Query, search::rows::IndexRows,
     },
     kernel::problem::{Problem, Result},
-    store::{Job, LeasedJob, Page, Stored, session::Session},
+    store::{Count, Job, LeasedJob, Page, Stored, session::Session},
 };
 
 /// The one connection that writes.
@@ -275,6 +276,10 @@ impl Session for SqliteSession {
 
     fn bury<'a>(&'a mut self, job: &'a LeasedJob, error: &'a str) -> BoxFuture<'a, Result<bool>> {
         Box::pin(async move { jobs::bury(&self.connection, job, error) })
+    }
+
+    fn count<'a>(&'a mut self, count: &'a Count) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { counters::add(&self.connection, count) })
     }
 }
 

@@ -5,13 +5,17 @@
 
 use std::{borrow::Cow, cmp::Ordering};
 
+use serde_json::Value;
+
 use super::{Function, Invocation, many, maybe};
 use crate::fhir::path::{
-    ast::Expr,
+    ast::{Expr, Literal, Name, Operator, Step},
     compare,
+    context::Context,
     error::EvaluationError,
     evaluate::{Evaluator, Items, Outcome, Scope, single, truth},
     item::{Collection, Item},
+    navigate,
 };
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -47,12 +51,40 @@ fn slice<'s, 'a>(items: &[Item<'a>], from: usize, count: usize) -> Items<'s, 'a>
 
 fn filtered<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
     let mut kept = Vec::new();
+    let wanted = call.call.arguments.first().and_then(wanted_text);
     for (index, item) in call.input.iter().enumerate() {
+        if wanted.is_some_and(|(member, text)| has_another(item, member, text)) {
+            call.evaluator.charge(1)?;
+            continue;
+        }
         if truth(&call.each(0, index, item)?)? == Some(true) {
             kept.push(item.clone());
         }
     }
     Ok(Cow::Owned(kept))
+}
+
+/// `member = 'text'`, the commonest of all criteria; dates apart, which may be equal without
+/// being written alike.
+fn wanted_text(criterion: &Expr) -> Option<(&str, &str)> {
+    let Expr::Binary(Operator::Equal, operands) = criterion else {
+        return None;
+    };
+    let (Expr::Path(start, steps), Expr::Literal(Literal::String(text))) = &**operands else {
+        return None;
+    };
+    match (&**start, steps.as_slice()) {
+        (Expr::This, [Step::Member(name)]) if text.starts_with(|c: char| c.is_alphabetic()) => {
+            Some((&name.text, text))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a node's member is a text, and not this one: then they are not equal.
+fn has_another(item: &Item<'_>, member: &str, text: &str) -> bool {
+    let Item::Node(node) = item else { return false };
+    matches!(node.value().get(member), Some(Value::String(found)) if found != text)
 }
 
 fn select<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
@@ -67,6 +99,9 @@ fn select<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
 /// What the projection finds, and finds again in its finds, until nothing is found that is not
 /// known already; so it ends, and the bound on items ends what generates without end.
 fn repeat<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
+    if let Some(known) = repeated(&call) {
+        return Ok(Cow::Borrowed(known));
+    }
     let mut found = Found::default();
     let mut fresh: Collection<'a> = call.input.to_vec();
     while !fresh.is_empty() {
@@ -82,6 +117,49 @@ fn repeat<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
         fresh = next;
     }
     many(call.evaluator, found.items)
+}
+
+/// What has been found before, if this asks for it.
+fn repeated<'a>(call: &Invocation<'_, 'a>) -> Option<&'a [Item<'a>]> {
+    let [Item::Node(node)] = &*call.input else {
+        return None;
+    };
+    let Expr::Path(start, steps) = call.call.arguments.first()? else {
+        return None;
+    };
+    let (Expr::This, [Step::Member(name)]) = (&**start, steps.as_slice()) else {
+        return None;
+    };
+    let mut known = call.evaluator.context.repeated.iter();
+    let known =
+        known.find(|one| std::ptr::eq(one.resource, node.value()) && one.member == &*name.text)?;
+    Some(&known.items)
+}
+
+/// `repeat(member)` of what a context is about.
+pub(in crate::fhir::path) fn repeat_member<'a>(
+    context: &Context<'a>,
+    member: &str,
+) -> Result<Collection<'a>, EvaluationError> {
+    let evaluator = Evaluator::new(context);
+    let name = Name::of(member);
+    let mut found = Found::default();
+    let mut fresh = context.focus.clone();
+    while !fresh.is_empty() {
+        let mut below = Vec::new();
+        for item in &fresh {
+            navigate::member(item, &name, &mut below);
+        }
+        evaluator.charge(below.len())?;
+        fresh = Vec::new();
+        for item in below {
+            if found.add(&evaluator, &item)? {
+                fresh.push(item);
+                evaluator.bound(&found.items)?;
+            }
+        }
+    }
+    Ok(found.items)
 }
 
 /// Distinct items, each with its outline: most pairs differ there already, and rules over

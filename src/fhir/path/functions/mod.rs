@@ -89,6 +89,8 @@ pub(super) fn named(name: &str) -> Option<&'static Function> {
         .find(|function| function.name == name)
 }
 
+pub(super) use filter::repeat_member;
+
 /// A call under way: the input collection, the arguments, and where it stands.
 pub(super) struct Invocation<'s, 'a> {
     pub evaluator: &'s Evaluator<'s, 'a>,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{check, check_faults, patient};
 use crate::fhir::{
     definitions::definitions,
-    path::{Context, Expression, Item, Resolver},
+    path::{Context, Expression, Item, Repeated, Resolver},
 };
 
 fn observation() -> Value {
@@ -276,4 +276,34 @@ fn repeat_drops_equal_trees_however_their_numbers_are_written() {
             ("repeat(item).linkId", "a,a,g"),
         ],
     );
+}
+
+#[test]
+fn what_was_found_before_is_what_would_be_found() {
+    let row =
+        |link: &str, value: i64| json!({ "linkId": link, "answer": [{ "valueInteger": value }] });
+    let tree = json!({ "resourceType": "QuestionnaireResponse", "item": [
+        { "linkId": "group", "item": [row("a", 1), row("b", 2), row("a", 1)] },
+        row("b", 2),
+    ] });
+    let known = [Repeated::of(&tree, "item").unwrap()];
+    for expression in [
+        "repeat(item).linkId",
+        "%resource.repeat(item).where(linkId = 'a').answer.value",
+        "repeat(item).where(linkId = 'b').count()",
+        "repeat(item).where(linkId != 'a').count()",
+        "item.repeat(item).linkId",
+        "repeat(answer).value",
+    ] {
+        let compiled = Expression::compile(expression).unwrap();
+        let with = Context::new(&tree).with_repeated(&known);
+        let texts = |context: &Context<'_>| -> Vec<String> {
+            let items = compiled.evaluate(context).unwrap();
+            items
+                .iter()
+                .map(|item| item.to_text().unwrap().to_string())
+                .collect()
+        };
+        assert_eq!(texts(&with), texts(&Context::new(&tree)), "{expression}");
+    }
 }
