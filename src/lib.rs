@@ -35,6 +35,8 @@ pub mod pathways;
 
 pub mod figures;
 
+pub mod erasure;
+
 pub mod service;
 
 pub mod http;

@@ -44,6 +44,8 @@ pub const ESCALATION_RANK: &str = own!("StructureDefinition/escalation-rank");
 pub const NOTICES: &str = own!("StructureDefinition/notices");
 /// How often an unacknowledged alert has been passed on, on Task.
 pub const ESCALATION_STEP: &str = own!("StructureDefinition/escalation-step");
+/// That nothing of this person may be erased for now, on Patient.
+pub const LEGAL_HOLD: &str = own!("StructureDefinition/legal-hold");
 /// How an answer came in, on QuestionnaireResponse: `app`, `phone` or `import`.
 pub const ANSWER_CHANNEL: &str = own!("StructureDefinition/answer-channel");
 

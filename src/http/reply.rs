@@ -94,7 +94,19 @@ pub fn reply(reply: Reply, returns: Return, base: &str) -> Response<Body> {
         }
         Reply::Deleted(stored) => deleted(stored.as_ref(), returns),
         Reply::Document(bytes) => document(StatusCode::OK, bytes),
+        Reply::Accepted { status, outcome } => accepted(&format!("{base}/{status}"), outcome),
     }
+}
+
+/// Work that goes on, and where it is told how far it is.
+fn accepted(status: &str, outcome: Bytes) -> Response<Body> {
+    let mut response = document(StatusCode::ACCEPTED, outcome);
+    let headers = response.headers_mut();
+    if let Ok(status) = HeaderValue::from_str(status) {
+        headers.insert(header::CONTENT_LOCATION, status);
+    }
+    headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+    response
 }
 
 /// A resource without a version.

@@ -110,6 +110,14 @@ pub enum Reply {
     Deleted(Option<Stored>),
     /// A resource made for this answer, such as a Bundle.
     Document(Bytes),
+    /// The work goes on; how far it is is told elsewhere
+    /// (<http://hl7.org/fhir/R4/async.html>).
+    Accepted {
+        /// Where, below the service base URL.
+        status: String,
+        /// What is known by now.
+        outcome: Bytes,
+    },
 }
 
 /// Refuses a resource of another type than the URL names.
