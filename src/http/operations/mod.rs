@@ -6,6 +6,10 @@
 //! Specification: <http://hl7.org/fhir/R4/operations.html>.
 
 mod apply;
+mod convert;
+mod extend;
+mod restart;
+mod transfer;
 
 use std::sync::Arc;
 
@@ -67,14 +71,48 @@ pub struct Operation {
 }
 
 /// The operations that this server offers.
-pub static OPERATIONS: &[Operation] = &[Operation {
-    name: "apply",
-    definition: "http://hl7.org/fhir/OperationDefinition/PlanDefinition-apply",
-    kind: Some("PlanDefinition"),
-    levels: &[Level::Type, Level::Instance],
-    verbs: &[Method::POST],
-    run: apply::run,
-}];
+pub static OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "apply",
+        definition: "http://hl7.org/fhir/OperationDefinition/PlanDefinition-apply",
+        kind: Some("PlanDefinition"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::POST],
+        run: apply::run,
+    },
+    Operation {
+        name: "extend",
+        definition: "https://vigie.example/fhir/OperationDefinition/CarePlan-extend",
+        kind: Some("CarePlan"),
+        levels: &[Level::Instance],
+        verbs: &[Method::POST],
+        run: extend::run,
+    },
+    Operation {
+        name: "restart",
+        definition: "https://vigie.example/fhir/OperationDefinition/CarePlan-restart",
+        kind: Some("CarePlan"),
+        levels: &[Level::Instance],
+        verbs: &[Method::POST],
+        run: restart::run,
+    },
+    Operation {
+        name: "convert",
+        definition: "https://vigie.example/fhir/OperationDefinition/CarePlan-convert",
+        kind: Some("CarePlan"),
+        levels: &[Level::Instance],
+        verbs: &[Method::POST],
+        run: convert::run,
+    },
+    Operation {
+        name: "transfer",
+        definition: "https://vigie.example/fhir/OperationDefinition/CarePlan-transfer",
+        kind: Some("CarePlan"),
+        levels: &[Level::Instance],
+        verbs: &[Method::POST],
+        run: transfer::run,
+    },
+];
 
 /// The refusal of a path that ends in `$name`, as no line of the table serves it.
 pub(super) fn unknown(segment: &str) -> Option<Problem> {
