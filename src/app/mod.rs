@@ -10,6 +10,7 @@
 mod clock;
 mod definitions;
 mod embedded;
+mod erasure;
 mod settings;
 
 pub mod client;
@@ -30,6 +31,7 @@ use self::{
 };
 use crate::{
     config::Config,
+    erasure::Eraser,
     http,
     interactions::Context,
     kernel::{
@@ -97,18 +99,23 @@ pub async fn open_store(config: &Config, chance: Arc<dyn Chance>) -> Result<Stor
 }
 
 async fn open(config: &Config, time: &Time, chance: Arc<dyn Chance>) -> Result<Store> {
+    let mut reactors = service::reactors();
+    reactors.push(erasure::late(config, chance.as_ref())?);
     Store::open(StoreOptions {
         path: config.database.path(),
         readers: config.database.readers,
         clock: time.clock(),
         chance,
-        reactors: service::reactors(),
+        reactors,
     })
     .await
 }
 
-fn handlers(config: &Config, time: &Time) -> Result<Vec<Arc<dyn Handler>>> {
-    let channel = settings::channel(&config.mail).open()?;
+fn handlers(
+    config: &Config,
+    time: &Time,
+    channel: Arc<dyn notify::Channel>,
+) -> Result<Vec<Arc<dyn Handler>>> {
     let sender = notify::Sender::new(channel, time.clock(), settings::messages(&config.mail))?;
     Ok(service::handlers(sender))
 }
@@ -118,17 +125,22 @@ struct Composed {
     context: Context,
     time: Time,
     runner: Arc<Runner>,
+    eraser: Arc<Eraser>,
 }
 
 async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
     let time = Time::of(&config.clock);
     let store = open(config, &time, Arc::clone(&chance)).await?;
     definitions::load(&store).await?;
+    let channel = settings::channel(&config.mail).open()?;
+    let (eraser, erasing) = erasure::open(config, &store, &time, Arc::clone(&channel))?;
+    let mut handlers = handlers(config, &time, channel)?;
+    handlers.extend(erasing);
     let runner = Runner::new(
         store.clone(),
         time.clock(),
         Arc::clone(&chance),
-        handlers(config, &time)?,
+        handlers,
         settings::runner(&config.queue),
     );
     let context = Context {
@@ -142,6 +154,7 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
         context,
         time,
         runner: Arc::new(runner),
+        eraser,
     })
 }
 
@@ -156,9 +169,11 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     let mut composed = compose(config, chance).await?;
     // The store has one process: what is lent was lent to one that has ended.
     composed.runner.recover().await?;
+    // Before the first request: whom a restored backup has brought back is erased again.
+    composed.eraser.resume().await?;
     composed.context.base = base.as_str().into();
     let access = settings::access(&config.server);
-    let mut state = state(composed.context, access, config)?;
+    let mut state = state(composed.context, access, config)?.with_eraser(composed.eraser);
     let (stop_http, stop_queue) = (CancellationToken::new(), CancellationToken::new());
     let (hand, queue) = match composed.time {
         // A clock that stands still has no background work: moving it does the work.
@@ -195,8 +210,8 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
 /// # Errors
 /// As [`start`].
 pub async fn offline(config: &Config, chance: Arc<dyn Chance>) -> Result<Client> {
-    let context = compose(config, chance).await?.context;
-    let state = state(context, http::Access::Development, config)?;
+    let composed = compose(config, chance).await?;
+    let state = state(composed.context, http::Access::Development, config)?;
     Ok(Client::direct(http::router(Arc::new(state))))
 }
 

@@ -145,6 +145,11 @@ impl Eraser {
     /// # Errors
     /// As a step of it; the job goes on later.
     pub async fn complete(&self) -> Result<Vec<ErasureRecord>> {
+        self.complete_held(self.clock.now()).await
+    }
+
+    /// As [`Eraser::complete`], where no worker holds anything that is held until `free`.
+    pub(super) async fn complete_held(&self, free: Timestamp) -> Result<Vec<ErasureRecord>> {
         let _turn = self.turn.lock().await;
         for record in self.open().await? {
             self.go_on(&record).await?;
@@ -152,7 +157,7 @@ impl Eraser {
         let now = self.clock.now();
         let open = self.open().await?;
         let (ready, held): (Vec<_>, Vec<_>) =
-            open.into_iter().partition(|record| record.not_before <= now);
+            open.into_iter().partition(|record| record.not_before <= free);
         if ready.is_empty() {
             return Ok(held);
         }

@@ -5,13 +5,12 @@ use std::collections::{BTreeMap, HashSet};
 use super::{
     complete,
     find::{self, Found},
-    own::Scope,
     seal::Seal,
     strip::strip,
 };
 use crate::{
     care::kind,
-    fhir::{reference::LocalReference, resource::Resource},
+    fhir::{belonging::Scope, reference::LocalReference, resource::Resource},
     figures,
     kernel::problem::Result,
     store::{ErasureRecord, Prepared, Stored, Tx},

@@ -2,12 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{
-    own::{Belonging, Scope, belonging, refers},
-    strip::binaries,
-};
+use super::strip::binaries;
 use crate::{
     fhir::{
+        belonging::{Belonging, Scope, belonging, refers},
         reference::LocalReference,
         search::{extract::index_rows, rows::ReferenceRow},
     },

@@ -1,6 +1,6 @@
 //! Erasure: of a person (`Patient/$purge`), or of a follow-up whose time to be kept is over.
 //!
-//! Reading order: [`own`] (pure: what is a person's own), [`strip`] (pure: what others say of
+//! Reading order: [`crate::fhir::belonging`] (pure: what is a person's own), [`strip`] (pure: what others say of
 //! them), [`find`] and [`erase`] (one transaction), [`complete`] (to the end: messages' files, the
 //! bytes in the database file, the ledger), [`retention`] (who is erased when), [`late`] (what
 //! comes afterwards), [`ledger`] and [`replay`] (after a backup has been restored).
@@ -21,7 +21,6 @@ pub mod find;
 pub mod instant;
 pub mod late;
 pub mod ledger;
-pub mod own;
 pub mod replay;
 pub mod retention;
 pub mod seal;

@@ -63,9 +63,11 @@ fn prune(value: &mut Value, gone: &HashSet<LocalReference>, is_entry: bool) -> b
                     emptied.push(name.clone());
                 }
             }
-            Value::Object(_) if prune(member, gone, false) => {
-                emptied.push(name.clone());
-                goes |= is_entry && !CREDITS.contains(&name.as_str());
+            Value::Object(_) => {
+                if prune(member, gone, false) {
+                    emptied.push(name.clone());
+                    goes |= is_entry && !CREDITS.contains(&name.as_str());
+                }
             }
             _ => {}
         }

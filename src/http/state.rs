@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::auth::Access;
-use crate::{interactions::Context, kernel::problem::Result};
+use crate::{erasure::Eraser, interactions::Context, kernel::problem::Result};
 
 /// Moves a simulated clock.
 pub trait ClockControl: Send + Sync {
@@ -52,6 +52,8 @@ pub struct State {
     pub time_zone: TimeZone,
     /// Moves the clock, where it is a simulated one.
     pub simulated: Option<Arc<dyn ClockControl>>,
+    /// Erases people, where the server has a ledger for it.
+    pub eraser: Option<Arc<Eraser>>,
     pub(super) capabilities: OnceLock<Bytes>,
     started: i64,
     requests: AtomicU64,
@@ -68,6 +70,7 @@ impl State {
             limits,
             time_zone: TimeZone::UTC,
             simulated: None,
+            eraser: None,
             capabilities: OnceLock::new(),
             started,
             requests: AtomicU64::new(0),
@@ -78,6 +81,13 @@ impl State {
     #[must_use]
     pub fn with_time_zone(mut self, zone: TimeZone) -> Self {
         self.time_zone = zone;
+        self
+    }
+
+    /// The same state, with who erases people.
+    #[must_use]
+    pub fn with_eraser(mut self, eraser: Arc<Eraser>) -> Self {
+        self.eraser = Some(eraser);
         self
     }
 

@@ -169,6 +169,7 @@ fn entry<'a>(context: &Context, reply: &'a Reply, representation: bool) -> Entry
                 ..bare("200 OK")
             };
         }
+        Reply::Accepted { .. } => return bare("202 Accepted"),
     };
     let full_url = format!("{}/{}", context.base, stored.reference());
     Entry {

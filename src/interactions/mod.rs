@@ -20,6 +20,7 @@ pub mod conditional_update;
 pub mod create;
 pub mod criteria;
 pub mod delete;
+pub mod everything;
 pub mod history;
 pub mod pairs;
 pub mod read;

@@ -80,6 +80,7 @@ const fn source(kind: MessageKind, language: Language) -> &'static str {
         MessageKind::ReportMissed => texts!(language, "report-missed"),
         MessageKind::FollowUpEnded => texts!(language, "follow-up-ended"),
         MessageKind::Technical => texts!(language, "technical"),
+        MessageKind::StopRequested => texts!(language, "stop-requested"),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::{alerts, notify, pathways, queue::Handler, store::Reactor};
+use crate::{alerts, erasure, notify, pathways, queue::Handler, store::Reactor};
 
 /// Who sees each change in its transaction.
 ///
@@ -22,6 +22,7 @@ pub fn reactors() -> Vec<Arc<dyn Reactor>> {
         Arc::new(alerts::technical::DeliveryReactor),
         Arc::new(pathways::course::CourseReactor),
         Arc::new(pathways::closing::ClosingReactor),
+        Arc::new(erasure::RetentionReactor),
     ]
 }
 

@@ -111,6 +111,24 @@ impl Store {
         self.readers.search(permit, query).await
     }
 
+    /// Current versions of what is in a patient's compartment or refers to the patient, in the
+    /// order of creation, after the key `after`; none if the permit does not reach the patient.
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails.
+    pub async fn about(
+        &self,
+        permit: &Permit,
+        patient: &str,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Stored>> {
+        if permit.patient().is_some_and(|own| own != patient) {
+            return Ok(Vec::new());
+        }
+        self.readers.about(patient, after, limit).await
+    }
+
     /// Runs `work` in a transaction and answers once it is durable.
     ///
     /// What `work` writes, and what reactors add, stands or falls as a whole.

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use crate::fhir::{
+use super::{
     definitions::ResourceType,
     reference::LocalReference,
     search::{hash, rows::ReferenceRow},

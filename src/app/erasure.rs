@@ -1,0 +1,48 @@
+//! The files of erasure beside the database, and who works with them.
+
+use std::sync::Arc;
+
+use super::clock::Time;
+use crate::{
+    config::Config,
+    erasure::{CompleteHandler, Eraser, LateReactor, RetentionHandler, Seal, beside},
+    kernel::{
+        chance::{Chance, Generator},
+        problem::Result,
+    },
+    notify::Channel,
+    queue::Handler,
+    store::{Reactor, Store},
+};
+
+pub(super) fn seal(config: &Config, chance: &dyn Chance) -> Result<Seal> {
+    Seal::open(&beside(&config.database.path(), "erasure-key"), chance)
+}
+
+/// Who refuses what comes after an erasure.
+pub(super) fn late(config: &Config, chance: &dyn Chance) -> Result<Arc<dyn Reactor>> {
+    Ok(Arc::new(LateReactor(seal(config, chance)?)))
+}
+
+/// Who erases, at a request and when it is time.
+pub(super) fn open(
+    config: &Config,
+    store: &Store,
+    time: &Time,
+    channel: Arc<dyn Channel>,
+) -> Result<(Arc<Eraser>, Vec<Arc<dyn Handler>>)> {
+    // The store's reactors have drawn the key already, should there have been none.
+    let seal = seal(config, &Generator::from_system())?;
+    let eraser = Arc::new(Eraser::new(
+        store.clone(),
+        time.clock(),
+        channel,
+        seal.clone(),
+        &config.database.path(),
+    ));
+    let handlers: Vec<Arc<dyn Handler>> = vec![
+        Arc::new(CompleteHandler(Arc::clone(&eraser))),
+        Arc::new(RetentionHandler(seal)),
+    ];
+    Ok((eraser, handlers))
+}
