@@ -13,6 +13,7 @@ mod embedded;
 mod erasure;
 mod settings;
 
+pub mod backup;
 pub mod client;
 pub mod command;
 pub mod logging;

@@ -36,6 +36,7 @@ pub use self::{
     jobs::{Job, LeasedJob},
     page::{History, Hit, HitMode, Page},
     prepared::Prepared,
+    sqlite::{back_up, check_copy, hold_alone, known_erasures, put_in_place, stage},
     stored::Stored,
     tx::{Tx, Written},
 };

@@ -208,7 +208,7 @@ fn record(row: &Row<'_>) -> Result<ErasureRecord> {
     })
 }
 
-fn erasures(connection: &Connection, open: bool) -> Result<Vec<ErasureRecord>> {
+pub(super) fn erasures(connection: &Connection, open: bool) -> Result<Vec<ErasureRecord>> {
     let sql = if open {
         format!("{ERASURE} where ended is null order by begun, id")
     } else {

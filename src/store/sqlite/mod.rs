@@ -10,6 +10,7 @@
 //! Settings and their reasons: <https://www.sqlite.org/pragma.html>,
 //! <https://www.sqlite.org/wal.html>.
 
+mod copy;
 mod counters;
 mod erase;
 mod insert;
@@ -30,6 +31,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
+pub use self::copy::{back_up, check_copy, hold_alone, known_erasures, put_in_place, stage};
 pub(super) use self::{readers::Readers, session::SqliteSession};
 use crate::kernel::problem::{Problem, Result};
 
