@@ -98,7 +98,10 @@ fn keep_ledger(database: &Path) -> Result<()> {
         Err(problem) if problem.internal.is_none() => return Err(problem),
         Err(problem) => {
             // That it cannot be read may be why it is replaced.
-            tracing::warn!(reason = problem.internal, "the old database is not readable");
+            tracing::warn!(
+                reason = problem.internal,
+                "the old database is not readable"
+            );
             return Ok(());
         }
     };

@@ -68,7 +68,9 @@ impl Progress {
     /// Whether nothing is left to do.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.record.as_ref().is_none_or(|record| record.ended.is_some())
+        self.record
+            .as_ref()
+            .is_none_or(|record| record.ended.is_some())
     }
 }
 
@@ -156,8 +158,9 @@ impl Eraser {
         }
         let now = self.clock.now();
         let open = self.open().await?;
-        let (ready, held): (Vec<_>, Vec<_>) =
-            open.into_iter().partition(|record| record.not_before <= free);
+        let (ready, held): (Vec<_>, Vec<_>) = open
+            .into_iter()
+            .partition(|record| record.not_before <= free);
         if ready.is_empty() {
             return Ok(held);
         }
@@ -204,7 +207,9 @@ impl Eraser {
 
     async fn open(&self) -> Result<Vec<ErasureRecord>> {
         self.store
-            .write(&PERMIT, |tx| Box::pin(async move { tx.erasures(true).await }))
+            .write(&PERMIT, |tx| {
+                Box::pin(async move { tx.erasures(true).await })
+            })
             .await
     }
 
@@ -227,7 +232,9 @@ impl Eraser {
     pub async fn progress(&self, id: &str) -> Result<Option<Progress>> {
         let all = self
             .store
-            .write(&PERMIT, |tx| Box::pin(async move { tx.erasures(false).await }))
+            .write(&PERMIT, |tx| {
+                Box::pin(async move { tx.erasures(false).await })
+            })
             .await?;
         let Some(record) = all.into_iter().find(|record| record.id == id) else {
             return Ok(None);
@@ -282,7 +289,11 @@ impl Handler for CompleteHandler {
         1
     }
 
-    fn run<'a>(&'a self, _: &'a Store, leased: &'a LeasedJob) -> BoxFuture<'a, Result<(), Failure>> {
+    fn run<'a>(
+        &'a self,
+        _: &'a Store,
+        leased: &'a LeasedJob,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move { self.act(leased).await.map_err(never_given_up) })
     }
 }

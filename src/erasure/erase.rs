@@ -158,7 +158,9 @@ async fn remove(
         }
     }
     let dropped = tx.drop_jobs(&ids, &[]).await?;
-    record.not_before = record.not_before.max(dropped.leased_until.unwrap_or(tx.now()));
+    record.not_before = record
+        .not_before
+        .max(dropped.leased_until.unwrap_or(tx.now()));
     Ok(())
 }
 
@@ -174,7 +176,10 @@ async fn clear_other(
         let mut tree = other.tree()?;
         if strip(&mut tree, gone) {
             let prepared = Prepared::new(Resource::trusted(tree)?);
-            current = tx.put(&other.id, prepared, Some(other.version)).await?.stored;
+            current = tx
+                .put(&other.id, prepared, Some(other.version))
+                .await?
+                .stored;
         }
     }
     for mut version in tx.earlier_versions(&current).await? {

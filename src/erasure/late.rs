@@ -21,7 +21,9 @@ pub struct LateReactor(pub Seal);
 
 fn subjects(tree: &Value) -> impl Iterator<Item = (&'static str, &str)> {
     SUBJECT.into_iter().filter_map(|member| {
-        let id = tree[member]["reference"].as_str()?.strip_prefix("Patient/")?;
+        let id = tree[member]["reference"]
+            .as_str()?
+            .strip_prefix("Patient/")?;
         reference::is_id(id).then_some((member, id))
     })
 }
@@ -46,7 +48,11 @@ impl Reactor for LateReactor {
             };
             for (member, id) in subjects(resource.tree()) {
                 let there = tx.read(kind("Patient")?, id).await?.is_some();
-                if !there && tx.is_erased(&self.0.name(&format!("Patient/{id}"))?).await? {
+                if !there
+                    && tx
+                        .is_erased(&self.0.name(&format!("Patient/{id}"))?)
+                        .await?
+                {
                     let says = "There is no such Patient.";
                     let place = format!("{}.{member}", change.stored.kind);
                     return Err(Problem::invalid("not-found", says).at(place));

@@ -67,7 +67,9 @@ pub fn hex(bytes: &[u8]) -> String {
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
     let pairs = digits.chunks(2).map(|pair| {
-        let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?;
+        let pair = std::str::from_utf8(pair)
+            .ok()
+            .filter(|pair| pair.len() == 2)?;
         u8::from_str_radix(pair, 16).ok()
     });
     pairs.collect()
@@ -122,7 +124,11 @@ pub fn read_lines<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>> {
     };
     let mut lines = Vec::new();
     let count = text.lines().count();
-    for (n, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
+    for (n, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.is_empty())
+    {
         match serde_json::from_str(line) {
             Ok(line) => lines.push(line),
             Err(_) if n + 1 == count && !text.ends_with('\n') => {}
@@ -152,8 +158,13 @@ pub fn append_lines<T: Serialize>(path: &Path, lines: &[T]) -> Result<()> {
     file.write_all(text.as_bytes()).map_err(fault)?;
     file.sync_all().map_err(fault)?;
     // The file's own entry in its folder, where it is new.
-    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) => File::open(folder).and_then(|folder| folder.sync_all()).map_err(fault),
+    match path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        Some(folder) => File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(fault),
         None => Ok(()),
     }
 }
@@ -167,7 +178,10 @@ fn cut_half_line(path: &Path) -> Result<()> {
     if bytes.is_empty() || bytes.ends_with(b"\n") {
         return Ok(());
     }
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let whole = bytes
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1);
     let file = OpenOptions::new().write(true).open(path);
     file.and_then(|file| file.set_len(whole as u64))
         .map_err(|error| unusable(path, &error))
@@ -202,7 +216,10 @@ mod tests {
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() - 5]).unwrap();
         assert_eq!(ledger.read().unwrap(), [line("a")]);
-        let ended = Line { ended: Some(Timestamp::UNIX_EPOCH), ..line("a") };
+        let ended = Line {
+            ended: Some(Timestamp::UNIX_EPOCH),
+            ..line("a")
+        };
         ledger.append(&[line("c"), ended.clone()]).unwrap();
         assert_eq!(ledger.read().unwrap(), [ended, line("c")]);
         std::fs::write(&path, "nonsense\n{}\n").unwrap();

@@ -37,11 +37,16 @@ impl Eraser {
     pub async fn resume(&self) -> Result<Replayed> {
         let known: Vec<ErasureRecord> = self
             .store()
-            .write(&PERMIT, |tx| Box::pin(async move { tx.erasures(false).await }))
+            .write(&PERMIT, |tx| {
+                Box::pin(async move { tx.erasures(false).await })
+            })
             .await?;
         let lines = self.ledger().read()?;
         let ids: HashSet<&str> = known.iter().map(|record| record.id.as_str()).collect();
-        let unknown: Vec<&Line> = lines.iter().filter(|line| !ids.contains(&*line.id)).collect();
+        let unknown: Vec<&Line> = lines
+            .iter()
+            .filter(|line| !ids.contains(&*line.id))
+            .collect();
         let replayed = self.replay(&unknown).await?;
         let written: HashSet<&str> = lines.iter().map(|line| line.id.as_str()).collect();
         let unwritten: Vec<Line> = known
@@ -72,7 +77,9 @@ impl Eraser {
             let kind = kind(name)?;
             let ids = self
                 .store()
-                .write(&PERMIT, move |tx| Box::pin(async move { tx.ids(kind).await }))
+                .write(&PERMIT, move |tx| {
+                    Box::pin(async move { tx.ids(kind).await })
+                })
                 .await?;
             for id in ids {
                 present.insert(self.seal().name(&format!("{name}/{id}"))?, id);
@@ -107,7 +114,9 @@ impl Eraser {
     async fn patient_of(&self, plan: &str) -> Result<String> {
         let stored = self.store().read(&PERMIT, kind("CarePlan")?, plan).await?;
         let tree = stored.map(|stored| stored.tree()).transpose()?;
-        let patient = tree.as_ref().and_then(|tree| tree["subject"]["reference"].as_str());
+        let patient = tree
+            .as_ref()
+            .and_then(|tree| tree["subject"]["reference"].as_str());
         let patient = patient.and_then(|text| text.strip_prefix("Patient/"));
         Ok(patient.unwrap_or_default().to_owned())
     }

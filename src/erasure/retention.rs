@@ -47,7 +47,10 @@ pub fn due(retention: Retention, end: Timestamp, zone: &TimeZone) -> Option<Time
         Retention::AtEnd { grace_days } => grace_days,
         Retention::Days(days) => days,
     };
-    let kept = end.to_zoned(zone.clone()).checked_add(i64::from(days).days()).ok()?;
+    let kept = end
+        .to_zoned(zone.clone())
+        .checked_add(i64::from(days).days())
+        .ok()?;
     let midnight = kept.start_of_day().ok()?;
     if midnight == kept {
         return Some(midnight.timestamp());
@@ -113,7 +116,9 @@ async fn retention_of(tx: &mut Tx, plan: &Stored) -> Result<Option<(FollowUp, Re
     let Some(followed) = followed(tx, plan.clone()).await? else {
         return Ok(None);
     };
-    let pathway = followed.definition.and_then(|found| Pathway::read(&found.tree).ok());
+    let pathway = followed
+        .definition
+        .and_then(|found| Pathway::read(&found.tree).ok());
     let retention = pathway.map_or(Retention::Keep, |pathway| pathway.policy.retention);
     Ok(Some((followed.follow_up, retention)))
 }
@@ -203,7 +208,10 @@ async fn act(tx: &mut Tx, seal: &Seal, leased: &LeasedJob) -> Result<()> {
     };
     let target = match decide(holds, &others(tx, &patient, id).await?) {
         Decision::Wait => {
-            let again = tx.now().saturating_add(LOOK_AGAIN).unwrap_or(Timestamp::MAX);
+            let again = tx
+                .now()
+                .saturating_add(LOOK_AGAIN)
+                .unwrap_or(Timestamp::MAX);
             return tx.enqueue(&job(id, again)).await;
         }
         Decision::Plan => Target::plan(id, &patient)?,
@@ -283,8 +291,16 @@ mod tests {
             (grace, "2026-03-10T23:00:00Z", Some("2026-03-13T23:00:00Z")),
             // Over the change to summer time.
             (grace, "2026-03-27T13:00:00Z", Some("2026-03-30T22:00:00Z")),
-            (Retention::AtEnd { grace_days: 0 }, "2026-03-10T13:00:00Z", Some("2026-03-10T23:00:00Z")),
-            (Retention::Days(30), "2026-03-01T13:00:00Z", Some("2026-03-31T22:00:00Z")),
+            (
+                Retention::AtEnd { grace_days: 0 },
+                "2026-03-10T13:00:00Z",
+                Some("2026-03-10T23:00:00Z"),
+            ),
+            (
+                Retention::Days(30),
+                "2026-03-01T13:00:00Z",
+                Some("2026-03-31T22:00:00Z"),
+            ),
             (Retention::Keep, "2026-03-10T13:00:00Z", None),
         ] {
             assert_eq!(due(retention, at(end), &zone), expected.map(at), "{end}");
@@ -295,8 +311,14 @@ mod tests {
     fn what_somebody_still_needs_is_not_erased() {
         let free = Holds::default();
         let held = [
-            Holds { legal: true, ..free },
-            Holds { unseen: true, ..free },
+            Holds {
+                legal: true,
+                ..free
+            },
+            Holds {
+                unseen: true,
+                ..free
+            },
         ];
         for holds in held {
             assert_eq!(decide(holds, &[]), Decision::Wait);

@@ -97,7 +97,12 @@ mod tests {
     #[test]
     fn names_are_those_of_hmac_sha256() {
         let seal = Seal::of(&[0x0b; 32]).unwrap();
-        let hex: String = seal.name("Hi There").unwrap().iter().map(|b| format!("{b:02x}")).collect();
+        let hex: String = seal
+            .name("Hi There")
+            .unwrap()
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
         assert_eq!(
             hex,
             "198a607eb44bfbc69903a0f1cf2bbdc5ba0aa3f3d9ae3c1c7a3b1696a0b68cf7"

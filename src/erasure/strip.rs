@@ -34,7 +34,11 @@ pub fn strip(tree: &mut Value, gone: &HashSet<LocalReference>) -> bool {
                 .is_some_and(|(element, _)| element.min > 0);
             if required && !members.contains_key(name) && name != "text" {
                 let masked = json!({ "extension": [{ "url": ABSENT, "valueCode": "masked" }] });
-                let value = if old.is_array() { json!([masked]) } else { masked };
+                let value = if old.is_array() {
+                    json!([masked])
+                } else {
+                    masked
+                };
                 members.insert(name.clone(), value);
             }
         }
@@ -47,7 +51,10 @@ fn prune(value: &mut Value, gone: &HashSet<LocalReference>, is_entry: bool) -> b
     let Value::Object(members) = value else {
         return false;
     };
-    if members.get("reference").is_some_and(|text| names(text, gone)) {
+    if members
+        .get("reference")
+        .is_some_and(|text| names(text, gone))
+    {
         return true;
     }
     let is_extension = members.contains_key("url") && !members.contains_key("resourceType");
@@ -100,7 +107,10 @@ mod tests {
 
     fn stripped(mut tree: Value) -> Option<Value> {
         let gone = ["Patient/a", "Flag/f"];
-        let gone = gone.iter().filter_map(|text| reference::local(text)).collect();
+        let gone = gone
+            .iter()
+            .filter_map(|text| reference::local(text))
+            .collect();
         strip(&mut tree, &gone).then_some(tree)
     }
 

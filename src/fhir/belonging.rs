@@ -90,7 +90,11 @@ pub fn belonging(
                 && of_plan(kind, references, gone)
         }
     };
-    if own { Belonging::Own } else { Belonging::Others }
+    if own {
+        Belonging::Own
+    } else {
+        Belonging::Others
+    }
 }
 
 /// Whether a version that is about nobody has no other owner, as a Task whose focus is a Flag.
@@ -119,15 +123,19 @@ fn is_patient(row: &ReferenceRow) -> bool {
 }
 
 /// Whether everything that ties a version to follow-ups goes, and something does.
-fn of_plan(kind: ResourceType, references: &[ReferenceRow], gone: &HashSet<LocalReference>) -> bool {
+fn of_plan(
+    kind: ResourceType,
+    references: &[ReferenceRow],
+    gone: &HashSet<LocalReference>,
+) -> bool {
     let params = TIES.map(|code| hash::of_parameter(kind.name(), code));
     let mut ties = references
         .iter()
         .filter(|row| params.contains(&row.param))
         .filter_map(|row| {
-            let kind = row.target_type.filter(|kind| {
-                kind.name() == "CarePlan" || OF_A_PLAN.contains(&kind.name())
-            })?;
+            let kind = row
+                .target_type
+                .filter(|kind| kind.name() == "CarePlan" || OF_A_PLAN.contains(&kind.name()))?;
             Some(LocalReference {
                 kind,
                 id: row.target_id.clone(),
@@ -159,7 +167,10 @@ mod tests {
 
     fn of(tree: &Value, scope: Scope<'_>, gone: &[&str]) -> Belonging {
         let kind = ResourceType::named(tree["resourceType"].as_str().unwrap()).unwrap();
-        let gone = gone.iter().filter_map(|text| reference::local(text)).collect();
+        let gone = gone
+            .iter()
+            .filter_map(|text| reference::local(text))
+            .collect();
         belonging(kind, &index_rows(tree, kind).references, scope, &gone)
     }
 
@@ -169,22 +180,63 @@ mod tests {
         let b = json!({ "reference": "Patient/b" });
         for (own, tree) in [
             (true, json!({ "resourceType": "Task", "for": a })),
-            (true, json!({ "resourceType": "Task", "focus": { "reference": "Flag/x" } })),
-            (true, json!({ "resourceType": "Communication", "recipient": [a] })),
-            (true, json!({ "resourceType": "RelatedPerson", "patient": a })),
+            (
+                true,
+                json!({ "resourceType": "Task", "focus": { "reference": "Flag/x" } }),
+            ),
+            (
+                true,
+                json!({ "resourceType": "Communication", "recipient": [a] }),
+            ),
+            (
+                true,
+                json!({ "resourceType": "RelatedPerson", "patient": a }),
+            ),
             (true, json!({ "resourceType": "CareTeam", "subject": a })),
-            (true, json!({ "resourceType": "Appointment", "participant": [{ "actor": a }] })),
-            (false, json!({ "resourceType": "Appointment",
-                "participant": [{ "actor": a }, { "actor": b }] })),
-            (false, json!({ "resourceType": "CareTeam", "participant": [{ "member": a }] })),
-            (false, json!({ "resourceType": "Group", "member": [{ "entity": a }] })),
-            (false, json!({ "resourceType": "List", "entry": [{ "item": a }] })),
-            (false, json!({ "resourceType": "Patient", "link": [{ "other": a }] })),
-            (false, json!({ "resourceType": "Observation", "subject": b, "performer": [a] })),
-            (false, json!({ "resourceType": "QuestionnaireResponse", "subject": b, "author": a })),
+            (
+                true,
+                json!({ "resourceType": "Appointment", "participant": [{ "actor": a }] }),
+            ),
+            (
+                false,
+                json!({ "resourceType": "Appointment",
+                "participant": [{ "actor": a }, { "actor": b }] }),
+            ),
+            (
+                false,
+                json!({ "resourceType": "CareTeam", "participant": [{ "member": a }] }),
+            ),
+            (
+                false,
+                json!({ "resourceType": "Group", "member": [{ "entity": a }] }),
+            ),
+            (
+                false,
+                json!({ "resourceType": "List", "entry": [{ "item": a }] }),
+            ),
+            (
+                false,
+                json!({ "resourceType": "Patient", "link": [{ "other": a }] }),
+            ),
+            (
+                false,
+                json!({ "resourceType": "Observation", "subject": b, "performer": [a] }),
+            ),
+            (
+                false,
+                json!({ "resourceType": "QuestionnaireResponse", "subject": b, "author": a }),
+            ),
         ] {
-            let expected = if own { Belonging::Own } else { Belonging::Others };
-            assert_eq!(of(&tree, Scope::Person("a"), &["Patient/a", "Flag/x"]), expected, "{tree}");
+            let expected = if own {
+                Belonging::Own
+            } else {
+                Belonging::Others
+            };
+            assert_eq!(
+                of(&tree, Scope::Person("a"), &["Patient/a", "Flag/x"]),
+                expected,
+                "{tree}"
+            );
         }
     }
 
@@ -194,16 +246,35 @@ mod tests {
         let a = json!({ "reference": "Patient/a" });
         let plan = |id: &str| json!([{ "reference": format!("CarePlan/{id}") }]);
         for (own, tree) in [
-            (true, json!({ "resourceType": "Task", "for": a, "basedOn": plan("1") })),
-            (false, json!({ "resourceType": "Task", "for": a, "basedOn": plan("2") })),
-            (false, json!({ "resourceType": "Task", "for": a, "basedOn": plan("1"),
-                "focus": { "reference": "Flag/of-two" } })),
-            (true, json!({ "resourceType": "Communication", "subject": a, "basedOn": plan("1"),
-                "about": [{ "reference": "Task/1" }] })),
-            (false, json!({ "resourceType": "Communication", "subject": a })),
+            (
+                true,
+                json!({ "resourceType": "Task", "for": a, "basedOn": plan("1") }),
+            ),
+            (
+                false,
+                json!({ "resourceType": "Task", "for": a, "basedOn": plan("2") }),
+            ),
+            (
+                false,
+                json!({ "resourceType": "Task", "for": a, "basedOn": plan("1"),
+                "focus": { "reference": "Flag/of-two" } }),
+            ),
+            (
+                true,
+                json!({ "resourceType": "Communication", "subject": a, "basedOn": plan("1"),
+                "about": [{ "reference": "Task/1" }] }),
+            ),
+            (
+                false,
+                json!({ "resourceType": "Communication", "subject": a }),
+            ),
             (false, json!({ "resourceType": "Consent", "patient": a })),
         ] {
-            let expected = if own { Belonging::Own } else { Belonging::Others };
+            let expected = if own {
+                Belonging::Own
+            } else {
+                Belonging::Others
+            };
             assert_eq!(of(&tree, Scope::Plan("a"), &gone), expected, "{tree}");
         }
     }

@@ -105,7 +105,10 @@ impl Wanted {
 
     /// Whether the care fell into the span; what has no date of care is always in it.
     fn is_within(&self, tree: &Value) -> bool {
-        let Some(found) = CARE_DATES.iter().map(|name| &tree[name]).find(|found| !found.is_null())
+        let Some(found) = CARE_DATES
+            .iter()
+            .map(|name| &tree[name])
+            .find(|found| !found.is_null())
         else {
             return true;
         };
@@ -128,7 +131,9 @@ impl Wanted {
 }
 
 fn day(name: &str, value: &str) -> Result<String> {
-    let is_date = value.get(..4).is_some_and(|year| year.bytes().all(|b| b.is_ascii_digit()));
+    let is_date = value
+        .get(..4)
+        .is_some_and(|year| year.bytes().all(|b| b.is_ascii_digit()));
     if is_date {
         Ok(value.to_owned())
     } else {
@@ -219,7 +224,10 @@ fn collect(tree: &Value, named: &mut BTreeSet<String>) {
     match tree {
         Value::Array(items) => items.iter().for_each(|item| collect(item, named)),
         Value::Object(members) => {
-            let local = members.get("reference").and_then(Value::as_str).and_then(reference::local);
+            let local = members
+                .get("reference")
+                .and_then(Value::as_str)
+                .and_then(reference::local);
             if let Some(local) = local.filter(|local| ALONG.contains(&local.kind.name())) {
                 named.insert(format!("{}/{}", local.kind, local.id));
             }
@@ -245,7 +253,10 @@ fn link(context: &Context, patient: &str, wanted: &Wanted, after: i64) -> String
     add("_after", (after > 0).then(|| after.to_string()));
     let query = query.finish();
     let separator = if query.is_empty() { "" } else { "?" };
-    format!("{}/Patient/{patient}/$everything{separator}{query}", context.base)
+    format!(
+        "{}/Patient/{patient}/$everything{separator}{query}",
+        context.base
+    )
 }
 
 #[cfg(test)]
@@ -321,7 +332,13 @@ mod tests {
             let Some(next) = links.iter().find(|link| link["relation"] == "next") else {
                 break;
             };
-            query = next["url"].as_str().unwrap().split_once('?').unwrap().1.to_owned();
+            query = next["url"]
+                .as_str()
+                .unwrap()
+                .split_once('?')
+                .unwrap()
+                .1
+                .to_owned();
         }
         assert_eq!(seen, ["Patient", "Task", "Practitioner", "Flag"]);
     }
@@ -333,7 +350,10 @@ mod tests {
         let none = everything(&bench.context, &permit, "none", &Wanted::default()).await;
         assert_eq!(none.unwrap_err().issues[0].code, "not-found");
         for wrong in ["start=x", "_type=Nothing", "_count=-1", "nonsense=1"] {
-            assert!(Wanted::read(&pairs::read(wrong).unwrap()).is_err(), "{wrong}");
+            assert!(
+                Wanted::read(&pairs::read(wrong).unwrap()).is_err(),
+                "{wrong}"
+            );
         }
     }
 }

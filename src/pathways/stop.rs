@@ -149,7 +149,13 @@ async fn requests(tx: &mut Tx, plan: &str) -> Result<Vec<Stored>> {
         .tokens(
             "status",
             None,
-            &["requested", "received", "accepted", "in-progress", "on-hold"],
+            &[
+                "requested",
+                "received",
+                "accepted",
+                "in-progress",
+                "on-hold",
+            ],
         );
     let hits = tx.search(&query).await?.hits;
     Ok(hits.into_iter().map(|hit| hit.stored).collect())

@@ -38,7 +38,9 @@ fn given(parameters: &Value) -> Vec<(String, String)> {
     parts
         .filter_map(|part| {
             let value = crate::pathways::parameters::value_of(part)?;
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
             Some((part["name"].as_str()?.to_owned(), text))
         })
         .collect()

@@ -37,7 +37,10 @@ pub(super) fn run(
         let patient = invocation.id.unwrap_or_default();
         let parameters = invocation.resource.as_ref().map(Resource::tree);
         let asked = Parameters::read(parameters, &["dryRun"])?;
-        if asked.values("dryRun").any(|value| *value == Value::Bool(true)) {
+        if asked
+            .values("dryRun")
+            .any(|value| *value == Value::Bool(true))
+        {
             return look(&eraser, &patient).await;
         }
         let record = eraser.begin(&patient).await?;

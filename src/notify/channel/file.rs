@@ -55,7 +55,10 @@ impl Channel for File {
 
     fn forget<'a>(&'a self, ids: &'a [String]) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            for name in ids.iter().flat_map(|id| [format!("{id}.eml"), format!("{id}.part")]) {
+            for name in ids
+                .iter()
+                .flat_map(|id| [format!("{id}.eml"), format!("{id}.part")])
+            {
                 match tokio::fs::remove_file(self.folder.join(name)).await {
                     Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                         return Err(Problem::fault(format!("a message's file: {}", e.kind())));

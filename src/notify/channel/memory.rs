@@ -76,7 +76,9 @@ impl Channel for Memory {
     }
 
     fn forget<'a>(&'a self, ids: &'a [String]) -> BoxFuture<'a, Result<()>> {
-        self.kept().latest.retain(|message| !ids.contains(&message.id));
+        self.kept()
+            .latest
+            .retain(|message| !ids.contains(&message.id));
         Box::pin(async { Ok(()) })
     }
 }

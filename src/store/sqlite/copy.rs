@@ -57,7 +57,9 @@ pub fn back_up(database: &Path, to: &Path) -> Result<u64> {
     }
     let part = and(to, ".part");
     remove(&part)?;
-    let text = part.to_str().ok_or_else(|| unusable(to, &"the name is no text"))?;
+    let text = part
+        .to_str()
+        .ok_or_else(|| unusable(to, &"the name is no text"))?;
     present(database)?
         .execute("vacuum into ?", params![text])
         .map_err(fault)?;

@@ -21,8 +21,7 @@ use crate::{
     store::{DroppedJobs, ErasureRecord, Stored, erase::Erasing},
 };
 
-const REFERRING: &str =
-    "select r.key, r.type, r.id, r.version, r.updated, r.deleted, r.hash, r.body \
+const REFERRING: &str = "select r.key, r.type, r.id, r.version, r.updated, r.deleted, r.hash, r.body \
      from resource r where r.key in ( \
          select key from compartment where ?1 = 'Patient' and patient = ?2 \
          union select key from reference where target_id = ?2 and target_type = ?1 \
@@ -148,7 +147,9 @@ fn payload_names(ids: &HashSet<String>, payload: &Value) -> bool {
         Value::String(text) => names(ids, text),
         Value::Array(items) => items.iter().any(|item| payload_names(ids, item)),
         Value::Object(members) => members.iter().any(|(name, value)| {
-            let named = value.as_str().is_some_and(|id| ids.contains(&typed(name, id)));
+            let named = value
+                .as_str()
+                .is_some_and(|id| ids.contains(&typed(name, id)));
             named || payload_names(ids, value)
         }),
         _ => false,
@@ -166,8 +167,8 @@ fn typed(name: &str, id: &str) -> String {
 }
 
 fn note_erasure(connection: &Connection, record: &ErasureRecord) -> Result<()> {
-    let messages = (!record.messages.is_empty())
-        .then(|| Value::from(record.messages.clone()).to_string());
+    let messages =
+        (!record.messages.is_empty()).then(|| Value::from(record.messages.clone()).to_string());
     let counts = serde_json::to_string(&record.counts).map_err(Problem::fault)?;
     run(
         connection,
@@ -335,9 +336,15 @@ mod tests {
         let ids: HashSet<String> = ["Task/1", "1", long, "Task/x"].map(str::to_owned).into();
         assert!(names(&ids, "Task/1") && names(&ids, &format!("{long}/second")));
         assert!(payload_names(&ids, &json!({ "task": "1" })));
-        assert!(payload_names(&ids, &json!({ "about": [{ "reference": "Task/x" }] })));
+        assert!(payload_names(
+            &ids,
+            &json!({ "about": [{ "reference": "Task/x" }] })
+        ));
         assert!(payload_names(&ids, &json!({ "anything": long })));
-        assert!(!payload_names(&ids, &json!({ "communication": "2", "n": 1, "x": "Task/11" })));
+        assert!(!payload_names(
+            &ids,
+            &json!({ "communication": "2", "n": 1, "x": "Task/11" })
+        ));
         assert!(!payload_names(&ids, &json!({ "communication": "x" })));
     }
 }

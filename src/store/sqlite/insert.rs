@@ -21,8 +21,7 @@ use crate::{
 };
 
 /// A reference that only earlier versions have; by it they are found when its target is erased.
-const FORMER: &str =
-    "insert or ignore into former (target_id, target_type, key) values (?, ?, ?)";
+const FORMER: &str = "insert or ignore into former (target_id, target_type, key) values (?, ?, ?)";
 
 /// A row of an index table. All columns are its primary key.
 trait IndexRow: Sized {

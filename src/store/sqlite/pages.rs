@@ -126,7 +126,9 @@ fn layout(file: &File) -> std::io::Result<Layout> {
     };
     let pages = u32_at(&header, 28);
     if page < 512 || pages >= PAGES_MAX {
-        return Err(std::io::Error::other("the file is none that can be scrubbed"));
+        return Err(std::io::Error::other(
+            "the file is none that can be scrubbed",
+        ));
     }
     Ok(Layout {
         page,
@@ -293,7 +295,11 @@ mod tests {
 
     #[test]
     fn a_page_that_is_not_of_the_form_is_left_alone() {
-        for bytes in [[0_u8; 8], [13, 0, 0, 255, 255, 0, 9, 0], [10, 0, 0, 0, 1, 255, 255, 0]] {
+        for bytes in [
+            [0_u8; 8],
+            [13, 0, 0, 255, 255, 0, 9, 0],
+            [10, 0, 0, 0, 1, 255, 255, 0],
+        ] {
             let mut page = [7_u8; 512];
             page[..8].copy_from_slice(&bytes);
             let before = page;

@@ -98,7 +98,11 @@ impl Scanner {
             for form in forms(text) {
                 let head = head(&form).expect("a form is long enough");
                 scanner.begins[usize::from(u16::from_be_bytes([head[0], head[1]]))] = true;
-                scanner.by_head.entry(head).or_default().push((number, form));
+                scanner
+                    .by_head
+                    .entry(head)
+                    .or_default()
+                    .push((number, form));
             }
         }
         scanner
@@ -151,12 +155,19 @@ fn a_canary_is_found_in_every_form() {
         base64(format!("{text}yz").as_bytes()).into_bytes(),
         base64(format!("x{text}yz").as_bytes()).into_bytes(),
         base64(format!("xy{text}z").as_bytes()).into_bytes(),
-        text.bytes().map(|b| format!("{b:02X}")).collect::<String>().into_bytes(),
+        text.bytes()
+            .map(|b| format!("{b:02X}"))
+            .collect::<String>()
+            .into_bytes(),
     ] {
         let mut seen = Seen::default();
         scanner.bytes("it", &bytes, &mut seen);
         let shown = String::from_utf8_lossy(&bytes).into_owned();
-        assert_eq!(seen.found, BTreeSet::from([(1, "it".to_owned())]), "{shown}");
+        assert_eq!(
+            seen.found,
+            BTreeSet::from([(1, "it".to_owned())]),
+            "{shown}"
+        );
     }
     assert_eq!(base64(b"Vigie"), "VmlnaWU=");
 }

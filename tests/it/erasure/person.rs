@@ -32,7 +32,10 @@ fn create(client: &mut Client, tree: &Value) -> String {
 impl Ward {
     pub fn open(client: &mut Client) -> Self {
         Self {
-            team: create(client, &json!({ "resourceType": "CareTeam", "status": "active" })),
+            team: create(
+                client,
+                &json!({ "resourceType": "CareTeam", "status": "active" }),
+            ),
             group: create(
                 client,
                 &json!({ "resourceType": "Group", "type": "person", "actual": true }),
@@ -168,19 +171,30 @@ impl Person {
         for tree in belongings(&path, &own[1], &mut birds) {
             own.push(create(client, &tree));
         }
-        let observation = own.iter().find(|one| one.starts_with("Observation/")).cloned();
+        let observation = own
+            .iter()
+            .find(|one| one.starts_with("Observation/"))
+            .cloned();
         client.delete(&observation.expect("an observation"));
         ward.admit(client, &path, &mut birds);
         if let Some(followed) = follow(&path) {
             own.push(followed.plan.clone());
             let sent = answer(&followed, &mut birds);
-            own.push(client.post("QuestionnaireResponse", &sent).expect(201).location());
+            own.push(
+                client
+                    .post("QuestionnaireResponse", &sent)
+                    .expect(201)
+                    .location(),
+            );
         }
         exercise(client, &path, &second, &mut birds);
         own.extend(about(client, &path));
         own.sort();
         own.dedup();
-        let identifier = second["identifier"][0]["value"].as_str().expect("one").to_owned();
+        let identifier = second["identifier"][0]["value"]
+            .as_str()
+            .expect("one")
+            .to_owned();
         Self {
             path,
             canaries: birds.drawn,
@@ -201,21 +215,33 @@ fn exercise(client: &mut Client, path: &str, tree: &Value, birds: &mut Aviary) {
     let family = tree["name"][0]["family"].as_str().expect("a name");
     for query in [
         format!("Patient?name={family}&_include=*"),
-        format!("Patient?name:contains={}&_sort=name,-birthdate", &family[4..20]),
+        format!(
+            "Patient?name:contains={}&_sort=name,-birthdate",
+            &family[4..20]
+        ),
         format!("{path}/_history"),
         format!("{path}/$everything"),
         format!("Observation?patient:Patient.name={family}"),
     ] {
         client.get(&query).expect(200);
     }
-    let bad = json!({ "resourceType": "Patient", "birthDate": birds.next(), "nonsense": birds.next() });
+    let bad =
+        json!({ "resourceType": "Patient", "birthDate": birds.next(), "nonsense": birds.next() });
     assert!(client.post("Patient", &bad).status >= 400);
-    assert!(client.get(&format!("Patient?_sort={}", birds.next())).status >= 400);
+    assert!(
+        client
+            .get(&format!("Patient?_sort={}", birds.next()))
+            .status
+            >= 400
+    );
 }
 
 /// All that `$everything` gives of a patient's own.
 fn about(client: &mut Client, path: &str) -> Vec<String> {
-    let all = client.get(&format!("{path}/$everything?_count=1000")).expect(200).json();
+    let all = client
+        .get(&format!("{path}/$everything?_count=1000"))
+        .expect(200)
+        .json();
     let entries = all["entry"].as_array().cloned().unwrap_or_default();
     entries
         .iter()
