@@ -39,6 +39,8 @@ pub mod erasure;
 
 pub mod service;
 
+pub mod authoring;
+
 pub mod http;
 
 pub mod app;

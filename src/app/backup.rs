@@ -127,7 +127,7 @@ async fn replay(config: &Config, chance: Arc<dyn Chance>, part: &PathBuf) -> Res
         reactors: service::reactors(),
     })
     .await?;
-    let channel = settings::channel(&config.mail).open()?;
-    let eraser = Eraser::new(store, time.clock(), channel, seal, &config.database.path());
+    let channels = vec![settings::channel(&config.mail).open()?];
+    let eraser = Eraser::new(store, time.clock(), channels, seal, &config.database.path());
     eraser.resume().await
 }

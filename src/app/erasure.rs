@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::clock::Time;
+use super::{Channels, clock::Time};
 use crate::{
     config::Config,
     erasure::{CompleteHandler, Eraser, LateReactor, RetentionHandler, Seal, beside},
@@ -10,7 +10,6 @@ use crate::{
         chance::{Chance, Generator},
         problem::Result,
     },
-    notify::Channel,
     queue::Handler,
     store::{Reactor, Store},
 };
@@ -29,14 +28,16 @@ pub(super) fn open(
     config: &Config,
     store: &Store,
     time: &Time,
-    channel: Arc<dyn Channel>,
+    (mail, sms): &Channels,
 ) -> Result<(Arc<Eraser>, Vec<Arc<dyn Handler>>)> {
     // The store's reactors have drawn the key already, should there have been none.
     let seal = seal(config, &Generator::from_system())?;
+    let mut channels = vec![Arc::clone(mail)];
+    channels.extend(sms.iter().map(|(channel, _)| Arc::clone(channel)));
     let eraser = Arc::new(Eraser::new(
         store.clone(),
         time.clock(),
-        channel,
+        channels,
         seal.clone(),
         &config.database.path(),
     ));

@@ -112,12 +112,25 @@ async fn open(config: &Config, time: &Time, chance: Arc<dyn Chance>) -> Result<S
     .await
 }
 
-fn handlers(
-    config: &Config,
-    time: &Time,
-    channel: Arc<dyn notify::Channel>,
-) -> Result<Vec<Arc<dyn Handler>>> {
-    let sender = notify::Sender::new(channel, time.clock(), settings::messages(&config.mail))?;
+/// What carries mails, and what carries text messages.
+type Channels = (
+    Arc<dyn notify::Channel>,
+    Option<(Arc<dyn notify::Channel>, notify::SmsSenderSettings)>,
+);
+
+fn channels(config: &Config) -> Result<Channels> {
+    let sms = match settings::sms(&config.sms) {
+        Some((channel, settings)) => Some((channel.open()?, settings)),
+        None => None,
+    };
+    Ok((settings::channel(&config.mail).open()?, sms))
+}
+
+fn handlers(config: &Config, time: &Time, (mail, sms): Channels) -> Result<Vec<Arc<dyn Handler>>> {
+    let mut sender = notify::Sender::new(mail, time.clock(), settings::messages(&config.mail))?;
+    if let Some((channel, settings)) = sms {
+        sender = sender.with_sms(channel, settings)?;
+    }
     Ok(service::handlers(sender))
 }
 
@@ -133,9 +146,9 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
     let time = Time::of(&config.clock);
     let store = open(config, &time, Arc::clone(&chance)).await?;
     definitions::load(&store).await?;
-    let channel = settings::channel(&config.mail).open()?;
-    let (eraser, erasing) = erasure::open(config, &store, &time, Arc::clone(&channel))?;
-    let mut handlers = handlers(config, &time, channel)?;
+    let channels = channels(config)?;
+    let (eraser, erasing) = erasure::open(config, &store, &time, &channels)?;
+    let mut handlers = handlers(config, &time, channels)?;
     handlers.extend(erasing);
     let runner = Runner::new(
         store.clone(),
@@ -218,7 +231,10 @@ pub async fn offline(config: &Config, chance: Arc<dyn Chance>) -> Result<Client>
 
 fn state(context: Context, access: http::Access, config: &Config) -> Result<http::State> {
     let zone = settings::time_zone(config)?;
-    Ok(http::State::new(context, access, settings::requests(config)).with_time_zone(zone))
+    let state = http::State::new(context, access, settings::requests(config));
+    Ok(state
+        .with_time_zone(zone)
+        .with_gateway_secret(config.sms.callback_secret.reveal()))
 }
 
 async fn serve_jobs(runner: Arc<Runner>, stop: CancellationToken) {

@@ -48,7 +48,7 @@ static PERMIT: Permit = Permit::system("erasure");
 pub struct Eraser {
     store: Store,
     clock: Arc<dyn Clock>,
-    channel: Arc<dyn Channel>,
+    channels: Vec<Arc<dyn Channel>>,
     seal: Seal,
     ledger: Ledger,
     backups: std::path::PathBuf,
@@ -80,14 +80,14 @@ impl Eraser {
     pub fn new(
         store: Store,
         clock: Arc<dyn Clock>,
-        channel: Arc<dyn Channel>,
+        channels: Vec<Arc<dyn Channel>>,
         seal: Seal,
         database: &Path,
     ) -> Self {
         Self {
             store,
             clock,
-            channel,
+            channels,
             seal,
             ledger: Ledger::at(beside(database, "erasures")),
             backups: beside(database, "backups"),
@@ -165,7 +165,9 @@ impl Eraser {
             return Ok(held);
         }
         for record in &ready {
-            self.channel.forget(&record.messages).await?;
+            for channel in &self.channels {
+                channel.forget(&record.messages).await?;
+            }
         }
         self.scrub().await?;
         let ended: Vec<ErasureRecord> = ready

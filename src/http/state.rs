@@ -14,7 +14,9 @@ use futures_util::future::BoxFuture;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::auth::Access;
-use crate::{erasure::Eraser, interactions::Context, kernel::problem::Result};
+use crate::{
+    authoring::Simulator, erasure::Eraser, interactions::Context, kernel::problem::Result,
+};
 
 /// Moves a simulated clock.
 pub trait ClockControl: Send + Sync {
@@ -54,6 +56,10 @@ pub struct State {
     pub simulated: Option<Arc<dyn ClockControl>>,
     /// Erases people, where the server has a ledger for it.
     pub eraser: Option<Arc<Eraser>>,
+    /// Tries pathways out.
+    pub simulator: Simulator,
+    /// The digest of the secret that the gateway of text messages shows, if there is one.
+    pub(super) gateway_secret: Option<blake3::Hash>,
     pub(super) capabilities: OnceLock<Bytes>,
     started: i64,
     requests: AtomicU64,
@@ -71,6 +77,8 @@ impl State {
             time_zone: TimeZone::UTC,
             simulated: None,
             eraser: None,
+            simulator: Simulator::default(),
+            gateway_secret: None,
             capabilities: OnceLock::new(),
             started,
             requests: AtomicU64::new(0),
@@ -95,6 +103,13 @@ impl State {
     #[must_use]
     pub fn with_simulated_clock(mut self, control: Arc<dyn ClockControl>) -> Self {
         self.simulated = Some(control);
+        self
+    }
+
+    /// The same state, open to a gateway of text messages that shows this secret.
+    #[must_use]
+    pub fn with_gateway_secret(mut self, secret: &str) -> Self {
+        self.gateway_secret = (!secret.is_empty()).then(|| blake3::hash(secret.as_bytes()));
         self
     }
 

@@ -166,7 +166,10 @@ pub async fn everything(
     }]);
     let (mut page, mut after, mut more) = (Vec::new(), wanted.after, true);
     while more && page.len() < most {
-        let step = context.store.about(permit, patient, after, STEP).await?;
+        let step = context
+            .store
+            .about(permit, (kind, patient), after, STEP)
+            .await?;
         more = step.len() >= STEP as usize;
         for stored in step {
             if page.len() == most {

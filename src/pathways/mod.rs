@@ -21,5 +21,6 @@ pub mod proxy;
 pub mod report;
 pub mod restart;
 pub mod schedule;
+mod standing;
 pub mod stop;
 pub mod transfer;

@@ -7,8 +7,11 @@ use std::collections::{BTreeMap, HashSet};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use super::{Stored, Tx};
-use crate::{fhir::definitions::ResourceType, kernel::problem::Result};
+use super::{Store, Stored, Tx, facade::Reading};
+use crate::{
+    fhir::{definitions::ResourceType, permit::Permit},
+    kernel::problem::Result,
+};
 
 /// One erasure, under way or ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -204,5 +207,38 @@ impl Tx {
     /// `Fault`, if the database fails.
     pub async fn ids(&mut self, kind: ResourceType) -> Result<Vec<String>> {
         self.session().ids(kind).await
+    }
+}
+
+impl Store {
+    /// Current versions of what is in the compartment of a resource of the type `kind`, which is
+    /// Patient, or refers to it, in the order of creation, after the key `after`; none if the
+    /// permit does not reach that far.
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails.
+    pub async fn about(
+        &self,
+        permit: &Permit,
+        (kind, id): (ResourceType, &str),
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Stored>> {
+        if permit.patient().is_some_and(|own| own != id) {
+            return Ok(Vec::new());
+        }
+        match self.reading() {
+            Reading::Pool(readers) => readers.about(id, after, limit).await,
+            Reading::Turn => {
+                let id = id.to_owned();
+                let all = self.write(permit, move |tx| {
+                    Box::pin(async move { tx.referring(kind, &id, u32::MAX).await })
+                });
+                let mut found = all.await?;
+                found.retain(|stored| !stored.is_deleted() && stored.key > after);
+                found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+                Ok(found)
+            }
+        }
     }
 }

@@ -32,7 +32,7 @@ pub use self::{
     change::{Change, Reactor},
     counters::Count,
     erase::{DroppedJobs, ErasureRecord},
-    facade::{Store, StoreOptions},
+    facade::{ScratchOptions, Store, StoreOptions},
     jobs::{Job, LeasedJob},
     page::{History, Hit, HitMode, Page},
     prepared::Prepared,

@@ -11,6 +11,7 @@ mod everything;
 mod extend;
 mod purge;
 mod restart;
+mod simulate;
 mod stop;
 mod transfer;
 
@@ -146,6 +147,14 @@ pub static OPERATIONS: &[Operation] = &[
         levels: &[Level::System],
         verbs: &[Method::GET],
         run: purge::status,
+    },
+    Operation {
+        name: "simulate",
+        definition: "https://vigie.example/fhir/OperationDefinition/PlanDefinition-simulate",
+        kind: Some("PlanDefinition"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::POST],
+        run: simulate::run,
     },
 ];
 
