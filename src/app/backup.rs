@@ -1,12 +1,7 @@
 //! Backup and restore: a copy that can be trusted, and a restore after which those who have been
 //! erased since are erased again before the database has its name.
 
-use std::{
-    fs::File,
-    io::Read as _,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fs::File, io::Read as _, path::Path, sync::Arc};
 
 use sha2::{Digest as _, Sha256};
 
@@ -116,11 +111,11 @@ fn keep_ledger(database: &Path) -> Result<()> {
 }
 
 /// Erases again, in the copy, by the ledger of the database whose place it takes.
-async fn replay(config: &Config, chance: Arc<dyn Chance>, part: &PathBuf) -> Result<Replayed> {
+async fn replay(config: &Config, chance: Arc<dyn Chance>, part: &Path) -> Result<Replayed> {
     let time = Time::of(&config.clock);
     let seal = erasure::seal(config, chance.as_ref())?;
     let store = Store::open(StoreOptions {
-        path: part.clone(),
+        path: part.to_owned(),
         readers: 1,
         clock: time.clock(),
         chance,

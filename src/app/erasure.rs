@@ -14,6 +14,9 @@ use crate::{
     store::{Reactor, Store},
 };
 
+/// Who erases, and those of its jobs.
+type Erasing = (Arc<Eraser>, Vec<Arc<dyn Handler>>);
+
 pub(super) fn seal(config: &Config, chance: &dyn Chance) -> Result<Seal> {
     Seal::open(&beside(&config.database.path(), "erasure-key"), chance)
 }
@@ -29,7 +32,7 @@ pub(super) fn open(
     store: &Store,
     time: &Time,
     (mail, sms): &Channels,
-) -> Result<(Arc<Eraser>, Vec<Arc<dyn Handler>>)> {
+) -> Result<Erasing> {
     // The store's reactors have drawn the key already, should there have been none.
     let seal = seal(config, &Generator::from_system())?;
     let mut channels = vec![Arc::clone(mail)];

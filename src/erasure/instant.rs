@@ -29,7 +29,6 @@ pub mod option {
     ///
     /// # Errors
     /// As the serializer.
-    #[expect(clippy::ref_option, reason = "the form that serde calls")]
     pub fn serialize<S: Serializer>(
         at: &Option<Timestamp>,
         serializer: S,

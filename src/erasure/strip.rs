@@ -60,23 +60,17 @@ fn prune(value: &mut Value, gone: &HashSet<LocalReference>, is_entry: bool) -> b
     let is_extension = members.contains_key("url") && !members.contains_key("resourceType");
     let (mut emptied, mut goes) = (Vec::new(), false);
     for (name, member) in members.iter_mut() {
-        match member {
-            Value::Array(items) => {
-                let count = items.len();
-                let of_resources = name == "contained";
-                items.retain_mut(|item| !prune(item, gone, !of_resources));
-                goes |= is_extension && items.len() < count;
-                if items.is_empty() && count > 0 {
-                    emptied.push(name.clone());
-                }
+        if let Value::Array(items) = member {
+            let count = items.len();
+            let of_resources = name == "contained";
+            items.retain_mut(|item| !prune(item, gone, !of_resources));
+            goes |= is_extension && items.len() < count;
+            if items.is_empty() && count > 0 {
+                emptied.push(name.clone());
             }
-            Value::Object(_) => {
-                if prune(member, gone, false) {
-                    emptied.push(name.clone());
-                    goes |= is_entry && !CREDITS.contains(&name.as_str());
-                }
-            }
-            _ => {}
+        } else if prune(member, gone, false) {
+            emptied.push(name.clone());
+            goes |= is_entry && !CREDITS.contains(&name.as_str());
         }
     }
     for name in emptied {

@@ -111,6 +111,7 @@ const fn sms_source(kind: MessageKind, language: Language) -> &'static str {
         MessageKind::ReportMissed => text_messages!(language, "report-missed"),
         MessageKind::FollowUpEnded => text_messages!(language, "follow-up-ended"),
         MessageKind::Technical => text_messages!(language, "technical"),
+        MessageKind::StopRequested => text_messages!(language, "stop-requested"),
     }
 }
 

@@ -7,8 +7,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    begin::{follow_up, put},
     parameters::Parameters,
+    standing::{follow_up, put},
 };
 use crate::{
     care::{kind, team},

@@ -42,7 +42,10 @@ const PAGES_MAX: u64 = 1 << 24;
 
 /// Files that are cleared, by device and number, kept open to the end of the process: where one of
 /// them is closed, POSIX takes away the locks that SQLite has on it.
-static OPENED: Mutex<Vec<((u64, u64), Arc<File>)>> = Mutex::new(Vec::new());
+static OPENED: Mutex<Vec<Opened>> = Mutex::new(Vec::new());
+
+/// A file, known by device and number.
+type Opened = ((u64, u64), Arc<File>);
 
 /// What the header of a database says.
 #[derive(Debug, Clone, Copy)]
