@@ -65,6 +65,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     file!("extensions/StructureDefinition-alert-rule-version.json"),
     file!("extensions/StructureDefinition-answer-channel.json"),
     file!("extensions/StructureDefinition-closure-reason.json"),
+    file!("extensions/StructureDefinition-legal-hold.json"),
     file!("extensions/StructureDefinition-pathway-policy.json"),
     file!("extensions/StructureDefinition-patient-advice.json"),
     file!("extensions/StructureDefinition-reminder-time.json"),

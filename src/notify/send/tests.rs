@@ -255,7 +255,7 @@ async fn no_kind_in_no_language_says_anything_of_the_patient() {
     assert_eq!(messages.len(), expected);
     assert_eq!(
         memory.counts().values().copied().collect::<Vec<_>>(),
-        [2; 7]
+        [2; MessageKind::ALL.len()]
     );
     for message in messages {
         let whole = format!("{} {} {}", message.subject, message.text, message.from);

@@ -17,7 +17,7 @@
 //! Specification: <https://www.sqlite.org/fileformat2.html>, sections 1.3 to 1.6.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     fs::{File, OpenOptions},
     os::unix::fs::{FileExt as _, MetadataExt as _},
     path::Path,
@@ -104,10 +104,9 @@ fn scrub_run(file: &File, from: u64) -> std::io::Result<Option<u64>> {
     let mut written = false;
     for number in from..end {
         file.read_exact_at(&mut page, number * size)?;
-        let is_dirty = if free.contains(&(number + 1)) {
-            clear(&mut page)
-        } else {
-            clean(&mut page, layout.usable, if number == 0 { 100 } else { 0 })
+        let is_dirty = match free.get(&(number + 1)) {
+            Some(used) => clear(&mut page[*used..]),
+            None => clean(&mut page, layout.usable, if number == 0 { 100 } else { 0 }),
         };
         if is_dirty {
             file.write_all_at(&page, number * size)?;
@@ -141,9 +140,9 @@ fn layout(file: &File) -> std::io::Result<Layout> {
     })
 }
 
-/// The numbers (from 1) of the free pages that hold nothing; those that list them are not of them.
-fn free_pages(file: &File, layout: Layout) -> std::io::Result<BTreeSet<u64>> {
-    let mut free = BTreeSet::new();
+/// The free pages: their numbers (from 1), and how much of each is in use, as some list others.
+fn free_pages(file: &File, layout: Layout) -> std::io::Result<BTreeMap<u64, usize>> {
+    let mut free = BTreeMap::new();
     let mut trunk = layout.first_trunk;
     let mut page = vec![0; layout.page];
     let mut seen = 0;
@@ -151,8 +150,9 @@ fn free_pages(file: &File, layout: Layout) -> std::io::Result<BTreeSet<u64>> {
         seen += 1;
         file.read_exact_at(&mut page, (trunk - 1) * layout.page as u64)?;
         let leaves = usize::try_from(u32_at(&page, 4)).unwrap_or(usize::MAX);
-        let most = layout.usable / 4 - 2;
-        free.extend((0..leaves.min(most)).map(|n| u32_at(&page, 8 + 4 * n)));
+        let leaves = leaves.min(layout.usable / 4 - 2);
+        free.extend((0..leaves).map(|n| (u32_at(&page, 8 + 4 * n), 0)));
+        free.insert(trunk, 8 + 4 * leaves);
         trunk = u32_at(&page, 0);
     }
     Ok(free)
