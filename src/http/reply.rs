@@ -94,18 +94,44 @@ pub fn reply(reply: Reply, returns: Return, base: &str) -> Response<Body> {
         }
         Reply::Deleted(stored) => deleted(stored.as_ref(), returns),
         Reply::Document(bytes) => document(StatusCode::OK, bytes),
-        Reply::Accepted { status, outcome } => accepted(&format!("{base}/{status}"), outcome),
+        Reply::Table(bytes, name) => table(bytes, name),
+        Reply::Accepted(stored) => accepted(stored, base),
+        Reply::Underway { status, outcome } => underway(&format!("{base}/{status}"), outcome),
     }
 }
 
 /// Work that goes on, and where it is told how far it is.
-fn accepted(status: &str, outcome: Bytes) -> Response<Body> {
+fn underway(status: &str, outcome: Bytes) -> Response<Body> {
     let mut response = document(StatusCode::ACCEPTED, outcome);
     let headers = response.headers_mut();
     if let Ok(status) = HeaderValue::from_str(status) {
         headers.insert(header::CONTENT_LOCATION, status);
     }
     headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+    response
+}
+
+/// A table as CSV; a browser keeps it as a file.
+fn table(bytes: Bytes, name: &str) -> Response<Body> {
+    let mut response = document(StatusCode::OK, bytes);
+    let headers = response.headers_mut();
+    let csv = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
+    headers.insert(header::CONTENT_TYPE, csv);
+    if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename=\"{name}.csv\""))
+    {
+        headers.insert(header::CONTENT_DISPOSITION, disposition);
+    }
+    response
+}
+
+/// Work that goes on: where to see how far it is.
+fn accepted(stored: Stored, base: &str) -> Response<Body> {
+    let place = format!("{base}/{}/{}", stored.kind, stored.id);
+    let mut response = version(StatusCode::ACCEPTED, stored);
+    if let Ok(place) = HeaderValue::from_str(&place) {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_LOCATION, place);
+    }
     response
 }
 

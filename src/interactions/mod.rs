@@ -111,9 +111,13 @@ pub enum Reply {
     Deleted(Option<Stored>),
     /// A resource made for this answer, such as a Bundle.
     Document(Bytes),
+    /// A table as CSV, and the name of the file that it may be kept in.
+    Table(Bytes, &'static str),
+    /// The work goes on; this Task tells how far it is.
+    Accepted(Stored),
     /// The work goes on; how far it is is told elsewhere
     /// (<http://hl7.org/fhir/R4/async.html>).
-    Accepted {
+    Underway {
         /// Where, below the service base URL.
         status: String,
         /// What is known by now.

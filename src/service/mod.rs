@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use crate::{alerts, erasure, notify, pathways, queue::Handler, store::Reactor};
+use crate::{
+    alerts, erasure, intake, notify, pathways, publishing, queue::Handler, store::Reactor,
+};
 
 /// Who sees each change in its transaction.
 ///
@@ -25,11 +27,16 @@ pub fn reactors() -> Vec<Arc<dyn Reactor>> {
         Arc::new(pathways::report::call::CallReactor),
         Arc::new(pathways::closing::ClosingReactor),
         Arc::new(erasure::RetentionReactor),
+        Arc::new(publishing::reactor::PublishReactor),
     ]
 }
 
 /// Who does which jobs; `sender` is the one that meets the world outside.
 #[must_use]
 pub fn handlers(sender: notify::Sender) -> Vec<Arc<dyn Handler>> {
-    vec![Arc::new(pathways::report::ReportHandler), Arc::new(sender)]
+    vec![
+        Arc::new(pathways::report::ReportHandler),
+        Arc::new(sender),
+        Arc::new(intake::import::ImportHandler),
+    ]
 }

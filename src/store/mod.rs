@@ -16,6 +16,7 @@ mod change;
 mod counters;
 mod erase;
 mod facade;
+mod imports;
 mod jobs;
 mod page;
 mod prepared;
@@ -33,6 +34,7 @@ pub use self::{
     counters::Count,
     erase::{DroppedJobs, ErasureRecord},
     facade::{ScratchOptions, Store, StoreOptions},
+    imports::{ImportRow, RowState},
     jobs::{Job, LeasedJob},
     page::{History, Hit, HitMode, Page},
     prepared::Prepared,

@@ -108,7 +108,7 @@ async fn progress(eraser: &Eraser, id: &str) -> Result<Reply> {
     if progress.is_complete() {
         return Ok(Reply::Document(outcome));
     }
-    Ok(Reply::Accepted {
+    Ok(Reply::Underway {
         status: format!("$purge-status?id={id}"),
         outcome,
     })

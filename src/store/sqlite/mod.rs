@@ -13,6 +13,7 @@
 mod copy;
 mod counters;
 mod erase;
+mod imports;
 mod insert;
 mod jobs;
 mod lookups;

@@ -21,20 +21,33 @@ fn stop(client: &mut Client, plan: &str, by: &str, reason: Option<&str>) -> Valu
     let mut parameter = vec![json!({ "name": "by", "valueReference": { "reference": by } })];
     parameter.extend(reason.map(|code| json!({ "name": "reason", "valueCode": code })));
     let parameters = json!({ "resourceType": "Parameters", "parameter": parameter });
-    client.post(&format!("{plan}/$stop"), &parameters).expect(200).json()
+    client
+        .post(&format!("{plan}/$stop"), &parameters)
+        .expect(200)
+        .json()
 }
 
 fn reason_of(plan: &Value) -> &str {
     let extensions = plan["extension"].as_array().into_iter().flatten();
-    let mut reasons = extensions.filter(|one| one["url"].as_str().is_some_and(|url| url.ends_with("/closure-reason")));
-    let reason = reasons.next().map(|one| &one["valueCodeableConcept"]["coding"][0]["code"]);
+    let mut reasons = extensions.filter(|one| {
+        one["url"]
+            .as_str()
+            .is_some_and(|url| url.ends_with("/closure-reason"))
+    });
+    let reason = reasons
+        .next()
+        .map(|one| &one["valueCodeableConcept"]["coding"][0]["code"]);
     assert!(reasons.next().is_none(), "one reason");
     reason.and_then(Value::as_str).unwrap_or_default()
 }
 
 fn of_kind<'a>(resources: &'a [Value], element: &str, code: &str) -> Vec<&'a Value> {
     let is = |one: &&Value| {
-        let concept = if one[element].is_array() { &one[element][0] } else { &one[element] };
+        let concept = if one[element].is_array() {
+            &one[element][0]
+        } else {
+            &one[element]
+        };
         concept["coding"][0]["code"] == code
     };
     resources.iter().filter(is).collect()
@@ -53,12 +66,27 @@ fn row_stop_by_patient() {
     let asked = of_kind(&tasks, "code", "stop-request");
     assert_eq!((asked.len(), &asked[0]["status"]), (1, &"requested".into()));
     let told = patient.have("Communication");
-    assert_eq!(of_kind(&told, "category", "stop-requested").len(), 1, "told once");
+    assert_eq!(
+        of_kind(&told, "category", "stop-requested").len(),
+        1,
+        "told once"
+    );
 
-    let plan = stop(&mut client, &patient.plan, "Practitioner/team", Some("patient-stop"));
-    assert_eq!((&plan["status"], reason_of(&plan)), (&"revoked".into(), "patient-stop"));
+    let plan = stop(
+        &mut client,
+        &patient.plan,
+        "Practitioner/team",
+        Some("patient-stop"),
+    );
+    assert_eq!(
+        (&plan["status"], reason_of(&plan)),
+        (&"revoked".into(), "patient-stop")
+    );
     let tasks = patient.have("Task");
-    assert_eq!(of_kind(&tasks, "code", "stop-request")[0]["status"], "completed");
+    assert_eq!(
+        of_kind(&tasks, "code", "stop-request")[0]["status"],
+        "completed"
+    );
     for report in of_kind(&tasks, "code", "complete-questionnaire") {
         assert_eq!(report["status"], "cancelled");
     }
@@ -66,7 +94,10 @@ fn row_stop_by_patient() {
     let told = patient.have("Communication");
     assert_eq!(of_kind(&told, "category", "follow-up-ended").len(), 1);
     let again = stop(&mut client, &patient.plan, &patient.path, None);
-    assert_eq!(again["meta"]["versionId"], plan["meta"]["versionId"], "a second stop changes nothing");
+    assert_eq!(
+        again["meta"]["versionId"], plan["meta"]["versionId"],
+        "a second stop changes nothing"
+    );
 }
 
 /// On the agency's pathways the patient's word is enough.
@@ -74,7 +105,10 @@ fn row_stop_by_patient() {
 fn a_patients_word_is_enough_on_the_agencys_pathways() {
     let (server, _nurse, patient) = ward("covid-contact");
     let plan = stop(&mut server.client(), &patient.plan, &patient.path, None);
-    assert_eq!((&plan["status"], reason_of(&plan)), (&"revoked".into(), "patient-stop"));
+    assert_eq!(
+        (&plan["status"], reason_of(&plan)),
+        (&"revoked".into(), "patient-stop")
+    );
 }
 
 #[test]
@@ -82,17 +116,34 @@ fn row_closure_reasons() {
     let (server, mut nurse, first) = ward("covid-medical");
     let mut client = server.client();
     let mut patient = first;
-    for reason in ["professional-stop", "hospitalised", "deceased", "lost", "duplicate", "other"] {
+    for reason in [
+        "professional-stop",
+        "hospitalised",
+        "deceased",
+        "lost",
+        "duplicate",
+        "other",
+    ] {
         let plan = stop(&mut client, &patient.plan, "Practitioner/p", Some(reason));
-        assert_eq!((&plan["status"], reason_of(&plan)), (&"revoked".into(), reason));
+        assert_eq!(
+            (&plan["status"], reason_of(&plan)),
+            (&"revoked".into(), reason)
+        );
         patient = nurse.enrol(&server, "covid-medical");
     }
     for wrong in ["completed", "nonsense"] {
         let parameters = json!({ "resourceType": "Parameters",
             "parameter": [{ "name": "reason", "valueCode": wrong }] });
-        client.post(&format!("{}/$stop", patient.plan), &parameters).expect(400);
+        client
+            .post(&format!("{}/$stop", patient.plan), &parameters)
+            .expect(400);
     }
-    client.post("CarePlan/none/$stop", &json!({ "resourceType": "Parameters" })).expect(404);
+    client
+        .post(
+            "CarePlan/none/$stop",
+            &json!({ "resourceType": "Parameters" }),
+        )
+        .expect(404);
 }
 
 /// The agency's data goes three days after the end, unless somebody still needs it; a clinical
@@ -169,8 +220,13 @@ fn a_follow_up_is_erased_beside_one_that_is_kept() {
 fn row_timeline_per_patient() {
     let (server, _nurse, mut patient) = ward("covid-medical");
     let mut client = server.client();
-    patient.report(&[("danger.chest", json!({ "valueBoolean": true }))]).expect(201);
-    let all = client.get(&format!("{}/$everything", patient.path)).expect(200).json();
+    patient
+        .report(&[("danger.chest", json!({ "valueBoolean": true }))])
+        .expect(201);
+    let all = client
+        .get(&format!("{}/$everything", patient.path))
+        .expect(200)
+        .json();
     let entries = all["entry"].as_array().expect("entries");
     let mut kinds: Vec<&str> = entries
         .iter()
@@ -179,11 +235,21 @@ fn row_timeline_per_patient() {
     assert_eq!(kinds[0], "Patient");
     kinds.sort_unstable();
     kinds.dedup();
-    for kind in ["CarePlan", "Communication", "Consent", "Flag", "Practitioner",
-        "QuestionnaireResponse", "Task"] {
+    for kind in [
+        "CarePlan",
+        "Communication",
+        "Consent",
+        "Flag",
+        "Practitioner",
+        "QuestionnaireResponse",
+        "Task",
+    ] {
         assert!(kinds.contains(&kind), "{kind} is not in {kinds:?}");
     }
-    let answers = format!("{}/$everything?_type=QuestionnaireResponse,Flag", patient.path);
+    let answers = format!(
+        "{}/$everything?_type=QuestionnaireResponse,Flag",
+        patient.path
+    );
     let some = client.get(&answers).expect(200).json();
     assert_eq!(some["entry"].as_array().map(Vec::len), Some(2));
 }
@@ -195,7 +261,10 @@ fn complaint_13_automatic_deletion_by_rules() {
     let (server, _nurse, patient) = ward("covid-case");
     server.set_clock("2030-04-07T23:00:00Z");
     let mut client = server.client();
-    assert_eq!(client.get(&patient.plan).expect(200).json()["status"], "completed");
+    assert_eq!(
+        client.get(&patient.plan).expect(200).json()["status"],
+        "completed"
+    );
     server.set_clock("2030-04-11T23:00:00Z");
     // N2's alert is simple: it does not hold the erasure up.
     client.get(&patient.path).expect(404);
