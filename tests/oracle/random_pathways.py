@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -131,6 +132,8 @@ def main() -> int:
     parser.add_argument("--without", action="append", default=[], choices=sorted(FEATURES), help="what the server has not")
     options = parser.parse_args()
     options.features = FEATURES - set(options.without)
+    # Whoever ends this ends its server too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         if options.base:
             return run(options.base, options)
