@@ -118,7 +118,12 @@ async fn act(tx: &mut Tx, job: &LeasedJob) -> Result<()> {
         return Ok(());
     };
     let mut task = stored.tree()?;
-    let followed = follow_up(tx, &task).await?;
+    // What is settled needs no habits.
+    let is_open = matches!(task["status"].as_str(), Some("requested" | "ready"));
+    let followed = match is_open {
+        true => follow_up(tx, &task).await?,
+        false => None,
+    };
     let policy = followed.as_ref().and_then(policy_of);
     let habits = match (&followed, &policy) {
         (Some(followed), Some(policy)) => Habits::of(&task, policy, followed),
