@@ -52,10 +52,10 @@ pub struct State {
     pub time_zone: TimeZone,
     /// Moves the clock, where it is a simulated one.
     pub simulated: Option<Arc<dyn ClockControl>>,
-    /// The digest of the secret that the gateway of text messages shows, if there is one.
-    pub(super) gateway_secret: Option<blake3::Hash>,
     /// Tries pathways out.
     pub simulator: Simulator,
+    /// The digest of the secret that the gateway of text messages shows, if there is one.
+    pub(super) gateway_secret: Option<blake3::Hash>,
     pub(super) capabilities: OnceLock<Bytes>,
     started: i64,
     requests: AtomicU64,
@@ -72,8 +72,8 @@ impl State {
             limits,
             time_zone: TimeZone::UTC,
             simulated: None,
-            gateway_secret: None,
             simulator: Simulator::default(),
+            gateway_secret: None,
             capabilities: OnceLock::new(),
             started,
             requests: AtomicU64::new(0),
