@@ -145,17 +145,7 @@ async fn act(tx: &mut Tx, job: &LeasedJob) -> Result<()> {
             }
             tx.enqueue(&look(id, (next, last), at)).await
         }
-        Step::Pause { closes } => {
-            let over = tx.now() >= closes;
-            let plan = plan_of(&task);
-            settle(&mut task, "cancelled", "paused");
-            put(tx, &stored, task).await?;
-            match last {
-                true if over => complete(tx, plan.as_deref()).await,
-                true => tx.enqueue(&look(id, (Look::Close, last), closes)).await,
-                false => Ok(()),
-            }
-        }
+        Step::Pause { closes } => pause(tx, &stored, task, (last, closes)).await,
         Step::Miss => {
             let plan = plan_of(&task);
             settle(&mut task, "failed", "missed");
@@ -168,6 +158,26 @@ async fn act(tx: &mut Tx, job: &LeasedJob) -> Result<()> {
         }
         Step::Settled if last => complete(tx, plan_of(&task).as_deref()).await,
         Step::Settled => Ok(()),
+    }
+}
+
+/// Calls a report off, as the follow-up pauses.
+async fn pause(
+    tx: &mut Tx,
+    stored: &Stored,
+    mut task: Value,
+    (last, closes): (bool, Timestamp),
+) -> Result<()> {
+    let plan = plan_of(&task);
+    settle(&mut task, "cancelled", "paused");
+    put(tx, stored, task).await?;
+    match last {
+        true if tx.now() >= closes => complete(tx, plan.as_deref()).await,
+        true => {
+            tx.enqueue(&look(&stored.id, (Look::Close, last), closes))
+                .await
+        }
+        false => Ok(()),
     }
 }
 
