@@ -13,24 +13,36 @@ pub enum MessageKind {
     NeedsAction,
     /// To the team: an open alert has become more serious.
     NeedsActionRaised,
+    /// To the next in turn: nobody has taken an open alert.
+    Escalated,
+    /// To a professional: what has gathered since the last one.
+    Digest,
+    /// To the patient, on screen and never sent: what to do now.
+    Advice,
     /// To the team: a report has not come in.
     ReportMissed,
     /// A follow-up has ended.
     FollowUpEnded,
     /// To those who run the service: a part of it has failed.
     Technical,
+    /// To the team: the patient asks for the follow-up to be stopped.
+    StopRequested,
 }
 
 impl MessageKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::Reminder,
         Self::Answered,
         Self::NeedsAction,
         Self::NeedsActionRaised,
+        Self::Escalated,
+        Self::Digest,
+        Self::Advice,
         Self::ReportMissed,
         Self::FollowUpEnded,
         Self::Technical,
+        Self::StopRequested,
     ];
 
     /// Its code in [`MESSAGE_KIND`](crate::fhir::canonical::MESSAGE_KIND).
@@ -41,9 +53,13 @@ impl MessageKind {
             Self::Answered => "answered",
             Self::NeedsAction => "needs-action",
             Self::NeedsActionRaised => "needs-action-raised",
+            Self::Escalated => "escalated",
+            Self::Digest => "digest",
+            Self::Advice => "advice",
             Self::ReportMissed => "report-missed",
             Self::FollowUpEnded => "follow-up-ended",
             Self::Technical => "technical",
+            Self::StopRequested => "stop-requested",
         }
     }
 
@@ -57,9 +73,10 @@ impl MessageKind {
     #[must_use]
     pub const fn priority(self) -> &'static str {
         match self {
-            Self::Reminder | Self::Answered | Self::FollowUpEnded => "routine",
-            Self::ReportMissed | Self::Technical => "urgent",
-            Self::NeedsAction | Self::NeedsActionRaised => "asap",
+            Self::Reminder | Self::Answered | Self::FollowUpEnded | Self::Digest => "routine",
+            Self::ReportMissed | Self::Technical | Self::StopRequested => "urgent",
+            Self::NeedsAction | Self::NeedsActionRaised | Self::Escalated => "asap",
+            Self::Advice => "stat",
         }
     }
 }
