@@ -251,6 +251,55 @@ fn secrets_are_read_from_files_and_never_printed() {
 }
 
 #[test]
+fn the_secrets_of_a_gateway_are_read_from_files_and_never_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret");
+    fs::write(&path, "correct horse battery\n").unwrap();
+    let path = path.to_str().unwrap();
+    for key in ["sms.authorization", "sms.callback_secret"] {
+        let file = format!("{key}_file");
+        let effective = with_flags(&[(file.leak(), path)]).unwrap();
+        let sms = &effective.config.sms;
+        let read = [sms.authorization.reveal(), sms.callback_secret.reveal()];
+        assert!(read.contains(&"correct horse battery"), "{key}");
+        let given = with_flags(&[(key, "correct horse battery")]).unwrap();
+        assert!(!given.print().contains("horse"), "{key}");
+        assert!(!format!("{given:?}").contains("horse"), "{key}");
+    }
+}
+
+#[test]
+fn text_messages_that_could_not_be_sent_as_one_are_refused_at_once() {
+    let places_of = |key: &'static str, value: &str| match with_flags(&[
+        ("sms.channel", "http"),
+        ("sms.url", "https://gateway.example"),
+        (key, value),
+    ]) {
+        Ok(_) => Vec::new(),
+        Err(problem) => places(&problem),
+    };
+    assert_eq!(places_of("sms.sender", "Vigie"), Vec::<String>::new());
+    let url = format!("https://{}", "u".repeat(32));
+    assert_eq!(places_of("mail.public_url", &url), Vec::<String>::new());
+    for (key, value) in [
+        ("sms.url", ""),
+        ("sms.sender", "Cellule de suivi"),
+        ("sms.organization", "Cellule de suivi 2030"),
+        ("sms.organization", ""),
+        ("sms.timeout_seconds", "0"),
+        ("sms.timeout_seconds", "301"),
+        ("sms.callback_secret", "too short"),
+        ("mail.public_url", &format!("{url}u")),
+    ] {
+        assert_eq!(places_of(key, value), [key], "{value}");
+    }
+    assert!(
+        with_flags(&[("sms.sender", "Cellule de suivi")]).is_ok(),
+        "not sent at all"
+    );
+}
+
+#[test]
 fn what_is_printed_can_be_read_again() {
     let printed = load(&Sources::default()).unwrap().print();
     let again = with_file(&printed).unwrap();

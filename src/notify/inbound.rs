@@ -244,6 +244,10 @@ impl InboundText {
             return Ok(());
         }
         let people = people(tx, number).await?;
+        if people.is_empty() && wish == Wish::Words {
+            // Whoever runs the service should know; whose number it is, nobody does.
+            tracing::warn!("words came in from a number that nobody was written to at");
+        }
         for holder in holders(&people) {
             change_contact(tx, &holder, (wish, number)).await?;
         }

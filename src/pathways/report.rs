@@ -118,7 +118,12 @@ async fn act(tx: &mut Tx, job: &LeasedJob) -> Result<()> {
         return Ok(());
     };
     let mut task = stored.tree()?;
-    let followed = follow_up(tx, &task).await?;
+    // What is settled needs no habits.
+    let is_open = matches!(task["status"].as_str(), Some("requested" | "ready"));
+    let followed = match is_open {
+        true => follow_up(tx, &task).await?,
+        false => None,
+    };
     let policy = followed.as_ref().and_then(policy_of);
     let habits = match (&followed, &policy) {
         (Some(followed), Some(policy)) => Habits::of(&task, policy, followed),
@@ -140,17 +145,7 @@ async fn act(tx: &mut Tx, job: &LeasedJob) -> Result<()> {
             }
             tx.enqueue(&look(id, (next, last), at)).await
         }
-        Step::Pause { closes } => {
-            let over = tx.now() >= closes;
-            let plan = plan_of(&task);
-            settle(&mut task, "cancelled", "paused");
-            put(tx, &stored, task).await?;
-            match last {
-                true if over => complete(tx, plan.as_deref()).await,
-                true => tx.enqueue(&look(id, (Look::Close, last), closes)).await,
-                false => Ok(()),
-            }
-        }
+        Step::Pause { closes } => pause(tx, &stored, task, (last, closes)).await,
         Step::Miss => {
             let plan = plan_of(&task);
             settle(&mut task, "failed", "missed");
@@ -163,6 +158,26 @@ async fn act(tx: &mut Tx, job: &LeasedJob) -> Result<()> {
         }
         Step::Settled if last => complete(tx, plan_of(&task).as_deref()).await,
         Step::Settled => Ok(()),
+    }
+}
+
+/// Calls a report off, as the follow-up pauses.
+async fn pause(
+    tx: &mut Tx,
+    stored: &Stored,
+    mut task: Value,
+    (last, closes): (bool, Timestamp),
+) -> Result<()> {
+    let plan = plan_of(&task);
+    settle(&mut task, "cancelled", "paused");
+    put(tx, stored, task).await?;
+    match last {
+        true if tx.now() >= closes => complete(tx, plan.as_deref()).await,
+        true => {
+            tx.enqueue(&look(&stored.id, (Look::Close, last), closes))
+                .await
+        }
+        false => Ok(()),
     }
 }
 

@@ -249,6 +249,28 @@ mod tests {
         assert_eq!(unknown, Err(Rejection::unreachable(error(400))));
     }
 
+    #[tokio::test]
+    async fn a_gateway_that_does_not_speak_tls_gets_no_message() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let heard = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut bytes = vec![0; 4096];
+            let read = tokio::io::AsyncReadExt::read(&mut stream, &mut bytes).await;
+            bytes.truncate(read.unwrap_or_default());
+            bytes
+        });
+        let channel = Sms::open(&settings(&format!("https://127.0.0.1:{port}/"))).unwrap();
+        let message = super::super::tests::message("c-1");
+        let refused = channel.send(&message).await.unwrap_err();
+        assert!(
+            matches!(refused, Rejection::Transient { .. }),
+            "{refused:?}"
+        );
+        let heard = heard.await.unwrap();
+        assert!(!heard.is_empty() && !heard.windows(4).any(|part| part == b"anne"));
+    }
+
     #[test]
     fn a_gateway_says_when_to_come_again_within_a_day() {
         let after = |text: &str| {

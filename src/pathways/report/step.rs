@@ -179,40 +179,57 @@ pub fn step(task: &Value, habits: &Habits, (look, last): (Look, bool), now: Time
             due: due.unwrap_or(closes),
         },
         Some("requested") if habits.paused => Step::Pause { closes },
-        Some("requested" | "ready") if now < closes => open(habits, look, (now, closes)),
+        Some(status @ ("requested" | "ready")) if now < closes => {
+            let by_phone = habits.by_phone && status == "requested";
+            if by_phone && look == Look::First {
+                close(Act::Call, closes)
+            } else {
+                open(habits, look, (now, closes))
+            }
+        }
         Some("ready") if habits.paused => Step::Pause { closes },
         Some("requested" | "ready") => Step::Miss,
         // The last report's job also ends the follow-up, when its day is over.
-        Some("completed" | "cancelled") if last && now < closes => Step::Go {
-            act: Act::Nothing,
-            next: Look::Close,
-            at: closes,
-        },
+        Some("completed" | "cancelled") if last && now < closes => close(Act::Nothing, closes),
         _ => Step::Settled,
+    }
+}
+
+/// Acts, and comes back when the window closes.
+const fn close(act: Act, closes: Timestamp) -> Step {
+    Step::Go {
+        act,
+        next: Look::Close,
+        at: closes,
     }
 }
 
 /// An unanswered report that is due and whose window is open.
 fn open(habits: &Habits, look: Look, (now, closes): (Timestamp, Timestamp)) -> Step {
-    let go = |act, next, at| Step::Go { act, next, at };
-    let close = |act| go(act, Look::Close, closes);
-    if look == Look::Close || habits.paused {
-        // One that was asked for before the pause may still be answered after it.
-        return close(Act::Nothing);
+    let awake = habits.awake(now);
+    if look == Look::Close || awake >= closes {
+        return close(Act::Nothing, closes);
     }
-    if look == Look::First && habits.by_phone {
-        return close(Act::Call);
+    if awake > now {
+        return Step::Go {
+            act: Act::Nothing,
+            next: look,
+            at: awake,
+        };
     }
-    let at = habits.awake(now);
-    if at >= closes {
-        return close(Act::Nothing);
-    }
-    if at > now {
-        return go(Act::Nothing, look, at);
-    }
+    let act = if habits.paused {
+        // It was asked for before the pause, and may be answered after it.
+        Act::Nothing
+    } else {
+        Act::Remind
+    };
     match second(habits, (now, closes)) {
-        Some(at) if look == Look::First => go(Act::Remind, Look::Second, at),
-        _ => close(Act::Remind),
+        Some(at) if look == Look::First => Step::Go {
+            act,
+            next: Look::Second,
+            at,
+        },
+        _ => close(act, closes),
     }
 }
 

@@ -143,7 +143,18 @@ fn who_is_asked_by_telephone_is_called_once_and_not_reminded() {
         step(&task("requested"), &by_phone, first, at("08:59")),
         Step::NotYet { due: at("09:00") }
     );
-    // Whoever moves to the telephone between two reminders keeps today's second one.
+    // Whoever moves to the telephone after the due time keeps today's reminders.
+    let held = step(&task("ready"), &by_phone, first, at("20:00"));
+    assert!(
+        matches!(
+            held,
+            Step::Go {
+                act: Act::Remind,
+                ..
+            }
+        ),
+        "{held:?}"
+    );
     let second = (Look::Second, false);
     let awake = Habits {
         quiet: None,
