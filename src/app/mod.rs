@@ -202,7 +202,11 @@ pub async fn offline(config: &Config, chance: Arc<dyn Chance>) -> Result<Client>
 
 fn state(context: Context, access: http::Access, config: &Config) -> Result<http::State> {
     let zone = settings::time_zone(config)?;
-    Ok(http::State::new(context, access, settings::requests(config)).with_time_zone(zone))
+    Ok(
+        http::State::new(context, access, settings::requests(config))
+            .with_time_zone(zone)
+            .with_small_cell(config.figures.small_cell),
+    )
 }
 
 async fn serve_jobs(runner: Arc<Runner>, stop: CancellationToken) {

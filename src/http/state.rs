@@ -50,6 +50,8 @@ pub struct State {
     pub limits: RequestLimits,
     /// The calendar of a patient whose time zone is not told.
     pub time_zone: TimeZone,
+    /// Counts below this are masked in figures; 0 masks none.
+    pub small_cell: u32,
     /// Moves the clock, where it is a simulated one.
     pub simulated: Option<Arc<dyn ClockControl>>,
     pub(super) capabilities: OnceLock<Bytes>,
@@ -67,6 +69,7 @@ impl State {
             access,
             limits,
             time_zone: TimeZone::UTC,
+            small_cell: 0,
             simulated: None,
             capabilities: OnceLock::new(),
             started,
@@ -78,6 +81,13 @@ impl State {
     #[must_use]
     pub fn with_time_zone(mut self, zone: TimeZone) -> Self {
         self.time_zone = zone;
+        self
+    }
+
+    /// The same state, with figures in which counts below this are masked.
+    #[must_use]
+    pub const fn with_small_cell(mut self, small_cell: u32) -> Self {
+        self.small_cell = small_cell;
         self
     }
 
