@@ -1,6 +1,6 @@
 //! The line list: one row for each follow-up, as teams work through it.
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde_json::Value;
 
 use super::{
@@ -124,11 +124,12 @@ impl Reader<'_> {
         if !statuses.is_empty() {
             query = query.tokens("status", None, &statuses);
         }
-        let utc = |day: jiff::civil::Date| Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp());
-        if let Some(first) = utc(selection.days.first) {
+        // A day more on each side: the days themselves are compared below.
+        let utc = |day: Date| Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp());
+        if let Some(first) = selection.days.first.yesterday().ok().and_then(utc) {
             query = query.date("date", Prefix::Ge, first);
         }
-        if let Some(last) = utc(selection.days.last) {
+        if let Some(last) = selection.days.last.tomorrow().ok().and_then(utc) {
             query = query.date("date", Prefix::Le, last);
         }
         let query = query.limit(u32::try_from(LINES_MAX).unwrap_or(u32::MAX));
@@ -173,7 +174,13 @@ impl Selection {
         let is = |wanted: &Option<String>, found: Option<&str>| {
             wanted.is_none() || wanted.as_deref() == found
         };
-        is(&self.pathway, pathway) && is(&self.establishment, establishment(plan))
+        let end: Option<Date> = plan["period"]["end"]
+            .as_str()
+            .and_then(|end| end.get(..10)?.parse().ok());
+        is(&self.pathway, pathway)
+            && is(&self.establishment, establishment(plan))
+            && follow_up.first_date <= self.days.last
+            && end.is_none_or(|end| end >= self.days.first)
     }
 }
 
