@@ -40,6 +40,8 @@ pub mod intake;
 
 pub mod service;
 
+pub mod authoring;
+
 pub mod http;
 
 pub mod app;

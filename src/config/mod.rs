@@ -17,6 +17,7 @@ mod pathways;
 mod queue;
 mod secret;
 mod server;
+mod sms;
 mod sources;
 
 use serde::Deserialize;
@@ -34,6 +35,7 @@ pub use self::{
     queue::Queue,
     secret::Secret,
     server::Server,
+    sms::{Sms, SmsChannel},
     sources::{Effective, Origin, Sources, load},
 };
 use crate::kernel::problem::Result;
@@ -52,6 +54,8 @@ pub struct Config {
     pub queue: Queue,
     /// What carries messages.
     pub mail: Mail,
+    /// What carries text messages.
+    pub sms: Sms,
     /// The time.
     pub clock: Clock,
     /// What follow-ups have in common.
@@ -74,6 +78,7 @@ impl Config {
         self.fhir.check(&mut findings);
         self.queue.check(&mut findings);
         self.mail.check(&mut findings);
+        self.sms.check(&self.mail, &mut findings);
         self.clock.check(&self.server, &mut findings);
         self.pathways.check(&mut findings);
         self.figures.check(&mut findings);

@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::auth::Access;
-use crate::{interactions::Context, kernel::problem::Result};
+use crate::{authoring::Simulator, interactions::Context, kernel::problem::Result};
 
 /// Moves a simulated clock.
 pub trait ClockControl: Send + Sync {
@@ -54,6 +54,10 @@ pub struct State {
     pub small_cell: u32,
     /// Moves the clock, where it is a simulated one.
     pub simulated: Option<Arc<dyn ClockControl>>,
+    /// Tries pathways out.
+    pub simulator: Simulator,
+    /// The digest of the secret that the gateway of text messages shows, if there is one.
+    pub(super) gateway_secret: Option<blake3::Hash>,
     pub(super) capabilities: OnceLock<Bytes>,
     started: i64,
     requests: AtomicU64,
@@ -71,6 +75,8 @@ impl State {
             time_zone: TimeZone::UTC,
             small_cell: 0,
             simulated: None,
+            simulator: Simulator::default(),
+            gateway_secret: None,
             capabilities: OnceLock::new(),
             started,
             requests: AtomicU64::new(0),
@@ -95,6 +101,13 @@ impl State {
     #[must_use]
     pub fn with_simulated_clock(mut self, control: Arc<dyn ClockControl>) -> Self {
         self.simulated = Some(control);
+        self
+    }
+
+    /// The same state, open to a gateway of text messages that shows this secret.
+    #[must_use]
+    pub fn with_gateway_secret(mut self, secret: &str) -> Self {
+        self.gateway_secret = (!secret.is_empty()).then(|| blake3::hash(secret.as_bytes()));
         self
     }
 

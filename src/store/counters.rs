@@ -1,6 +1,6 @@
 //! Counters: numbers that stay when those who were counted have been erased.
 
-use super::{Store, Tx};
+use super::{Store, Tx, facade::Reading};
 use crate::{fhir::permit::Permit, kernel::problem::Result};
 
 /// A number of one thing, on one pathway, at one establishment, in one month.
@@ -26,6 +26,10 @@ impl Tx {
     pub async fn count(&mut self, count: &Count) -> Result<()> {
         self.session().count(count).await
     }
+
+    async fn counts(&mut self) -> Result<Vec<Count>> {
+        self.session().counts().await
+    }
 }
 
 impl Store {
@@ -33,7 +37,10 @@ impl Store {
     ///
     /// # Errors
     /// `Fault`, if the database fails.
-    pub async fn counts(&self, _permit: &Permit) -> Result<Vec<Count>> {
-        self.readers().counts().await
+    pub async fn counts(&self, permit: &Permit) -> Result<Vec<Count>> {
+        match self.reading() {
+            Reading::Pool(readers) => readers.counts().await,
+            Reading::Turn => self.write(permit, |tx| Box::pin(tx.counts())).await,
+        }
     }
 }

@@ -30,10 +30,29 @@ pub struct StoreOptions {
     pub reactors: Vec<Arc<dyn Reactor>>,
 }
 
+/// What a scratch store is opened with: there is no place to keep anything in.
+pub struct ScratchOptions {
+    /// The time of each version.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub chance: Arc<dyn Chance>,
+    /// Who sees each change in its transaction, in this order.
+    pub reactors: Vec<Arc<dyn Reactor>>,
+}
+
+/// Where a store reads.
+#[derive(Clone)]
+pub(super) enum Reading {
+    /// On connections of their own, beside the writer.
+    Pool(Readers),
+    /// On the writer's connection, in turn with the writes: a scratch store has no other.
+    Turn,
+}
+
 /// The store; clones share it.
 #[derive(Clone)]
 pub struct Store {
-    readers: Readers,
+    reading: Reading,
     writer: Writer,
     jobs: Arc<Notify>,
 }
@@ -49,15 +68,33 @@ impl Store {
         let tx = Tx::new(Box::new(session), options.clock, options.chance);
         let jobs = Arc::new(Notify::new());
         Ok(Self {
-            readers,
+            reading: Reading::Pool(readers),
             writer: Writer::start(tx, options.reactors.into(), Arc::clone(&jobs))?,
             jobs,
         })
     }
 
-    /// The connections that read.
-    pub(super) const fn readers(&self) -> &Readers {
-        &self.readers
+    /// A store in memory, empty and with all its rules, that is gone with its last clone.
+    ///
+    /// What it acknowledges is durable nowhere: it is for trying something out, never for
+    /// keeping it. It cannot be opened on a file.
+    ///
+    /// # Errors
+    /// `Fault`, if there is no memory or no thread for it.
+    pub fn scratch(options: ScratchOptions) -> Result<Self> {
+        let session = sqlite::open_scratch_session()?;
+        let tx = Tx::new(Box::new(session), options.clock, options.chance);
+        let jobs = Arc::new(Notify::new());
+        Ok(Self {
+            reading: Reading::Turn,
+            writer: Writer::start(tx, options.reactors.into(), Arc::clone(&jobs))?,
+            jobs,
+        })
+    }
+
+    /// Where it reads.
+    pub(super) const fn reading(&self) -> &Reading {
+        &self.reading
     }
 
     /// The current version, a deletion included; none if there is none or the permit does not
@@ -71,7 +108,16 @@ impl Store {
         kind: ResourceType,
         id: &str,
     ) -> Result<Option<Stored>> {
-        self.readers.current(permit, kind, id)
+        match &self.reading {
+            Reading::Pool(readers) => readers.current(permit, kind, id),
+            Reading::Turn => {
+                let id = id.to_owned();
+                self.write(permit, move |tx| {
+                    Box::pin(async move { tx.read(kind, &id).await })
+                })
+                .await
+            }
+        }
     }
 
     /// One version, current or not.
@@ -85,7 +131,16 @@ impl Store {
         id: &str,
         version: u64,
     ) -> Result<Option<Stored>> {
-        self.readers.version(permit, (kind, id), version)
+        match &self.reading {
+            Reading::Pool(readers) => readers.version(permit, (kind, id), version),
+            Reading::Turn => {
+                let id = id.to_owned();
+                self.write(permit, move |tx| {
+                    Box::pin(async move { tx.vread((kind, &id), version).await })
+                })
+                .await
+            }
+        }
     }
 
     /// The versions of one resource below `before`, newest first; none if it never existed or the
@@ -100,7 +155,16 @@ impl Store {
         before: Option<u64>,
         count: u32,
     ) -> Result<Option<History>> {
-        self.readers.history(permit, target, before, count).await
+        match &self.reading {
+            Reading::Pool(readers) => readers.history(permit, target, before, count).await,
+            Reading::Turn => {
+                let (kind, id) = (target.0, target.1.to_owned());
+                self.write(permit, move |tx| {
+                    Box::pin(async move { tx.history((kind, &id), (before, count)).await })
+                })
+                .await
+            }
+        }
     }
 
     /// Searches what is durable.
@@ -108,7 +172,16 @@ impl Store {
     /// # Errors
     /// As the query asks too much, or the database fails.
     pub async fn search(&self, permit: &Permit, query: &Query) -> Result<Page> {
-        self.readers.search(permit, query).await
+        match &self.reading {
+            Reading::Pool(readers) => readers.search(permit, query).await,
+            Reading::Turn => {
+                let query = query.clone();
+                self.write(permit, move |tx| {
+                    Box::pin(async move { tx.search(&query).await })
+                })
+                .await
+            }
+        }
     }
 
     /// Runs `work` in a transaction and answers once it is durable.
@@ -168,15 +241,21 @@ impl Store {
     ///
     /// # Errors
     /// `Fault`, if the database fails.
-    pub async fn next_job_at(&self, _permit: &Permit) -> Result<Option<Timestamp>> {
-        self.readers.next_job_at().await
+    pub async fn next_job_at(&self, permit: &Permit) -> Result<Option<Timestamp>> {
+        match &self.reading {
+            Reading::Pool(readers) => readers.next_job_at().await,
+            Reading::Turn => self.write(permit, |tx| Box::pin(tx.next_job_at())).await,
+        }
     }
 
     /// Jobs by state: waiting and dead.
     ///
     /// # Errors
     /// `Fault`, if the database fails.
-    pub async fn job_counts(&self, _permit: &Permit) -> Result<(u64, u64)> {
-        self.readers.job_counts().await
+    pub async fn job_counts(&self, permit: &Permit) -> Result<(u64, u64)> {
+        match &self.reading {
+            Reading::Pool(readers) => readers.job_counts().await,
+            Reading::Turn => self.write(permit, |tx| Box::pin(tx.job_counts())).await,
+        }
     }
 }

@@ -1,7 +1,10 @@
 //! Rows of tables that are being taken in, so that an import goes on after a crash where it was.
 
-use super::{Store, Tx};
-use crate::{fhir::permit::Permit, kernel::problem::Result};
+use super::{Store, Tx, facade::Reading, sqlite::Readers};
+use crate::{
+    fhir::permit::Permit,
+    kernel::problem::{Problem, Result},
+};
 
 /// What has become of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -107,7 +110,9 @@ impl Store {
         state: RowState,
         limit: u32,
     ) -> Result<Vec<ImportRow>> {
-        self.readers().import_rows(import, state, limit).await
+        self.import_readers()?
+            .import_rows(import, state, limit)
+            .await
     }
 
     /// How many rows of an import are in each state.
@@ -119,6 +124,14 @@ impl Store {
         _permit: &Permit,
         import: &str,
     ) -> Result<Vec<(RowState, u64)>> {
-        self.readers().import_counts(import).await
+        self.import_readers()?.import_counts(import).await
+    }
+
+    /// Imports belong to a store that lasts; one in memory has none.
+    fn import_readers(&self) -> Result<&Readers> {
+        match self.reading() {
+            Reading::Pool(readers) => Ok(readers),
+            Reading::Turn => Err(Problem::fault("a store in memory takes no imports")),
+        }
     }
 }

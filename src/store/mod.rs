@@ -31,7 +31,7 @@ pub use self::{
     canonical::Canonical,
     change::{Change, Reactor},
     counters::Count,
-    facade::{Store, StoreOptions},
+    facade::{ScratchOptions, Store, StoreOptions},
     imports::{ImportRow, RowState},
     jobs::{Job, LeasedJob},
     page::{History, Hit, HitMode, Page},

@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use super::{Count, ImportRow, Job, LeasedJob, Page, RowState, Stored};
+use super::{Count, History, ImportRow, Job, LeasedJob, Page, RowState, Stored};
 use crate::{
     fhir::{
         definitions::ResourceType, permit::Permit, search::query::Query, search::rows::IndexRows,
@@ -44,6 +44,28 @@ pub(super) trait Session: Send {
 
     /// The patients whose compartment holds the resource of this key.
     fn patients(&mut self, key: i64) -> BoxFuture<'_, Result<Vec<String>>>;
+
+    /// One version, if the permit reaches the resource.
+    fn version<'a>(
+        &'a mut self,
+        permit: &'a Permit,
+        target: (ResourceType, &'a str),
+        version: u64,
+    ) -> BoxFuture<'a, Result<Option<Stored>>>;
+
+    /// A page of `count` versions below `before`, newest first, if the permit reaches the resource.
+    fn history<'a>(
+        &'a mut self,
+        permit: &'a Permit,
+        target: (ResourceType, &'a str),
+        page: (Option<u64>, u32),
+    ) -> BoxFuture<'a, Result<Option<History>>>;
+
+    /// When the next waiting job is due.
+    fn next_job_at(&mut self) -> BoxFuture<'_, Result<Option<Timestamp>>>;
+
+    /// Waiting and dead jobs.
+    fn job_counts(&mut self) -> BoxFuture<'_, Result<(u64, u64)>>;
 
     /// Writes the first version of a resource with its rows; gives its key.
     fn insert<'a>(&'a mut self, row: &'a Stored, rows: &'a IndexRows)
@@ -98,6 +120,9 @@ pub(super) trait Session: Send {
 
     /// Adds to a counter.
     fn count<'a>(&'a mut self, count: &'a Count) -> BoxFuture<'a, Result<()>>;
+
+    /// The counters that are not zero.
+    fn counts(&mut self) -> BoxFuture<'_, Result<Vec<Count>>>;
 
     /// Adds a row of an import.
     fn keep_import_row<'a>(

@@ -20,6 +20,8 @@ use crate::{
     },
 };
 
+mod scratch;
+
 struct Bench {
     store: Store,
     clock: Arc<SimulatedClock>,
@@ -64,7 +66,7 @@ fn patient(family: &str) -> Prepared {
     prepared(json!({ "resourceType": "Patient", "name": [{ "family": family }] }))
 }
 
-const ANY: Permit = Permit::development();
+static ANY: Permit = Permit::development();
 
 impl Bench {
     async fn put(&self, id: &'static str, what: Prepared, if_match: Option<u64>) -> Result<Stored> {

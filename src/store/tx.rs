@@ -5,8 +5,8 @@ use std::{collections::VecDeque, sync::Arc};
 use jiff::Timestamp;
 
 use super::{
-    Canonical, Change, Job, LeasedJob, Page, Prepared, Reactor, Stored, canonical::Canonicals,
-    session::Session,
+    Canonical, Change, History, Job, LeasedJob, Page, Prepared, Reactor, Stored,
+    canonical::Canonicals, session::Session,
 };
 use crate::{
     fhir::{
@@ -370,6 +370,33 @@ impl Tx {
         }
         self.pending.push_back(change);
         Ok(())
+    }
+}
+
+/// What a store whose one connection also reads asks of it.
+impl Tx {
+    pub(super) async fn vread(
+        &mut self,
+        target: (ResourceType, &str),
+        version: u64,
+    ) -> Result<Option<Stored>> {
+        self.session.version(&self.permit, target, version).await
+    }
+
+    pub(super) async fn history(
+        &mut self,
+        target: (ResourceType, &str),
+        page: (Option<u64>, u32),
+    ) -> Result<Option<History>> {
+        self.session.history(&self.permit, target, page).await
+    }
+
+    pub(super) async fn next_job_at(&mut self) -> Result<Option<Timestamp>> {
+        self.session.next_job_at().await
+    }
+
+    pub(super) async fn job_counts(&mut self) -> Result<(u64, u64)> {
+        self.session.job_counts().await
     }
 }
 

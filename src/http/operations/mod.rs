@@ -14,6 +14,7 @@ mod import;
 mod lists;
 mod matching;
 mod restart;
+mod simulate;
 mod transfer;
 
 use std::sync::Arc;
@@ -123,6 +124,14 @@ pub static OPERATIONS: &[Operation] = &[
         levels: &[Level::Instance],
         verbs: &[Method::POST],
         run: transfer::run,
+    },
+    Operation {
+        name: "simulate",
+        definition: "https://vigie.example/fhir/OperationDefinition/PlanDefinition-simulate",
+        kind: Some("PlanDefinition"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::POST],
+        run: simulate::run,
     },
     Operation {
         name: "match",

@@ -1,9 +1,8 @@
 //! The table `counter`.
 
 use rusqlite::{Connection, params};
-use sqlx::{Row, sqlite::SqliteRow};
 
-use super::rows::{fault, problem};
+use super::rows::{Row, fault, required};
 use crate::{kernel::problem::Result, store::Count};
 
 /// The counters, zeros left out.
@@ -33,13 +32,23 @@ pub(super) fn add(connection: &Connection, count: &Count) -> Result<()> {
     Ok(())
 }
 
+/// The counters that are not zero.
+pub(super) fn all(connection: &Connection) -> Result<Vec<Count>> {
+    let mut statement = connection.prepare_cached(ALL).map_err(fault)?;
+    let rows = statement
+        .query_map([], |row| Ok(read(row)))
+        .map_err(fault)?;
+    rows.map(|row| row.map_err(fault)?).collect()
+}
+
 /// A row of [`ALL`].
-pub(super) fn read(row: &SqliteRow) -> Result<Count> {
+pub(super) fn read(row: &dyn Row) -> Result<Count> {
+    let text = |at| required(row.text(at)?).map(str::to_owned);
     Ok(Count {
-        name: row.try_get(0).map_err(problem)?,
-        pathway: row.try_get(1).map_err(problem)?,
-        establishment: row.try_get(2).map_err(problem)?,
-        month: row.try_get(3).map_err(problem)?,
-        value: row.try_get(4).map_err(problem)?,
+        name: text(0)?,
+        pathway: text(1)?,
+        establishment: text(2)?,
+        month: text(3)?,
+        value: required(row.int(4)?)?,
     })
 }

@@ -5,16 +5,21 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
 };
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params};
 
 use super::{
     READER_CACHE_KIB, connect,
+    readers::{JOB_COUNTS, NEXT_JOB, OLDER, page_of},
     rows::{fault, stored_from_row},
 };
 use crate::{
     fhir::{definitions::ResourceType, permit::Permit},
-    kernel::problem::{Problem, Result},
-    store::Stored,
+    kernel::{
+        clock::from_millis,
+        problem::{Problem, Result},
+    },
+    store::{History, Stored},
 };
 
 /// The current version by type and id.
@@ -78,14 +83,64 @@ impl Lookups {
         (kind, id): (ResourceType, &str),
         version: u64,
     ) -> Result<Option<Stored>> {
-        let connection = self.connection()?;
-        let newest = reachable(&connection, permit, (kind, id))?;
-        if newest.as_ref().is_none_or(|found| found.version == version) {
-            return Ok(newest);
-        }
-        let version = i64::try_from(version).unwrap_or(i64::MAX);
-        one(&connection, VERSION, params![kind.name(), id, version])
+        self::version(&*self.connection()?, permit, (kind, id), version)
     }
+}
+
+/// One version, if the permit reaches the resource.
+pub(super) fn version(
+    connection: &Connection,
+    permit: &Permit,
+    (kind, id): (ResourceType, &str),
+    version: u64,
+) -> Result<Option<Stored>> {
+    let newest = reachable(connection, permit, (kind, id))?;
+    if newest.as_ref().is_none_or(|found| found.version == version) {
+        return Ok(newest);
+    }
+    let version = i64::try_from(version).unwrap_or(i64::MAX);
+    one(connection, VERSION, params![kind.name(), id, version])
+}
+
+/// A page of versions below `before`, newest first, if the permit reaches the resource.
+pub(super) fn history(
+    connection: &Connection,
+    permit: &Permit,
+    target: (ResourceType, &str),
+    (before, count): (Option<u64>, u32),
+) -> Result<Option<History>> {
+    let Some(newest) = reachable(connection, permit, target)? else {
+        return Ok(None);
+    };
+    let below = before.unwrap_or(u64::MAX);
+    let bound = i64::try_from(below.min(newest.version)).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(OLDER).map_err(fault)?;
+    let rows = statement
+        .query_map(params![newest.key, bound, i64::from(count) + 1], |row| {
+            Ok(stored_from_row(row))
+        })
+        .map_err(fault)?;
+    let mut older = Vec::new();
+    for row in rows {
+        older.push(row.map_err(fault)??);
+    }
+    page_of(newest, older, below, count).map(Some)
+}
+
+/// When the next waiting job is due.
+pub(super) fn next_job_at(connection: &Connection) -> Result<Option<Timestamp>> {
+    let mut statement = connection.prepare_cached(NEXT_JOB).map_err(fault)?;
+    let millis: Option<i64> = statement.query_row([], |row| row.get(0)).map_err(fault)?;
+    Ok(millis.map(from_millis))
+}
+
+/// Waiting and dead jobs.
+pub(super) fn job_counts(connection: &Connection) -> Result<(u64, u64)> {
+    let mut statement = connection.prepare_cached(JOB_COUNTS).map_err(fault)?;
+    let counts: (i64, i64) = statement
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .map_err(fault)?;
+    Ok((counts.0.unsigned_abs(), counts.1.unsigned_abs()))
 }
 
 fn reachable(

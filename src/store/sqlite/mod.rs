@@ -82,15 +82,39 @@ pub(super) async fn open_session(path: &Path) -> Result<SqliteSession> {
     Ok(SqliteSession::new(connect(path, WRITER_CACHE_KIB)?))
 }
 
-/// Opens a connection whose statements run in the thread that asks.
-fn connect(path: &Path, cache: &str) -> Result<Connection> {
-    let connection = Connection::open(path).map_err(rows::fault)?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(rows::fault)?;
+/// Opens the only connection of a database that lives in memory, and with the connection alone.
+///
+/// There is no path to give it, so that nothing that must last is ever opened like this.
+pub(super) fn open_scratch_session() -> Result<SqliteSession> {
+    let connection = Connection::open_in_memory().map_err(rows::fault)?;
+    settle(&connection)?;
+    // A rollback looks into the journal, so that savepoints hold; nothing else needs one here.
+    let pragmas = "pragma journal_mode = memory; pragma synchronous = off; \
+         pragma temp_store = memory;";
+    connection.execute_batch(pragmas).map_err(rows::fault)?;
+    for migration in MIGRATIONS.iter() {
+        connection
+            .execute_batch(migration.sql.as_str())
+            .map_err(rows::fault)?;
+    }
+    Ok(SqliteSession::new(connection))
+}
+
+/// What all connections of rusqlite have in common.
+fn settle(connection: &Connection) -> Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     // A plan holds for all values that are bound: nothing is planned anew because one changed.
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
         .map_err(rows::fault)?;
+    Ok(())
+}
+
+/// Opens a connection whose statements run in the thread that asks.
+fn connect(path: &Path, cache: &str) -> Result<Connection> {
+    let connection = Connection::open(path).map_err(rows::fault)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(rows::fault)?;
+    settle(&connection)?;
     let pragmas = format!(
         "pragma journal_mode = wal; pragma synchronous = full; pragma temp_store = memory; \
          pragma cache_size = {cache}; pragma wal_autocheckpoint = {CHECKPOINT_PAGES};"

@@ -24,10 +24,49 @@ use crate::{
 /// How long a read waits for a connection before the client is told to come again.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The sum keeps the limit out of the planner's sight, which would plan anew for each.
-const OLDER: &str = "select r.key, r.type, r.id, v.version, v.updated, v.deleted, v.hash, v.body \
+/// The versions below one, newest first. The sum keeps the limit out of the planner's sight, which
+/// would plan anew for each.
+pub(super) const OLDER: &str = "select r.key, r.type, r.id, v.version, v.updated, v.deleted, v.hash, v.body \
      from resource r join version v on v.key = r.key \
      where r.key = ? and v.version < ? order by v.version desc limit ? + 0";
+
+/// When the next waiting job is due. Two looks, each at the head of an index: the free jobs, and
+/// the end of leases.
+pub(super) const NEXT_JOB: &str = "select min(at) from ( \
+         select * from (select run_at as at from job \
+             where state = 'waiting' and leased_until is null \
+             order by run_at limit 1) \
+         union all \
+         select min(leased_until) from job \
+             where state = 'waiting' and leased_until is not null)";
+
+/// Waiting and dead jobs.
+pub(super) const JOB_COUNTS: &str = "select count(*) filter (where state = 'waiting'), \
+     count(*) filter (where state = 'dead') from job";
+
+/// A page of versions: the newest one if it is asked for, and rows of [`OLDER`], one more than
+/// asked for where there are more.
+pub(super) fn page_of(
+    newest: Stored,
+    older: Vec<Stored>,
+    below: u64,
+    count: u32,
+) -> Result<History> {
+    let mut history = History {
+        total: newest.version,
+        ..History::default()
+    };
+    if newest.version < below {
+        history.versions.push(newest);
+    }
+    history.versions.extend(older);
+    let wanted = usize::try_from(count).map_err(Problem::fault)?;
+    if history.versions.len() > wanted {
+        history.versions.truncate(wanted);
+        history.next = history.versions.last().map(|oldest| oldest.version);
+    }
+    Ok(history)
+}
 
 /// A pool of connections that only read; clones share it.
 #[derive(Clone)]
@@ -93,22 +132,11 @@ impl Readers {
             .fetch_all(&mut *connection)
             .await
             .map_err(problem)?;
-        let mut history = History {
-            total: newest.version,
-            ..History::default()
-        };
-        if newest.version < below {
-            history.versions.push(newest);
-        }
-        for row in &rows {
-            history.versions.push(stored_from_row(row)?);
-        }
-        let wanted = usize::try_from(count).map_err(Problem::fault)?;
-        if history.versions.len() > wanted {
-            history.versions.truncate(wanted);
-            history.next = history.versions.last().map(|oldest| oldest.version);
-        }
-        Ok(Some(history))
+        let older: Vec<Stored> = rows
+            .iter()
+            .map(|row| stored_from_row(row))
+            .collect::<Result<_>>()?;
+        page_of(newest, older, below, count).map(Some)
     }
 
     /// Searches what is durable.
@@ -120,19 +148,10 @@ impl Readers {
     /// When the next waiting job is due.
     pub async fn next_job_at(&self) -> Result<Option<Timestamp>> {
         let mut connection = self.connection().await?;
-        let row = sqlx::query(
-            // Two looks, each at the head of an index: the free jobs, and the end of leases.
-            "select min(at) from ( \
-                 select * from (select run_at as at from job \
-                     where state = 'waiting' and leased_until is null \
-                     order by run_at limit 1) \
-                 union all \
-                 select min(leased_until) from job \
-                     where state = 'waiting' and leased_until is not null)",
-        )
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(problem)?;
+        let row = sqlx::query(NEXT_JOB)
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(problem)?;
         let millis: Option<i64> = row.try_get(0).map_err(problem)?;
         Ok(millis.map(from_millis))
     }
@@ -144,7 +163,7 @@ impl Readers {
             .fetch_all(&mut *connection)
             .await
             .map_err(problem)?;
-        rows.iter().map(counters::read).collect()
+        rows.iter().map(|row| counters::read(row)).collect()
     }
 
     /// The rows of an import in a state, by line.
@@ -179,13 +198,10 @@ impl Readers {
     /// Waiting and dead jobs.
     pub async fn job_counts(&self) -> Result<(u64, u64)> {
         let mut connection = self.connection().await?;
-        let row = sqlx::query(
-            "select count(*) filter (where state = 'waiting'), \
-             count(*) filter (where state = 'dead') from job",
-        )
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(problem)?;
+        let row = sqlx::query(JOB_COUNTS)
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(problem)?;
         let (waiting, dead): (i64, i64) = (
             row.try_get(0).map_err(problem)?,
             row.try_get(1).map_err(problem)?,

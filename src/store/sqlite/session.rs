@@ -16,7 +16,7 @@ use crate::{
         definitions::ResourceType, permit::Permit, search::query::Query, search::rows::IndexRows,
     },
     kernel::problem::{Problem, Result},
-    store::{Count, ImportRow, Job, LeasedJob, Page, RowState, Stored, session::Session},
+    store::{Count, History, ImportRow, Job, LeasedJob, Page, RowState, Stored, session::Session},
 };
 
 /// The one connection that writes.
@@ -209,6 +209,32 @@ impl Session for SqliteSession {
         Box::pin(async move { lookups::patients(&self.connection, key) })
     }
 
+    fn version<'a>(
+        &'a mut self,
+        permit: &'a Permit,
+        target: (ResourceType, &'a str),
+        version: u64,
+    ) -> BoxFuture<'a, Result<Option<Stored>>> {
+        Box::pin(async move { lookups::version(&self.connection, permit, target, version) })
+    }
+
+    fn history<'a>(
+        &'a mut self,
+        permit: &'a Permit,
+        target: (ResourceType, &'a str),
+        page: (Option<u64>, u32),
+    ) -> BoxFuture<'a, Result<Option<History>>> {
+        Box::pin(async move { lookups::history(&self.connection, permit, target, page) })
+    }
+
+    fn next_job_at(&mut self) -> BoxFuture<'_, Result<Option<Timestamp>>> {
+        Box::pin(async move { lookups::next_job_at(&self.connection) })
+    }
+
+    fn job_counts(&mut self) -> BoxFuture<'_, Result<(u64, u64)>> {
+        Box::pin(async move { lookups::job_counts(&self.connection) })
+    }
+
     fn insert<'a>(
         &'a mut self,
         row: &'a Stored,
@@ -275,6 +301,10 @@ impl Session for SqliteSession {
 
     fn count<'a>(&'a mut self, count: &'a Count) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move { counters::add(&self.connection, count) })
+    }
+
+    fn counts(&mut self) -> BoxFuture<'_, Result<Vec<Count>>> {
+        Box::pin(async move { counters::all(&self.connection) })
     }
 
     fn keep_import_row<'a>(

@@ -1,0 +1,278 @@
+//! The bundled pathways, tried out.
+
+use std::{fs, path::Path, sync::Arc};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    fhir::{definitions::ResourceType, resource::Resource, search::query::Query},
+    kernel::{
+        chance::Generator,
+        clock::{SimulatedClock, from_millis},
+        problem::Category,
+    },
+    service,
+    store::{Prepared, StoreOptions},
+};
+
+/// Nine o'clock in Paris: the due time of the bundled pathways.
+const START: &str = "2030-03-25T08:00:00Z";
+
+static ANY: Permit = Permit::development();
+
+fn bundled(file: &str) -> Value {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles/pathways");
+    let text = fs::read_to_string(root.join(format!("{file}.json"))).expect("a file");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// A server's store with one pathway in it.
+struct Bench {
+    store: Store,
+    simulator: Simulator,
+    _folder: TempDir,
+}
+
+async fn bench() -> Bench {
+    let folder = TempDir::new().expect("a folder");
+    let store = Store::open(StoreOptions {
+        path: folder.path().join("vigie.sqlite"),
+        readers: 2,
+        clock: Arc::new(SimulatedClock::starting_at(from_millis(1_000_000))),
+        chance: Arc::new(Generator::from_seed(1)),
+        reactors: service::reactors(),
+    })
+    .await
+    .expect("a store");
+    let files = [
+        "Questionnaire-covid-medical",
+        "PlanDefinition-covid-medical",
+    ];
+    let bundled = files
+        .map(|file| Prepared::new(Resource::trusted(self::bundled(file)).expect("a resource")));
+    let written = store.write(&ANY, move |tx| {
+        Box::pin(async move {
+            for one in bundled {
+                tx.put("covid-medical", one, None).await?;
+            }
+            Ok(())
+        })
+    });
+    written.await.expect("definitions");
+    Bench {
+        store,
+        simulator: Simulator::default(),
+        _folder: folder,
+    }
+}
+
+fn asked(parameters: &[Value]) -> Value {
+    let mut all = vec![
+        json!({ "name": "start", "valueInstant": START }),
+        json!({ "name": "timeZone", "valueCode": "Europe/Paris" }),
+    ];
+    all.extend(parameters.iter().cloned());
+    json!({ "resourceType": "Parameters", "parameter": all })
+}
+
+fn answer(day: u32, items: Value) -> Value {
+    json!({ "name": "answer", "part": [
+        { "name": "day", "valuePositiveInt": day },
+        { "name": "response", "resource": {
+            "resourceType": "QuestionnaireResponse", "status": "completed", "item": items } },
+    ] })
+}
+
+fn chest(pain: bool) -> Value {
+    json!([{ "linkId": "danger.chest", "answer": [{ "valueBoolean": pain }] }])
+}
+
+impl Bench {
+    async fn try_out(&self, parameters: &Value) -> Result<Value> {
+        self.try_of(Some("covid-medical"), parameters).await
+    }
+
+    async fn try_of(&self, plan: Option<&str>, parameters: &Value) -> Result<Value> {
+        let utc = TimeZone::UTC;
+        let known = (&utc, from_millis(0));
+        let store = (&self.store, &ANY);
+        self.simulator
+            .simulate(store, (plan, parameters), known)
+            .await
+    }
+
+    async fn totals(&self) -> Vec<u64> {
+        let mut totals = Vec::new();
+        for name in [
+            "Patient",
+            "Task",
+            "Flag",
+            "Communication",
+            "CarePlan",
+            "Questionnaire",
+        ] {
+            let kind = ResourceType::named(name).expect("a type");
+            let page = self.store.search(&ANY, &Query::new(kind)).await;
+            totals.push(page.expect("a search").hits.len() as u64);
+        }
+        let jobs = self.store.job_counts(&ANY).await.expect("counts");
+        totals.extend([jobs.0, jobs.1]);
+        totals
+    }
+}
+
+/// The parts of each parameter of a name, as `name=value`.
+fn lines(outcome: &Value, name: &str) -> Vec<String> {
+    let all = outcome["parameter"].as_array().expect("parameters");
+    let named = all.iter().filter(|one| one["name"] == name);
+    named
+        .map(|one| {
+            let parts = one["part"].as_array().into_iter().flatten();
+            let shown = parts.filter_map(|part| {
+                let (_, value) = part
+                    .as_object()?
+                    .iter()
+                    .find(|(n, _)| n.starts_with("value"))?;
+                let value = value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned);
+                Some(format!("{}={value}", part["name"].as_str()?))
+            });
+            shown.collect::<Vec<_>>().join(" ")
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_course_shows_what_a_follow_up_comes_to() {
+    let bench = bench().await;
+    let before = bench.totals().await;
+    let asked = asked(&[answer(1, chest(false)), answer(2, chest(true))]);
+    let outcome = bench.try_out(&asked).await.expect("an outcome");
+    let days = lines(&outcome, "day");
+    assert_eq!(days.len(), 11, "{days:?}");
+    assert!(days[0].ends_with("outcome=answered") && days[2].ends_with("outcome=missed"));
+    assert!(days[0].starts_with("day=1 date=2030-03-25 opens=2030-03-24T23:00:00.000Z"));
+    let alerts = lines(&outcome, "alert");
+    assert!(alerts[0].starts_with("rule=U4 level=urgent at=2030-03-26T09:00:00.000Z day=2"));
+    assert!(alerts[0].ends_with("source=answer-2"), "{alerts:?}");
+    assert!(alerts[1].starts_with("rule=N2 level=simple at=2030-03-27T23:00:00.000Z day=3"));
+    assert_eq!(lines(&outcome, "missed").len(), 9);
+    let end = lines(&outcome, "end");
+    assert_eq!(end, ["status=completed at=2030-04-07T22:00:00.000Z day=15"]);
+    assert_eq!(bench.totals().await, before, "something was written");
+}
+
+#[tokio::test]
+async fn a_seed_gives_the_same_course_again_and_another_seed_another() {
+    let bench = bench().await;
+    let mut outcomes = Vec::new();
+    for seed in [7, 7, 8] {
+        let asked = asked(&[json!({ "name": "seed", "valueInteger": seed })]);
+        let outcome = bench.try_out(&asked).await.expect("an outcome");
+        assert!(lines(&outcome, "answer").len() > 3, "{outcome}");
+        outcomes.push(outcome);
+    }
+    assert_eq!(outcomes[0], outcomes[1]);
+    assert_ne!(outcomes[0], outcomes[2]);
+}
+
+#[tokio::test]
+async fn a_draft_is_tried_from_the_request_alone() {
+    let bench = bench().await;
+    let mut draft = bundled("PlanDefinition-covid-case");
+    draft["status"] = "draft".into();
+    let asked = asked(&[
+        json!({ "name": "definition", "resource": draft }),
+        json!({ "name": "questionnaire", "resource": bundled("Questionnaire-covid-case") }),
+    ]);
+    let outcome = bench.try_of(None, &asked).await.expect("an outcome");
+    assert_eq!(lines(&outcome, "missed").len(), 11);
+}
+
+#[tokio::test]
+async fn what_is_asked_wrongly_is_refused_at_its_place() {
+    let bench = bench().await;
+    let wrong = [
+        (
+            json!({ "name": "sead", "valueInteger": 1 }),
+            "Parameters.parameter[2]",
+        ),
+        (
+            json!({ "name": "seed", "valueString": "x" }),
+            "Parameters.parameter[2]",
+        ),
+        (
+            json!({ "name": "start", "valueInstant": START }),
+            "Parameters.parameter[2]",
+        ),
+        (
+            json!({ "name": "until", "valueInstant": "2030-03-24T08:00:00Z" }),
+            "Parameters.parameter[2]",
+        ),
+        (answer(801, chest(true)), "Parameters.parameter[2].part[0]"),
+        (
+            json!({ "name": "answer", "part": [{ "name": "day", "valuePositiveInt": 1 }] }),
+            "Parameters.parameter[2]",
+        ),
+        (
+            json!({ "name": "acknowledge", "part": [{ "name": "rule", "valueCode": "U4" }] }),
+            "Parameters.parameter[2]",
+        ),
+    ];
+    for (parameter, place) in wrong {
+        let problem = bench
+            .try_out(&asked(std::slice::from_ref(&parameter)))
+            .await
+            .expect_err("refused");
+        assert!(matches!(
+            problem.category,
+            Category::Malformed | Category::Invalid
+        ));
+        assert_eq!(
+            problem.issues[0].expression.as_deref(),
+            Some(place),
+            "{parameter}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn bounds_hold_on_answers_on_time_and_on_simulations_at_once() {
+    let mut bench = bench().await;
+    let many = vec![answer(1, chest(false)); request::ANSWERS_MAX + 1];
+    let problem = bench.try_out(&asked(&many)).await.expect_err("too many");
+    assert_eq!(problem.issues[0].code, "too-costly");
+    bench.simulator = Simulator::within(0, TIME_MAX);
+    let problem = bench.try_out(&asked(&[])).await.expect_err("no room");
+    assert_eq!(problem.category, Category::Busy);
+    bench.simulator = Simulator::within(1, Duration::from_millis(1));
+    let problem = bench.try_out(&asked(&[])).await.expect_err("no time");
+    assert_eq!(problem.issues[0].code, "too-costly");
+}
+
+#[tokio::test]
+async fn a_missing_form_is_named() {
+    let bench = bench().await;
+    let plan = bundled("PlanDefinition-covid-case");
+    let asked = asked(&[json!({ "name": "definition", "resource": plan })]);
+    let problem = bench.try_of(None, &asked).await.expect_err("refused");
+    let place = problem.issues[0].expression.as_deref();
+    assert_eq!(place, Some("PlanDefinition.action[0].definitionCanonical"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures, and proves nothing"]
+async fn time_of_a_simulation() {
+    let bench = bench().await;
+    for seed in 0..3 {
+        let started = std::time::Instant::now();
+        for n in 0..20 {
+            let asked = asked(&[json!({ "name": "seed", "valueInteger": seed * 100 + n })]);
+            bench.try_out(&asked).await.expect("an outcome");
+        }
+        println!("{:?} each", started.elapsed() / 20);
+    }
+}
