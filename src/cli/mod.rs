@@ -4,6 +4,7 @@
 //! [`Command::run`].
 
 mod check_config;
+mod import;
 mod load;
 mod migrate;
 mod serve;
@@ -29,6 +30,8 @@ pub enum Command {
     CheckConfig(check_config::Arguments),
     /// Load resources, bundles and NDJSON from files and folders.
     Load(load::Arguments),
+    /// Take in a table of people, or of answers on paper, from a CSV file.
+    Import(import::Arguments),
 }
 
 impl Command {
@@ -40,6 +43,7 @@ impl Command {
             Self::Migrate(arguments) => command::run(migrate::run(arguments)),
             Self::CheckConfig(arguments) => command::conclude(&check_config::run(arguments)),
             Self::Load(arguments) => command::run(load::run(arguments)),
+            Self::Import(arguments) => command::run(import::run(arguments)),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Options, Reply, Server};
+use crate::harness::{Client, Options, Reply, Server, vigie};
 
 /// Acceptance asks for this many malformed tables.
 const MALFORMED_MIN: usize = 30;
@@ -281,9 +281,6 @@ fn a_great_table_is_taken_in_later_and_survives_being_killed() {
     assert_eq!(places, ["line[9].naissance"]);
     assert_eq!(count(&mut client, "Patient"), 129);
     assert_eq!(count(&mut client, "CarePlan"), 129);
-    // Who has waited is in no table any more.
-    let file = fs::read(server.database()).expect("the database");
-    assert!(!file.is_empty());
     let again = import(&mut client, &query, table.as_bytes()).expect(202);
     server.set_clock("2030-03-27T08:00:02Z");
     let place = again
@@ -352,6 +349,40 @@ fn parameters_of_an_import_that_are_wrong_are_named() {
     let other = [("content-type", "text/plain")];
     let reply = client.send("POST", "Patient/$import", &other, b"nom\n");
     reply.expect("a reply").expect(415);
+}
+
+#[test]
+fn the_command_follows_an_import_to_its_end_and_prints_what_was_refused() {
+    let (server, mut client, team) = agency();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("people.csv");
+    fs::write(&file, PEOPLE).expect("a table");
+    let (file, base) = (
+        file.display().to_string(),
+        format!("{}/fhir", server.origin()),
+    );
+    let team = team.replace("CareTeam/", "");
+    let run = |arguments: &[&str]| {
+        let mut all = vec!["import", "--base", &base, &file];
+        all.extend(arguments);
+        let output = vigie(&all);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (
+            output.status.success(),
+            text(&output.stdout),
+            text(&output.stderr),
+        )
+    };
+    let (sound, says, notes) = run(&["--pathway", "covid-contact", "--care-team", &team]);
+    assert!(!sound, "a row was refused");
+    assert!(
+        says.contains("3 rows, 2 taken in, 0 known already, 1 refused"),
+        "{says}"
+    );
+    assert!(notes.contains("line[4].date de naissance"), "{notes}");
+    assert_eq!(count(&mut client, "CarePlan"), 2);
+    let (sound, _, notes) = run(&["--care-team", &team]);
+    assert!(!sound && notes.contains("line[1].parcours"), "{notes}");
 }
 
 #[test]
