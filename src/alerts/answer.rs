@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
+    advice::{self, Advice, Occasion},
     flag::Finding,
     judge::{Case, Verdict, judge},
     record::{Concern, record},
@@ -22,10 +23,7 @@ use crate::{
         kind,
         plan::{self, Followed},
     },
-    fhir::{
-        questionnaire_response::{effective_time, is_answer},
-        search::query::Query,
-    },
+    fhir::{questionnaire_response::is_answer, search::query::Query},
     kernel::problem::{Problem, Result},
     store::{Change, Reactor, Stored, Tx},
 };
@@ -56,16 +54,33 @@ impl Reactor for JudgeReactor {
             let Some(answer) = &change.resource else {
                 return Ok(());
             };
-            for followed in plan::of_answer(tx, answer.tree()).await? {
-                self.judge(tx, &followed, change).await?;
+            let mut advices = Vec::new();
+            let all = plan::of_answer(tx, answer.tree()).await?;
+            for followed in &all {
+                advices.extend(self.judge(tx, followed, change).await?);
             }
-            Ok(())
+            let Some(followed) = all.first() else {
+                return Ok(());
+            };
+            let occasion = Occasion {
+                answer: &change.stored.id,
+                tree: answer.tree(),
+                patient: &followed.follow_up.patient,
+                plan: &followed.follow_up.id,
+            };
+            advice::show(tx, occasion, &advices).await
         })
     }
 }
 
 impl JudgeReactor {
-    async fn judge(&self, tx: &mut Tx, followed: &Followed, change: &Change) -> Result<()> {
+    /// Judges an answer and those after it; gives what the answer's own findings advise.
+    async fn judge(
+        &self,
+        tx: &mut Tx,
+        followed: &Followed,
+        change: &Change,
+    ) -> Result<Vec<Advice>> {
         let changed = &change.stored;
         let concern = Concern {
             patient: followed.follow_up.patient.clone(),
@@ -74,7 +89,8 @@ impl JudgeReactor {
         let source = format!("QuestionnaireResponse/{}", changed.id);
         let Some(definition) = &followed.definition else {
             let lost = technical::rule_failed("*", "the PlanDefinition is gone", None, source);
-            return record(tx, &concern, &[lost]).await;
+            record(tx, &concern, &[lost]).await?;
+            return Ok(Vec::new());
         };
         let rules = self.compiled.of(definition);
         let (answers, trees) = answers_of(tx, followed, change).await?;
@@ -85,8 +101,9 @@ impl JudgeReactor {
             Some(stored) => stored.tree()?,
             None => Value::Null,
         };
+        let baseline = advice::baseline(tx, &followed.plan).await?;
         let first = answers.iter().position(|a| a.id == changed.id).unwrap_or(0);
-        let mut findings = Vec::new();
+        let (mut findings, mut advices) = (Vec::new(), Vec::new());
         for (current, answer) in answers.iter().enumerate().skip(first) {
             let case = Case {
                 answers: &trees,
@@ -94,13 +111,34 @@ impl JudgeReactor {
                 patient: &patient,
                 care_plan: &followed.plan,
                 day: followed.follow_up.day_of(answer.effective),
+                baseline: &baseline,
             };
             let source = format!("QuestionnaireResponse/{}", answer.id);
-            let verdicts = judge(&rules, &case).into_iter();
+            let verdicts = judge(&rules, &case);
+            if current == first {
+                advices.extend(
+                    verdicts
+                        .iter()
+                        .filter_map(|one| advice_of(one, &rules))
+                        .cloned(),
+                );
+            }
+            let verdicts = verdicts.into_iter();
             findings.extend(verdicts.map(|verdict| finding(verdict, &rules, source.clone())));
         }
-        record(tx, &concern, &findings).await
+        record(tx, &concern, &findings).await?;
+        Ok(advices)
     }
+}
+
+/// What a verdict advises the patient, if it is urgent.
+fn advice_of<'a>(verdict: &Verdict, rules: &'a RuleSet) -> Option<&'a Advice> {
+    let Verdict::Holds { rule, level, .. } = verdict else {
+        return None;
+    };
+    let rule = rules.rules.iter().find(|known| known.id == *rule)?;
+    let level = rule.levels.iter().find(|known| known.level == *level)?;
+    level.advice.as_ref()
 }
 
 /// A verdict as what is recorded of it.
@@ -156,7 +194,7 @@ async fn answers_of(
         .collect();
     // It is not among them where it names no CarePlan.
     stored.push(change.stored.clone());
-    in_order(stored, followed)
+    in_order(tx, stored, followed).await
 }
 
 /// The answers of a follow-up at present, in the order of their effective time.
@@ -165,10 +203,14 @@ pub(super) async fn answers_so_far(tx: &mut Tx, followed: &Followed) -> Result<V
         .reference("based-on", &format!("CarePlan/{}", followed.follow_up.id));
     let hits = tx.search(&query).await?.hits.into_iter();
     let stored = hits.map(|hit| hit.stored).collect();
-    in_order(stored, followed).map(|(_, trees)| trees)
+    in_order(tx, stored, followed).await.map(|(_, trees)| trees)
 }
 
-fn in_order(stored: Vec<Stored>, followed: &Followed) -> Result<(Vec<Answer>, Vec<Value>)> {
+async fn in_order(
+    tx: &mut Tx,
+    stored: Vec<Stored>,
+    followed: &Followed,
+) -> Result<(Vec<Answer>, Vec<Value>)> {
     if stored.len() > ANSWERS_MAX {
         return Err(Problem::invalid(
             "too-costly",
@@ -179,7 +221,7 @@ fn in_order(stored: Vec<Stored>, followed: &Followed) -> Result<(Vec<Answer>, Ve
     for one in stored {
         let tree = one.tree()?;
         if is_answer(&tree) {
-            let effective = effective_time(&tree, &followed.follow_up.zone).unwrap_or(one.updated);
+            let effective = plan::effective(tx, &followed.follow_up, (&one, &tree)).await?;
             let (id, received) = (one.id, one.key);
             answers.push((
                 Answer {

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::{alerts, intake, notify, pathways, queue::Handler, store::Reactor};
+use crate::{alerts, intake, notify, pathways, publishing, queue::Handler, store::Reactor};
 
 /// Who sees each change in its transaction.
 ///
@@ -19,11 +19,15 @@ pub fn reactors() -> Vec<Arc<dyn Reactor>> {
         Arc::new(alerts::answer::JudgeReactor::default()),
         Arc::new(alerts::silence::SilenceReactor::default()),
         Arc::new(alerts::handled::HandledReactor),
+        Arc::new(alerts::triage::TriageReactor),
+        Arc::new(alerts::handover::HandoverReactor),
+        Arc::new(notify::NoticesReactor),
         Arc::new(alerts::technical::DeliveryReactor),
         Arc::new(pathways::course::CourseReactor),
         Arc::new(alerts::inbound::InboundReactor),
         Arc::new(pathways::report::call::CallReactor),
         Arc::new(pathways::closing::ClosingReactor),
+        Arc::new(publishing::reactor::PublishReactor),
     ]
 }
 
@@ -32,6 +36,9 @@ pub fn reactors() -> Vec<Arc<dyn Reactor>> {
 pub fn handlers(sender: notify::Sender) -> Vec<Arc<dyn Handler>> {
     vec![
         Arc::new(pathways::report::ReportHandler),
+        Arc::new(alerts::escalation::EscalationHandler),
+        Arc::new(alerts::snooze::SnoozeHandler),
+        Arc::new(notify::DigestHandler),
         Arc::new(sender),
         Arc::new(intake::import::ImportHandler),
     ]

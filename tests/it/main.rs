@@ -23,7 +23,11 @@ mod follow_up;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod publishing;
+#[cfg(test)]
 mod schedule;
+#[cfg(test)]
+mod sms;
 #[cfg(test)]
 mod smtp;
 #[cfg(test)]
