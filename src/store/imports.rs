@@ -189,9 +189,10 @@ mod tests {
         counts.sort_by_key(|(state, _)| state.name());
         let expected = [(RowState::Created, 1), (RowState::Waiting, 1)];
         assert_eq!(counts, expected);
-        let rows = |state| store.import_rows(&ANY, "i", state, 9);
-        assert_eq!(rows(RowState::Created).await.unwrap()[0].content, "");
-        assert_eq!(rows(RowState::Waiting).await.unwrap()[0].line, 3);
+        let settled = store.import_rows(&ANY, "i", RowState::Created, 9).await;
+        assert_eq!(settled.unwrap()[0].content, "");
+        let waiting = store.import_rows(&ANY, "i", RowState::Waiting, 9).await;
+        assert_eq!(waiting.unwrap()[0].line, 3);
         let forgotten: Result<()> = store
             .write(&ANY, |tx| Box::pin(tx.forget_import("i")))
             .await;
