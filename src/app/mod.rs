@@ -234,6 +234,7 @@ fn state(context: Context, access: http::Access, config: &Config) -> Result<http
     let state = http::State::new(context, access, settings::requests(config));
     Ok(state
         .with_time_zone(zone)
+        .with_small_cell(config.figures.small_cell)
         .with_gateway_secret(config.sms.callback_secret.reveal()))
 }
 

@@ -5,6 +5,7 @@
 
 mod backup;
 mod check_config;
+mod import;
 mod load;
 mod migrate;
 mod restore;
@@ -35,6 +36,8 @@ pub enum Command {
     Backup(backup::Arguments),
     /// Put a backup in the place of the database; who was erased since is erased again.
     Restore(restore::Arguments),
+    /// Take in a table of people, or of answers on paper, from a CSV file.
+    Import(import::Arguments),
 }
 
 impl Command {
@@ -48,6 +51,7 @@ impl Command {
             Self::Load(arguments) => command::run(load::run(arguments)),
             Self::Backup(arguments) => command::conclude(&backup::run(arguments)),
             Self::Restore(arguments) => command::run(restore::run(arguments)),
+            Self::Import(arguments) => command::run(import::run(arguments)),
         }
     }
 }

@@ -7,6 +7,7 @@
 mod clock;
 mod database;
 mod fhir;
+mod figures;
 mod findings;
 mod log;
 mod mail;
@@ -26,6 +27,7 @@ pub use self::{
     clock::Clock,
     database::Database,
     fhir::Fhir,
+    figures::Figures,
     log::{Format, Log},
     mail::{Channel, Language, Mail, Tls},
     manual::DEFAULT,
@@ -58,6 +60,8 @@ pub struct Config {
     pub clock: Clock,
     /// What follow-ups have in common.
     pub pathways: Pathways,
+    /// What figures tell of few.
+    pub figures: Figures,
     /// Logs.
     pub log: Log,
 }
@@ -77,6 +81,7 @@ impl Config {
         self.sms.check(&self.mail, &mut findings);
         self.clock.check(&self.server, &mut findings);
         self.pathways.check(&mut findings);
+        self.figures.check(&mut findings);
         self.log.check(&mut findings);
         findings.into_result()
     }

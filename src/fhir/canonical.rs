@@ -91,10 +91,17 @@ pub const REPORT: &str = own!("NamingSystem/report");
 pub const IMPORT: &str = own!("NamingSystem/import");
 /// Fingerprints of rows that had no identifier, so that they are known again.
 pub const IMPORT_ROW: &str = own!("NamingSystem/import-row");
-/// What a Task of an import tells of it, in `Task.output`.
-pub const IMPORT_OUTPUT: &str = own!("CodeSystem/import-output");
+/// Codes of imports: of the Task that tells how far one is, and of what it tells.
+pub const IMPORT_CODE: &str = own!("CodeSystem/import");
 /// Codes of risks, in [`RISK_FACTOR`].
 pub const RISK_FACTOR_CODE: &str = own!("CodeSystem/risk-factor");
+
+/// Figures that are kept.
+pub const FIGURE: &str = own!("CodeSystem/figure");
+/// By what figures are parted.
+pub const FIGURE_DIMENSION: &str = own!("CodeSystem/figure-dimension");
+/// A month of which figures leave something out, on MeasureReport.
+pub const LEFT_OUT_MONTH: &str = own!("StructureDefinition/left-out-month");
 
 /// SDC's codes of the task to fill in a form: <http://hl7.org/fhir/uv/sdc/CodeSystem/temp>.
 pub const SDC_TASK: &str = "http://hl7.org/fhir/uv/sdc/CodeSystem/temp";

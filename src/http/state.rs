@@ -52,6 +52,8 @@ pub struct State {
     pub limits: RequestLimits,
     /// The calendar of a patient whose time zone is not told.
     pub time_zone: TimeZone,
+    /// Counts below this are masked in figures; 0 masks none.
+    pub small_cell: u32,
     /// Moves the clock, where it is a simulated one.
     pub simulated: Option<Arc<dyn ClockControl>>,
     /// Erases people, where the server has a ledger for it.
@@ -75,6 +77,7 @@ impl State {
             access,
             limits,
             time_zone: TimeZone::UTC,
+            small_cell: 0,
             simulated: None,
             eraser: None,
             simulator: Simulator::default(),
@@ -96,6 +99,13 @@ impl State {
     #[must_use]
     pub fn with_eraser(mut self, eraser: Arc<Eraser>) -> Self {
         self.eraser = Some(eraser);
+        self
+    }
+
+    /// The same state, with figures in which counts below this are masked.
+    #[must_use]
+    pub const fn with_small_cell(mut self, small_cell: u32) -> Self {
+        self.small_cell = small_cell;
         self
     }
 

@@ -276,11 +276,17 @@ impl Work<'_> {
         if counted.is_empty() {
             return Ok(true);
         }
+        let counts = Counts::of(&counted);
+        // Listed once, at the end: each version of the Task would hold the list again.
+        let listed = if counts.waiting == 0 {
+            REJECTIONS_MAX
+        } else {
+            0
+        };
         let rejected = self
             .store
-            .import_rows(self.permit, self.import, RowState::Rejected, REJECTIONS_MAX)
+            .import_rows(self.permit, self.import, RowState::Rejected, listed)
             .await?;
-        let counts = Counts::of(&counted);
         let faults: Vec<Fault> = rejected.iter().flat_map(retold).collect();
         let import = self.import.to_owned();
         self.store

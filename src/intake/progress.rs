@@ -8,10 +8,7 @@ use serde_json::{Value, json};
 
 use super::fault::Fault;
 use crate::{
-    fhir::{
-        canonical::{IMPORT_OUTPUT, TASK_CODE},
-        date,
-    },
+    fhir::{canonical::IMPORT_CODE, date},
     store::RowState,
 };
 
@@ -59,7 +56,7 @@ pub fn begun(code: &str, now: Timestamp) -> Value {
         "resourceType": "Task",
         "status": "in-progress",
         "intent": "order",
-        "code": { "coding": [{ "system": TASK_CODE, "code": code }] },
+        "code": { "coding": [{ "system": IMPORT_CODE, "code": code }] },
         "authoredOn": date::instant(now),
         "executionPeriod": { "start": date::instant(now) },
     })
@@ -91,7 +88,7 @@ pub fn tell(task: &mut Value, counts: Counts, rejections: &[Fault], now: Timesta
 }
 
 fn kind(code: &str) -> Value {
-    json!({ "coding": [{ "system": IMPORT_OUTPUT, "code": code }] })
+    json!({ "coding": [{ "system": IMPORT_CODE, "code": code }] })
 }
 
 fn outcome(rejections: &[Fault]) -> Value {

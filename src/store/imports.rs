@@ -135,3 +135,68 @@ impl Store {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::{
+        kernel::{
+            chance::Generator,
+            clock::{SimulatedClock, from_millis},
+        },
+        store::StoreOptions,
+    };
+
+    const ANY: Permit = Permit::development();
+
+    #[tokio::test]
+    async fn a_row_is_settled_once_and_what_it_held_is_gone() {
+        let folder = TempDir::new().unwrap();
+        let store = Store::open(StoreOptions {
+            path: folder.path().join("vigie.sqlite"),
+            readers: 1,
+            clock: Arc::new(SimulatedClock::starting_at(from_millis(0))),
+            chance: Arc::new(Generator::from_seed(1)),
+            reactors: Vec::new(),
+        })
+        .await
+        .unwrap();
+        let settled = store
+            .write(&ANY, |tx| {
+                Box::pin(async move {
+                    for line in [3, 2] {
+                        let row = ImportRow {
+                            line,
+                            state: RowState::Waiting,
+                            content: "Durand".into(),
+                            faults: String::new(),
+                        };
+                        tx.keep_import_row("i", &row).await?;
+                    }
+                    let moves = (RowState::Waiting, RowState::Created);
+                    let first = tx.settle_import_row("i", 2, moves, "").await?;
+                    let second = tx.settle_import_row("i", 2, moves, "").await?;
+                    Ok([first, second])
+                })
+            })
+            .await;
+        assert_eq!(settled, Ok([true, false]));
+        let mut counts = store.import_counts(&ANY, "i").await.unwrap();
+        counts.sort_by_key(|(state, _)| state.name());
+        let expected = [(RowState::Created, 1), (RowState::Waiting, 1)];
+        assert_eq!(counts, expected);
+        let settled = store.import_rows(&ANY, "i", RowState::Created, 9).await;
+        assert_eq!(settled.unwrap()[0].content, "");
+        let waiting = store.import_rows(&ANY, "i", RowState::Waiting, 9).await;
+        assert_eq!(waiting.unwrap()[0].line, 3);
+        let forgotten: Result<()> = store
+            .write(&ANY, |tx| Box::pin(tx.forget_import("i")))
+            .await;
+        assert_eq!(forgotten, Ok(()));
+        assert!(store.import_counts(&ANY, "i").await.unwrap().is_empty());
+    }
+}

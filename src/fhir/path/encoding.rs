@@ -37,6 +37,12 @@ pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
     from_base64(text, STANDARD)
 }
 
+/// Bytes in base64, as in `base64Binary`.
+#[must_use]
+pub fn encode_base64(bytes: &[u8]) -> String {
+    to_base64(bytes, STANDARD)
+}
+
 fn to_base64(bytes: &[u8], alphabet: &[u8; 64]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {

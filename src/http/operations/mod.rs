@@ -6,10 +6,13 @@
 //! Specification: <http://hl7.org/fhir/R4/operations.html>.
 
 mod apply;
+mod asked;
 mod convert;
 mod everything;
 mod extend;
+mod figures;
 mod import;
+mod lists;
 mod matching;
 mod purge;
 mod restart;
@@ -188,6 +191,30 @@ pub static OPERATIONS: &[Operation] = &[
         levels: &[Level::Type],
         verbs: &[Method::POST],
         run: import::run,
+    },
+    Operation {
+        name: "evaluate-measure",
+        definition: "http://hl7.org/fhir/OperationDefinition/Measure-evaluate-measure",
+        kind: Some("Measure"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: figures::run,
+    },
+    Operation {
+        name: "line-list",
+        definition: "https://vigie.example/fhir/OperationDefinition/CarePlan-line-list",
+        kind: Some("CarePlan"),
+        levels: &[Level::Type],
+        verbs: &[Method::GET, Method::POST],
+        run: lists::line_list,
+    },
+    Operation {
+        name: "daily-list",
+        definition: "https://vigie.example/fhir/OperationDefinition/CarePlan-daily-list",
+        kind: Some("CarePlan"),
+        levels: &[Level::Type],
+        verbs: &[Method::GET, Method::POST],
+        run: lists::daily_list,
     },
 ];
 
