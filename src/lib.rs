@@ -11,10 +11,12 @@
 //! 6. [`care`]: which follow-up an answer belongs to, and who is told.
 //! 7. [`interactions`], [`pathways`], [`alerts`]: what the service does.
 //! 8. [`figures`]: what is counted, of those who were erased too.
-//! 9. [`service`]: who reacts to changes, and who does jobs.
-//! 10. [`http`]: the router table, and problems as HTTP.
-//! 11. [`app`]: the composition root.
-//! 12. [`cli`], [`demo`]: the commands.
+//! 9. [`intake`]: tables taken in.
+//! 9. [`publishing`]: what a pathway must be before people are followed by it.
+//! 10. [`service`]: who reacts to changes, and who does jobs.
+//! 11. [`http`]: the router table, and problems as HTTP.
+//! 12. [`app`]: the composition root.
+//! 13. [`cli`], [`demo`]: the commands.
 
 pub mod kernel;
 
@@ -34,6 +36,9 @@ pub mod interactions;
 pub mod pathways;
 
 pub mod figures;
+
+pub mod intake;
+pub mod publishing;
 
 pub mod service;
 

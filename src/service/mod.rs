@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::{alerts, notify, pathways, queue::Handler, store::Reactor};
+use crate::{alerts, intake, notify, pathways, publishing, queue::Handler, store::Reactor};
 
 /// Who sees each change in its transaction.
 ///
@@ -27,6 +27,7 @@ pub fn reactors() -> Vec<Arc<dyn Reactor>> {
         Arc::new(alerts::inbound::InboundReactor),
         Arc::new(pathways::report::call::CallReactor),
         Arc::new(pathways::closing::ClosingReactor),
+        Arc::new(publishing::reactor::PublishReactor),
     ]
 }
 
@@ -39,5 +40,6 @@ pub fn handlers(sender: notify::Sender) -> Vec<Arc<dyn Handler>> {
         Arc::new(alerts::snooze::SnoozeHandler),
         Arc::new(notify::DigestHandler),
         Arc::new(sender),
+        Arc::new(intake::import::ImportHandler),
     ]
 }

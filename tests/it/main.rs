@@ -23,8 +23,14 @@ mod follow_up;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod publishing;
+#[cfg(test)]
 mod schedule;
+#[cfg(test)]
+mod sms;
 #[cfg(test)]
 mod smtp;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod tables;
