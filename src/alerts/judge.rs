@@ -228,6 +228,10 @@ mod tests {
     }
 
     fn verdicts(rules: &RuleSet, answers: &[Value]) -> Vec<Verdict> {
+        verdicts_since(&Value::Null, rules, answers)
+    }
+
+    fn verdicts_since(baseline: &Value, rules: &RuleSet, answers: &[Value]) -> Vec<Verdict> {
         let care_plan = json!({ "resourceType": "CarePlan" });
         judge(
             rules,
@@ -237,9 +241,24 @@ mod tests {
                 patient: &Value::Null,
                 care_plan: &care_plan,
                 day: 3,
-                baseline: &Value::Null,
+                baseline,
             },
         )
+    }
+
+    #[test]
+    fn an_answer_is_compared_with_the_one_that_the_follow_up_began_with() {
+        const SPO2: &str = "repeat(item).where(linkId='spo2.value').answer.value.value";
+        let fallen = format!("%current.{SPO2} <= %baseline.{SPO2} - 3");
+        let rules = rules(&[("simple", &fallen)]);
+        let found = |baseline: &Value| verdicts_since(baseline, &rules, &[answer(91.0)]).len();
+        assert_eq!(found(&answer(94.0)), 1);
+        assert_eq!(found(&answer(93.0)), 0);
+        assert_eq!(
+            found(&Value::Null),
+            0,
+            "and without one there is nothing to compare"
+        );
     }
 
     const LOW: &str = "%current.repeat(item).where(linkId='spo2.value').answer.value.value <= 92";

@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::alerts::escalation::{Step, step};
 use crate::{care::cover::Cover, fhir::canonical::COVER_HOURS};
 
 fn team(ranks: &[&[&str]], on_call: &[&str], hours: &[(&str, &str, &str)]) -> Team {
@@ -144,4 +145,45 @@ fn nobody_at_all_is_never_told_and_a_long_deadline_is_its_own_interval() {
     let expected = [(300, "a"), (600, "a"), (900, "a")];
     assert_eq!(steps(&ladder, 3), told(&expected));
     assert_eq!(ladder.due(u32::MAX), None, "no instant lies so far ahead");
+}
+
+#[test]
+fn a_job_that_comes_early_waits_and_one_that_comes_late_catches_up_without_a_storm() {
+    let team = team(&[&["a"], &["b"]], &["night"], &[]);
+    let since = at("2026-03-06T10:00:00Z");
+    let ladder = Ladder::new(Level::Urgent, since, 15, &team);
+    let due = at("2026-03-06T10:15:00Z");
+    assert_eq!(step(&ladder, 0, since), Step::Wait(due));
+    let tell = |number, who: &str, next: &str| Step::Tell {
+        step: number,
+        to: who.split(' ').map(str::to_owned).collect(),
+        next: Some(at(next)),
+    };
+    assert_eq!(step(&ladder, 0, due), tell(1, "b", "2026-03-06T10:30:00Z"));
+    // After a day without a server, those on call are next, at once; then everybody, once for
+    // each interval from now on.
+    let late = at("2026-03-07T10:00:00Z");
+    assert_eq!(step(&ladder, 0, late), tell(1, "b", "2026-03-06T10:30:00Z"));
+    assert_eq!(
+        step(&ladder, 1, late),
+        tell(2, "night", "2026-03-07T10:15:00Z")
+    );
+    assert_eq!(
+        step(&ladder, 2, late),
+        tell(3, "a b night", "2026-03-07T10:30:00Z")
+    );
+    let simple = Ladder::new(Level::Simple, since, 15, &team);
+    assert_eq!(step(&simple, 2, late), Step::Rest);
+    let last = step(&simple, 1, late);
+    assert!(
+        matches!(
+            last,
+            Step::Tell {
+                step: 2,
+                next: None,
+                ..
+            }
+        ),
+        "{last:?}"
+    );
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Options, Reply, Server, about};
+use crate::harness::{Client, Options, Reply, Server};
 
 /// The instant that every story begins at: nine o'clock in Paris, the pathways' due time.
 pub const MORNING: &str = "2030-03-25T08:00:00Z";
@@ -219,8 +219,8 @@ impl Desk {
 
     /// The messages of a kind about a patient, oldest first.
     pub fn messages(&mut self, patient: &str, kind: &str) -> Vec<Value> {
-        let mut messages = about(&mut self.client, "Communication", patient);
-        messages.retain(|message| code(&message["category"][0]) == kind);
+        let query = format!("Communication?patient={patient}&category={kind}&_count=1000");
+        let mut messages = self.search(&query);
         messages.sort_by_key(|message| message["meta"]["lastUpdated"].to_string());
         messages
     }
