@@ -3,10 +3,12 @@
 //! To add one: a file with its arguments and its function, a variant of [`Command`] and a line in
 //! [`Command::run`].
 
+mod backup;
 mod check_config;
 mod import;
 mod load;
 mod migrate;
+mod restore;
 mod serve;
 
 use std::{env, process::ExitCode};
@@ -32,6 +34,10 @@ pub enum Command {
     Load(load::Arguments),
     /// Take in a table of people, or of answers on paper, from a CSV file.
     Import(import::Arguments),
+    /// Copy the database to a file, while it is in use.
+    Backup(backup::Arguments),
+    /// Put a backup in the place of the database; who was erased since is erased again.
+    Restore(restore::Arguments),
 }
 
 impl Command {
@@ -44,6 +50,8 @@ impl Command {
             Self::CheckConfig(arguments) => command::conclude(&check_config::run(arguments)),
             Self::Load(arguments) => command::run(load::run(arguments)),
             Self::Import(arguments) => command::run(import::run(arguments)),
+            Self::Backup(arguments) => command::conclude(&backup::run(arguments)),
+            Self::Restore(arguments) => command::run(restore::run(arguments)),
         }
     }
 }
