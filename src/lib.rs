@@ -12,6 +12,7 @@
 //! 7. [`interactions`], [`pathways`], [`alerts`]: what the service does.
 //! 8. [`figures`]: what is counted, of those who were erased too.
 //! 9. [`publishing`]: what a pathway must be before people are followed by it.
+//! 9. [`intake`]: tables taken in.
 //! 10. [`service`]: who reacts to changes, and who does jobs.
 //! 11. [`http`]: the router table, and problems as HTTP.
 //! 12. [`app`]: the composition root.
@@ -36,6 +37,7 @@ pub mod pathways;
 
 pub mod figures;
 
+pub mod intake;
 pub mod publishing;
 
 pub mod service;

@@ -192,7 +192,18 @@ impl Walk<'_> {
         match shape {
             Shape::Unknown => None,
             Shape::Answers(_) | Shape::Items(_) | Shape::Given(_) => one(Domain::Tree),
-            Shape::Value(links) => self.questions(links)?.into_iter().map(domain_of).collect(),
+            Shape::Value(links) => {
+                let mut domains = BTreeSet::new();
+                for question in self.questions(links)? {
+                    domains.insert(domain_of(question)?);
+                    // A quantity whose unit is 1 is a number.
+                    let bare = question.units.is_empty() || question.units.iter().any(|u| u == "1");
+                    if question.kind == Kind::Quantity && bare {
+                        domains.insert(Domain::Number);
+                    }
+                }
+                Some(domains)
+            }
             Shape::LinkId(_) | Shape::Code(_) | Shape::System(_) | Shape::Text => one(Domain::Text),
             Shape::Number(_) => one(Domain::Number),
             Shape::Boolean => one(Domain::Boolean),
