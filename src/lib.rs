@@ -37,6 +37,7 @@ pub mod pathways;
 
 pub mod figures;
 
+pub mod erasure;
 pub mod intake;
 pub mod publishing;
 

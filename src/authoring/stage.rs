@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{definitions::Definitions, request::Request, scene, watch::Watch};
 use crate::{
+    erasure,
     fhir::{date, pathway::canonical_of, permit::Permit, resource::Resource},
     kernel::{
         chance::{Chance, Generator},
@@ -149,7 +150,9 @@ fn handlers(clock: &Arc<dyn Clock>) -> Result<Vec<Arc<dyn Handler>>> {
     // The person is reachable by every channel, whatever this server itself can send.
     let sender = sender.with_sms(channel, texts)?;
     let all = service::handlers(sender).into_iter();
+    let left_out = Arc::new(LeftOut(erasure::retention::KIND)) as Arc<dyn Handler>;
     Ok(all
+        .chain([left_out])
         .map(|handler| match handler.kind() {
             kind if kind.starts_with(ERASURE) => Arc::new(LeftOut(kind)) as Arc<dyn Handler>,
             _ => handler,
