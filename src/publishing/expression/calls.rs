@@ -120,8 +120,9 @@ impl Walk<'_> {
             self.leave(argument);
         }
         if KEEPS.contains(&name) {
-            let compares = matches!(name, "distinct" | "intersect");
-            self.reads.calculates |= compares && self.is_measured(input);
+            if matches!(name, "distinct" | "intersect") {
+                self.compare_whole(input);
+            }
             return input.clone();
         }
         self.leave(input);
@@ -143,8 +144,9 @@ impl Walk<'_> {
         if COUNTS.contains(&name) {
             return Shape::Number(false);
         }
-        if self.is_measured(input) {
-            self.reads.calculates = true;
+        self.compare_whole(input);
+        for argument in &arguments {
+            self.compare_whole(argument);
         }
         Shape::Unknown
     }

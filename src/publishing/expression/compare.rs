@@ -43,7 +43,16 @@ impl Walk<'_> {
         right: (&Expr, &Shape),
     ) {
         self.note_partition(left, right);
+        for (_, shape) in [left, right] {
+            if !matches!(shape, Shape::Value(_) | Shape::Number(_)) {
+                self.compare_whole(shape);
+            }
+        }
         self.mismatch(left.1, right.1, literal(left.0).or(literal(right.0)));
+        let orders = matches!(
+            operator,
+            Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual
+        );
         for ((expr, _), (_, shape)) in [(left, right), (right, left)] {
             match expr {
                 Expr::Union(parts) if matches!(operator, Operator::In | Operator::Contains) => {
@@ -51,6 +60,8 @@ impl Walk<'_> {
                         self.known_value(literal(part), shape);
                     }
                 }
+                // Order asks for a unit, but not for a text that is one of the options.
+                expr if orders && matches!(literal(expr), Some(Literal::String(_))) => {}
                 expr => self.known_value(literal(expr), shape),
             }
         }
@@ -95,7 +106,7 @@ impl Walk<'_> {
                 .join(" or ")
         };
         self.say(format!(
-            "{}{} is compared with {}: that is never true.{advice}",
+            "{}{} is compared with {}: they are never equal.{advice}",
             what.unwrap_or_default(),
             words(&a),
             words(&b),
@@ -181,7 +192,18 @@ impl Walk<'_> {
         match shape {
             Shape::Unknown => None,
             Shape::Answers(_) | Shape::Items(_) | Shape::Given(_) => one(Domain::Tree),
-            Shape::Value(links) => self.questions(links)?.into_iter().map(domain_of).collect(),
+            Shape::Value(links) => {
+                let mut domains = BTreeSet::new();
+                for question in self.questions(links)? {
+                    domains.insert(domain_of(question)?);
+                    // A quantity whose unit is 1 is a number.
+                    let bare = question.units.is_empty() || question.units.iter().any(|u| u == "1");
+                    if question.kind == Kind::Quantity && bare {
+                        domains.insert(Domain::Number);
+                    }
+                }
+                Some(domains)
+            }
             Shape::LinkId(_) | Shape::Code(_) | Shape::System(_) | Shape::Text => one(Domain::Text),
             Shape::Number(_) => one(Domain::Number),
             Shape::Boolean => one(Domain::Boolean),

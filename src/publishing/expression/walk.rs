@@ -101,7 +101,9 @@ impl<'f> Walk<'f> {
             Expr::Union(parts) => {
                 let shapes: Vec<Shape> = parts.iter().map(|part| self.shape(part, this)).collect();
                 // Equal values become one.
-                self.reads.calculates |= shapes.iter().any(|shape| self.is_measured(shape));
+                for shape in &shapes {
+                    self.compare_whole(shape);
+                }
                 self.merged(shapes)
             }
             Expr::Type(test, operand, specifier) => {
@@ -215,10 +217,13 @@ impl<'f> Walk<'f> {
                 self.of_kind("QuestionnaireResponse", name)
             }
             (Shape::Items(_), _) => {
-                self.leave(input);
+                self.reads.more = true;
                 self.of_kind("QuestionnaireResponse.item", name)
             }
-            (Shape::Given(_), _) => self.of_kind("QuestionnaireResponse.item.answer", name),
+            (Shape::Given(_), _) => {
+                self.reads.more = true;
+                self.of_kind("QuestionnaireResponse.item.answer", name)
+            }
             (Shape::Node(kind), _) => self.of_kind(kind.name, name),
             _ => Shape::Unknown,
         }
@@ -249,6 +254,8 @@ impl<'f> Walk<'f> {
         let Some(questions) = self.questions(links) else {
             return Shape::Unknown;
         };
+        // What a client adds to a code or a number is not told by the form.
+        self.reads.more |= !matches!(part, "value" | "code" | "system");
         if questions.is_empty() || matches!(part, "id" | "extension") {
             return Shape::Unknown;
         }
@@ -265,8 +272,10 @@ impl<'f> Walk<'f> {
             "system" if coded && !quantity => Shape::System(links.clone()),
             "display" | "version" | "userSelected" if coded => Shape::Unknown,
             "value" if quantity => Shape::Number(true),
-            "code" | "system" if coded || quantity => Shape::Text,
-            "unit" | "comparator" if quantity => Shape::Text,
+            "code" | "system" | "unit" | "comparator" if quantity => {
+                self.reads.more = true;
+                Shape::Text
+            }
             _ => {
                 let kinds: BTreeSet<&str> = questions.iter().map(|q| q.kind.words()).collect();
                 let kinds: Vec<&str> = kinds.into_iter().collect();
@@ -292,12 +301,17 @@ impl<'f> Walk<'f> {
         }
     }
 
+    /// A part is compared as a whole, with all that stands in it.
+    pub(super) fn compare_whole(&mut self, shape: &Shape) {
+        self.reads.more |= matches!(shape, Shape::Answers(_) | Shape::Items(_) | Shape::Given(_));
+        self.reads.calculates |= self.is_measured(shape);
+    }
+
     /// The same, where nothing more is known afterwards.
     pub(super) fn lose(&mut self, shape: &Shape) -> Shape {
         self.leave(shape);
-        if matches!(shape, Shape::Answers(_)) || self.is_measured(shape) {
-            self.reads.more = true;
-        }
+        self.reads.more |= self.is_measured(shape)
+            || matches!(shape, Shape::Answers(_) | Shape::Items(_) | Shape::Given(_));
         Shape::Unknown
     }
 

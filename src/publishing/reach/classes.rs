@@ -151,6 +151,13 @@ fn classes(question: &Question, reads: &Reads) -> Option<Vec<Class>> {
     if question.repeats && question.kind != Kind::Choice {
         return None;
     }
+    // No form offers an option twice, yet nothing keeps a client from sending it so.
+    if question.repeats {
+        classes.extend(values.iter().filter(|one| one.len() == 1).map(|one| Class {
+            answers: [one.as_slice(), one.as_slice()].concat(),
+            conforms: false,
+        }));
+    }
     classes.extend(values.into_iter().map(|answers| Class {
         answers,
         conforms: true,

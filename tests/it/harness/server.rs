@@ -33,6 +33,8 @@ pub struct Options {
     pub environment: Vec<(String, String)>,
     /// Whether time runs by itself; otherwise it stands until [`Server::set_clock`].
     pub real_clock: bool,
+    /// Whether a login is asked of everybody.
+    pub closed: bool,
 }
 
 /// What the server has printed so far, and a bell for each line.
@@ -199,7 +201,7 @@ fn address_in(line: &str) -> Option<SocketAddr> {
 fn launch(database: &std::path::Path, options: &Options) -> (Child, Arc<Printed>, SocketAddr) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
     command
-        .args(["serve", "--insecure-no-auth", "--listen", "127.0.0.1:0"])
+        .args(["serve", "--listen", "127.0.0.1:0"])
         .arg("--database")
         .arg(format!("sqlite:{}", database.display()))
         .args(&options.arguments);
@@ -214,6 +216,9 @@ fn launch(database: &std::path::Path, options: &Options) -> (Child, Arc<Printed>
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    if !options.closed {
+        command.arg("--insecure-no-auth");
+    }
     if !options.real_clock {
         command.arg("--simulated-clock");
     }
