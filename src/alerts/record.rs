@@ -92,6 +92,8 @@ fn handling_task(known: &Known, concern: &Concern, route: Option<&str>, tx: &Tx)
         "intent": "order",
         "priority": known.level().task_priority(),
         "code": { "coding": [{ "system": TASK_CODE, "code": "handle-alert" }] },
+        // What the finding says is to be done, such as to propose a conversion.
+        "description": known.tree["code"]["text"],
         "focus": { "reference": format!("Flag/{}", known.id) },
         "for": { "reference": format!("Patient/{}", concern.patient) },
         "authoredOn": date::instant(tx.now()),

@@ -13,7 +13,7 @@ use crate::{
         search::query::Query,
     },
     kernel::problem::{Category, Issue, Problem, Result},
-    pathways::apply::PlanName,
+    pathways::enrolment::PlanName,
     store::Store,
 };
 

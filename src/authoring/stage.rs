@@ -16,7 +16,7 @@ use crate::{
         problem::{Problem, Result},
     },
     notify::{ChannelSettings, Language, Sender, SenderSettings},
-    pathways::apply::{self, Enrolment},
+    pathways::{apply, enrolment::Enrolment},
     queue::{Failure, Handler, Runner, RunnerLimits},
     service,
     store::{LeasedJob, Prepared, ScratchOptions, Store},

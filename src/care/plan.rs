@@ -70,7 +70,7 @@ async fn by_form(tx: &mut Tx, answer: &Value, subject: &str) -> Result<Vec<Follo
     };
     let query = Query::new(kind("CarePlan")?)
         .reference("subject", subject)
-        .token("status", None, "active");
+        .tokens("status", None, &["active", "on-hold"]);
     let mut found = Vec::new();
     for hit in tx.search(&query).await?.hits {
         let Some(followed) = followed(tx, hit.stored).await? else {

@@ -32,6 +32,10 @@ pub const REMINDER_TIME: &str = own!("StructureDefinition/reminder-time");
 pub const CLOSURE_REASON: &str = own!("StructureDefinition/closure-reason");
 /// A risk of severe disease, on CarePlan.
 pub const RISK_FACTOR: &str = own!("StructureDefinition/risk-factor");
+/// The saturation in % that is urgent for this patient, on CarePlan.
+pub const SPO2_URGENT_THRESHOLD: &str = own!("StructureDefinition/spo2-urgent-threshold");
+/// Another threshold of this patient's own, by name, on CarePlan.
+pub const PATIENT_THRESHOLD: &str = own!("StructureDefinition/patient-threshold");
 /// Advice shown to the patient at once, on an action of a PlanDefinition.
 pub const PATIENT_ADVICE: &str = own!("StructureDefinition/patient-advice");
 /// A time span in a week in which a CareTeam works.

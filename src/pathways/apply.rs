@@ -4,128 +4,19 @@
 //! a second `$apply` gives it back. Specification:
 //! <http://hl7.org/fhir/R4/plandefinition-operation-apply.html>.
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+pub use super::enrolment::{Enrolment, Particulars, PlanName, ReportChannel};
 use super::{
-    report,
-    schedule::{self, Report},
+    begin::{Days, begin, check_consent, exists, pathway, rule, running, url_of},
+    parameters::place,
+    proxy,
 };
 use crate::{
-    care::kind,
-    fhir::{
-        canonical::{REPORT, SDC_TASK, TIME_ZONE},
-        date,
-        pathway::Pathway,
-        permit::Permit,
-        reference,
-        resource::Resource,
-        search::query::Query,
-    },
-    kernel::problem::{Category, Problem, Result},
-    store::{Prepared, Store, Stored, Tx},
+    fhir::{permit::Permit, questionnaire_response::is_answer, reference},
+    kernel::problem::{Problem, Result},
+    store::{Store, Stored, Tx},
 };
-
-/// What `$apply` is asked.
-#[derive(Debug, Clone)]
-pub struct Enrolment {
-    /// Which PlanDefinition.
-    pub plan: PlanName,
-    /// `Patient/{id}`.
-    pub subject: String,
-    /// `Practitioner/{id}` who enrols.
-    pub practitioner: Option<String>,
-    /// `Organization/{id}` that follows.
-    pub organization: Option<String>,
-    /// `CareTeam/{id}` that is told.
-    pub care_team: Option<String>,
-    /// When the follow-up starts; now, if absent.
-    pub start: Option<Timestamp>,
-    /// The patient's time zone.
-    pub zone: TimeZone,
-}
-
-/// How a PlanDefinition is named.
-#[derive(Debug, Clone)]
-pub enum PlanName {
-    /// By its logical id, as in `PlanDefinition/{id}/$apply`.
-    Id(String),
-    /// By its canonical URL, with or without `|version`.
-    Canonical(String),
-}
-
-impl Enrolment {
-    /// Reads the `Parameters` of the operation; `default_zone` serves where none is given.
-    ///
-    /// # Errors
-    /// `Malformed`, naming the parameter.
-    pub fn read(
-        plan_id: Option<&str>,
-        parameters: &Value,
-        default_zone: &TimeZone,
-    ) -> Result<Self> {
-        let reference = |name: &str, kind: &str| -> Result<Option<String>> {
-            let Some(text) = text_of(parameters, name) else {
-                return Ok(None);
-            };
-            match reference::local(text) {
-                Some(local) if local.kind.name() == kind => {
-                    Ok(Some(format!("{kind}/{}", local.id)))
-                }
-                _ => Err(wrong(
-                    name,
-                    &format!("a reference to a {kind} of this server"),
-                )),
-            }
-        };
-        let plan = match (plan_id, text_of(parameters, "planDefinition")) {
-            (Some(id), _) => PlanName::Id(id.to_owned()),
-            (None, Some(canonical)) => PlanName::Canonical(canonical.to_owned()),
-            (None, None) => {
-                return Err(wrong("planDefinition", "the canonical of a PlanDefinition"));
-            }
-        };
-        let start = match text_of(parameters, "start") {
-            None => None,
-            Some(text) => Some(text.parse().map_err(|_| wrong("start", "an instant"))?),
-        };
-        let zone = match text_of(parameters, "timeZone") {
-            None => default_zone.clone(),
-            Some(name) => TimeZone::get(name)
-                .ok()
-                .filter(|zone| zone.iana_name().is_some())
-                .ok_or_else(|| wrong("timeZone", "a time zone such as Europe/Paris"))?,
-        };
-        Ok(Self {
-            plan,
-            subject: reference("subject", "Patient")?
-                .ok_or_else(|| wrong("subject", "a reference to a Patient"))?,
-            practitioner: reference("practitioner", "Practitioner")?,
-            organization: reference("organization", "Organization")?,
-            care_team: reference("careTeam", "CareTeam")?,
-            start,
-            zone,
-        })
-    }
-}
-
-/// The text of a parameter, whether a reference or a primitive.
-fn text_of<'a>(parameters: &'a Value, name: &str) -> Option<&'a str> {
-    let part = parameters["parameter"]
-        .as_array()?
-        .iter()
-        .find(|part| part["name"] == name)?;
-    let (_, value) = part
-        .as_object()?
-        .iter()
-        .find(|(member, _)| member.starts_with("value"))?;
-    value["reference"].as_str().or_else(|| value.as_str())
-}
-
-fn wrong(name: &str, wanted: &str) -> Problem {
-    Problem::malformed("value", format!("The parameter `{name}` must be {wanted}."))
-        .at(format!("Parameters.parameter.where(name='{name}')"))
-}
 
 /// What `$apply` gives back.
 #[derive(Debug, Clone)]
@@ -149,59 +40,28 @@ pub async fn apply(store: &Store, permit: &Permit, enrolment: Enrolment) -> Resu
         .await
 }
 
-async fn enrol(tx: &mut Tx, enrolment: &Enrolment) -> Result<Enrolled> {
-    let plan = find_plan(tx, &enrolment.plan).await?;
-    if plan["status"] != "active" {
-        return Err(rule("Only an active PlanDefinition can be applied."));
-    }
-    let pathway = Pathway::read(&plan)?;
+/// Enrols a patient in the open transaction.
+///
+/// # Errors
+/// As [`apply`].
+pub async fn enrol(tx: &mut Tx, enrolment: &Enrolment) -> Result<Enrolled> {
+    let pathway = pathway(tx, &enrolment.plan).await?;
     check_people(tx, enrolment).await?;
-    if let Some(running) = running_follow_up(tx, enrolment, &pathway).await? {
+    let url = url_of(&pathway.canonical);
+    if let Some(running) = running(tx, &enrolment.subject, url).await? {
         return Ok(Enrolled {
             care_plan: running,
             created: false,
         });
     }
-    if pathway.policy.consent_required {
-        check_consent(tx, enrolment).await?;
-    }
+    check_particulars(tx, enrolment).await?;
+    check_consent(tx, &pathway, &enrolment.subject).await?;
     let start = enrolment.start.unwrap_or(tx.now());
-    let first = schedule::first_date(start, &enrolment.zone, pathway.policy.cut_off_time);
-    let reports = schedule::reports(&pathway, first, &enrolment.zone);
-    let id = tx.new_id();
-    let mut tasks = Vec::with_capacity(reports.len());
-    for (n, due) in reports.iter().enumerate() {
-        let task_id = tx.new_id();
-        let task = Resource::trusted(report_task(&id, due, enrolment, tx.now()))?;
-        tx.create(&task_id, Prepared::new(task)).await?;
-        let last = n + 1 == reports.len();
-        tx.enqueue(&report::job(&task_id, last, due.due)).await?;
-        tasks.push(json!({ "reference": { "reference": format!("Task/{task_id}") } }));
-    }
-    let last = reports.last().map_or(first, |report| report.date);
-    let plan = care_plan(enrolment, &pathway, (first, last), tasks);
-    let care_plan = tx
-        .create(&id, Prepared::new(Resource::trusted(plan)?))
-        .await?;
+    let care_plan = begin(tx, enrolment.shell(), &pathway, Days::From(start)).await?;
     Ok(Enrolled {
         care_plan,
         created: true,
     })
-}
-
-async fn find_plan(tx: &mut Tx, name: &PlanName) -> Result<Value> {
-    let kind = kind("PlanDefinition")?;
-    let found = match name {
-        PlanName::Id(id) => match tx.read(kind, id).await? {
-            Some(stored) if !stored.is_deleted() => Some(stored.tree()?),
-            _ => None,
-        },
-        PlanName::Canonical(canonical) => tx
-            .find_canonical(kind, canonical)
-            .await?
-            .map(|found| found.tree.clone()),
-    };
-    found.ok_or_else(|| Problem::not_found("There is no such PlanDefinition."))
 }
 
 /// The people named must exist, and somebody must be there to be told.
@@ -213,16 +73,8 @@ async fn check_people(tx: &mut Tx, enrolment: &Enrolment) -> Result<()> {
         ("careTeam", enrolment.care_team.as_ref()),
     ];
     for (parameter, text) in named {
-        let Some(local) = text.and_then(|text| reference::local(text)) else {
-            continue;
-        };
-        let found = tx.read(local.kind, &local.id).await?;
-        if found.is_none_or(|stored| stored.is_deleted()) {
-            return Err(Problem::invalid(
-                "not-found",
-                format!("There is no {} of this id.", local.kind),
-            )
-            .at(format!("Parameters.parameter.where(name='{parameter}')")));
+        if let Some(text) = text {
+            check_exists(tx, parameter, text).await?;
         }
     }
     if named[1..].iter().all(|(_, reference)| reference.is_none()) {
@@ -233,108 +85,46 @@ async fn check_people(tx: &mut Tx, enrolment: &Enrolment) -> Result<()> {
     Ok(())
 }
 
-async fn running_follow_up(
-    tx: &mut Tx,
-    enrolment: &Enrolment,
-    pathway: &Pathway,
-) -> Result<Option<Stored>> {
-    let url = pathway.canonical.split('|').next().unwrap_or_default();
-    let query = Query::new(kind("CarePlan")?).reference("subject", &enrolment.subject);
-    for hit in tx.search(&query).await?.hits {
-        let plan = hit.stored.tree()?;
-        let same = plan["instantiatesCanonical"][0]
-            .as_str()
-            .is_some_and(|canonical| canonical.split('|').next() == Some(url));
-        if same && (plan["status"] == "active" || plan["status"] == "on-hold") {
-            return Ok(Some(hit.stored));
-        }
+/// What a parameter refers to must be there.
+pub(super) async fn check_exists(tx: &mut Tx, parameter: &str, text: &str) -> Result<()> {
+    let Some(local) = reference::local(text) else {
+        return Ok(());
+    };
+    if exists(tx, &local).await? {
+        return Ok(());
     }
-    Ok(None)
+    let says = format!("There is no {} of this id.", local.kind);
+    Err(Problem::invalid("not-found", says).at(place(parameter)))
 }
 
-async fn check_consent(tx: &mut Tx, enrolment: &Enrolment) -> Result<()> {
-    let query = Query::new(kind("Consent")?)
-        .reference("patient", &enrolment.subject)
-        .token("status", None, "active")
-        .limit(1);
-    if tx.search(&query).await?.hits.is_empty() {
-        return Err(rule(
-            "This pathway asks for the patient's consent: record an active Consent.",
-        ));
+/// Who answers in the patient's stead must be theirs, and so must the baseline.
+async fn check_particulars(tx: &mut Tx, enrolment: &Enrolment) -> Result<()> {
+    let subject = &enrolment.subject;
+    if let Some(reporter) = &enrolment.particulars.reporter {
+        check_exists(tx, "reporter", reporter).await?;
+        if let Some(fault) = proxy::fault(tx, reporter, subject).await? {
+            return Err(rule(fault).at(place("reporter")));
+        }
+    }
+    if let Some(baseline) = &enrolment.particulars.baseline {
+        check_exists(tx, "baseline", baseline).await?;
+        let answer = tree(tx, baseline).await?;
+        if answer["subject"]["reference"] != *subject {
+            return Err(rule("The baseline is not this patient's.").at(place("baseline")));
+        }
+        if !is_answer(&answer) {
+            return Err(rule("The baseline is not a completed form.").at(place("baseline")));
+        }
     }
     Ok(())
 }
 
-fn care_plan(
-    enrolment: &Enrolment,
-    pathway: &Pathway,
-    (first, last): (Date, Date),
-    activity: Vec<Value>,
-) -> Value {
-    let mut plan = json!({
-        "resourceType": "CarePlan",
-        "extension": [{
-            "url": TIME_ZONE,
-            "valueCode": enrolment.zone.iana_name().unwrap_or("UTC"),
-        }],
-        "instantiatesCanonical": [pathway.canonical],
-        "status": "active",
-        "intent": "plan",
-        "title": pathway.title,
-        "subject": { "reference": enrolment.subject },
-        "period": { "start": first.to_string(), "end": last.to_string() },
-        "activity": activity,
-    });
-    let mut contributors = Vec::new();
-    if let Some(practitioner) = &enrolment.practitioner {
-        plan["author"] = json!({ "reference": practitioner });
+async fn tree(tx: &mut Tx, text: &str) -> Result<Value> {
+    let Some(local) = reference::local(text) else {
+        return Ok(Value::Null);
+    };
+    match tx.read(local.kind, &local.id).await? {
+        Some(stored) => stored.tree(),
+        None => Ok(Value::Null),
     }
-    if let Some(organization) = &enrolment.organization {
-        contributors.push(json!({ "reference": organization }));
-    }
-    if !contributors.is_empty() {
-        plan["contributor"] = Value::Array(contributors);
-    }
-    if let Some(team) = &enrolment.care_team {
-        plan["careTeam"] = json!([{ "reference": team }]);
-    }
-    plan
-}
-
-/// A Task in the form of SDC's questionnaire task.
-fn report_task(plan: &str, due: &Report, enrolment: &Enrolment, now: Timestamp) -> Value {
-    let requester = [
-        &enrolment.practitioner,
-        &enrolment.organization,
-        &enrolment.care_team,
-    ]
-    .into_iter()
-    .flatten()
-    .find(|reference| !reference.starts_with("CareTeam/"));
-    let mut task = json!({
-        "resourceType": "Task",
-        "identifier": [{ "system": REPORT, "value": format!("{plan}/{}", due.day) }],
-        "basedOn": [{ "reference": format!("CarePlan/{plan}") }],
-        "status": "requested",
-        "intent": "order",
-        "code": { "coding": [{ "system": SDC_TASK, "code": "complete-questionnaire" }] },
-        "for": { "reference": enrolment.subject },
-        "authoredOn": date::instant(now),
-        "owner": { "reference": enrolment.subject },
-        "restriction": {
-            "period": { "start": date::instant(due.opens), "end": date::instant(due.closes) },
-        },
-        "input": [{
-            "type": { "coding": [{ "system": SDC_TASK, "code": "questionnaire" }] },
-            "valueCanonical": due.questionnaire,
-        }],
-    });
-    if let Some(requester) = requester {
-        task["requester"] = json!({ "reference": requester });
-    }
-    task
-}
-
-fn rule(says: &str) -> Problem {
-    Problem::new(Category::Invalid, "business-rule", says)
 }

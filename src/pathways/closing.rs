@@ -99,7 +99,7 @@ async fn withdraw_consent(tx: &mut Tx, follow_up: &FollowUp) -> Result<()> {
     let patient = format!("Patient/{}", follow_up.patient);
     let running = Query::new(kind("CarePlan")?)
         .reference("subject", &patient)
-        .token("status", None, "active")
+        .tokens("status", None, &["active", "on-hold"])
         .limit(1);
     if !tx.search(&running).await?.hits.is_empty() {
         return Ok(());

@@ -93,6 +93,44 @@ pub fn report(
     })
 }
 
+/// The reports of these days, as far as their windows have not closed, in a follow-up that goes on.
+///
+/// A day beyond the pathway's own has the form of its last phase.
+#[must_use]
+pub fn on_days(
+    pathway: &Pathway,
+    follow_up: &FollowUp,
+    days: &[u32],
+    now: Timestamp,
+) -> Vec<Report> {
+    let policy = policy_of(follow_up, &pathway.policy);
+    let calendar = (follow_up.first_date, &follow_up.zone);
+    days.iter()
+        .filter_map(|day| report(*day, calendar, &policy, form_on(pathway, *day)))
+        .filter(|report| report.closes > now)
+        .collect()
+}
+
+/// The form of a day: that of the phase which has begun last by then.
+fn form_on(pathway: &Pathway, day: u32) -> &str {
+    let begun = pathway.phases.iter().filter(|phase| phase.first_day <= day);
+    let phase = begun.max_by_key(|phase| phase.first_day);
+    phase
+        .or_else(|| pathway.phases.first())
+        .map_or("", |phase| &phase.questionnaire)
+}
+
+/// The days on which reports are added after the last one, so many days further on: as often as
+/// in the pathway's last phase.
+#[must_use]
+pub fn days_added(pathway: &Pathway, last_day: u32, days: u32) -> Vec<u32> {
+    let last = pathway.phases.iter().max_by_key(|phase| phase.first_day);
+    let every = last.map_or(1, |phase| phase.every_days.max(1));
+    (1..=days / every)
+        .filter_map(|n| last_day.checked_add(n.checked_mul(every)?))
+        .collect()
+}
+
 /// The instant of a local time.
 #[must_use]
 pub fn instant_at(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
@@ -150,6 +188,14 @@ mod tests {
         let days: Vec<_> = reports.iter().map(|report| report.day).collect();
         assert_eq!(days, [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14]);
         assert_eq!(reports[10].date, date(2020, 5, 31));
+    }
+
+    #[test]
+    fn an_extension_goes_on_as_the_last_phase() {
+        let medical = pathway(&[(1, 8, 1), (10, 3, 2)]);
+        assert_eq!(days_added(&medical, 14, 7), [16, 18, 20]);
+        assert_eq!(days_added(&medical, 14, 1), Vec::<u32>::new());
+        assert_eq!(days_added(&pathway(&[(1, 14, 1)]), 14, 2), [15, 16]);
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub fn reactors() -> Vec<Arc<dyn Reactor>> {
         Arc::new(alerts::silence::SilenceReactor::default()),
         Arc::new(alerts::handled::HandledReactor),
         Arc::new(alerts::technical::DeliveryReactor),
+        Arc::new(pathways::course::CourseReactor),
         Arc::new(pathways::closing::ClosingReactor),
     ]
 }

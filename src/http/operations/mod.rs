@@ -6,7 +6,11 @@
 //! Specification: <http://hl7.org/fhir/R4/operations.html>.
 
 mod apply;
+mod convert;
+mod extend;
+mod restart;
 mod simulate;
+mod transfer;
 
 use std::sync::Arc;
 
@@ -84,6 +88,38 @@ pub static OPERATIONS: &[Operation] = &[
         levels: &[Level::Type, Level::Instance],
         verbs: &[Method::POST],
         run: simulate::run,
+    },
+    Operation {
+        name: "extend",
+        definition: "https://vigie.example/fhir/OperationDefinition/CarePlan-extend",
+        kind: Some("CarePlan"),
+        levels: &[Level::Instance],
+        verbs: &[Method::POST],
+        run: extend::run,
+    },
+    Operation {
+        name: "restart",
+        definition: "https://vigie.example/fhir/OperationDefinition/CarePlan-restart",
+        kind: Some("CarePlan"),
+        levels: &[Level::Instance],
+        verbs: &[Method::POST],
+        run: restart::run,
+    },
+    Operation {
+        name: "convert",
+        definition: "https://vigie.example/fhir/OperationDefinition/CarePlan-convert",
+        kind: Some("CarePlan"),
+        levels: &[Level::Instance],
+        verbs: &[Method::POST],
+        run: convert::run,
+    },
+    Operation {
+        name: "transfer",
+        definition: "https://vigie.example/fhir/OperationDefinition/CarePlan-transfer",
+        kind: Some("CarePlan"),
+        levels: &[Level::Instance],
+        verbs: &[Method::POST],
+        run: transfer::run,
     },
 ];
 
