@@ -8,6 +8,7 @@
 mod apply;
 mod convert;
 mod extend;
+mod judge;
 mod restart;
 mod simulate;
 mod transfer;
@@ -88,6 +89,14 @@ pub static OPERATIONS: &[Operation] = &[
         levels: &[Level::Type, Level::Instance],
         verbs: &[Method::POST],
         run: simulate::run,
+    },
+    Operation {
+        name: "judge",
+        definition: "https://vigie.example/fhir/OperationDefinition/QuestionnaireResponse-judge",
+        kind: Some("QuestionnaireResponse"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::POST],
+        run: judge::run,
     },
     Operation {
         name: "extend",
