@@ -41,7 +41,13 @@ fn trees(folder: &str, kind: &str) -> Vec<Value> {
 
 #[test]
 fn every_file_is_r4() {
-    for folder in ["pathways", "terminology", "extensions", "search-parameters"] {
+    for folder in [
+        "pathways",
+        "terminology",
+        "extensions",
+        "operations",
+        "search-parameters",
+    ] {
         for (name, bytes) in files(folder) {
             let read = validate::read(&bytes, &Limits::default());
             assert!(read.is_ok(), "{name}: {:?}", read.err());

@@ -7,6 +7,7 @@ use super::{
     course::Signs,
     form::{Answer, Form},
 };
+use crate::fhir::canonical::ANSWER_CHANNEL;
 
 /// Whose answer it is, and when it was written.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +16,8 @@ pub struct Author<'a> {
     pub patient: &'a str,
     /// `CarePlan/{id}`.
     pub care_plan: &'a str,
+    /// Who keyed it, if it was told on the telephone: `Practitioner/{id}`.
+    pub keyed_by: Option<&'a str>,
     /// When.
     pub authored: Timestamp,
     /// That day in the author's calendar.
@@ -24,14 +27,20 @@ pub struct Author<'a> {
 /// The QuestionnaireResponse of `signs`.
 #[must_use]
 pub fn response(form: &Form, signs: &Signs, author: Author<'_>, status: &str) -> Value {
+    let channel = if author.keyed_by.is_some() {
+        "phone"
+    } else {
+        "app"
+    };
     json!({
         "resourceType": "QuestionnaireResponse",
+        "extension": [{ "url": ANSWER_CHANNEL, "valueCode": channel }],
         "questionnaire": form.canonical,
         "basedOn": [{ "reference": author.care_plan }],
         "status": status,
         "subject": { "reference": author.patient },
         "authored": author.authored.to_string(),
-        "author": { "reference": author.patient },
+        "author": { "reference": author.keyed_by.unwrap_or(author.patient) },
         "source": { "reference": author.patient },
         "item": form.fill(&|link_id| signs.answer(link_id, author.date)),
     })

@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{people::Pathway, play::Played, timeline::Reports};
+use super::{
+    people::Pathway,
+    play::{PLAN, Played},
+    timeline::Reports,
+};
 use crate::{
     app::client::Client,
     fhir::canonical::{ALERT_RULE, FLAG_DETAIL, FLAG_PRIORITY, MESSAGE_KIND, SDC_TASK},
     kernel::problem::Result,
     notify::MessageKind,
 };
-
-/// Canonical URLs of pathways begin so.
-const PLAN: &str = "https://vigie.example/fhir/PlanDefinition";
 
 /// Reports of one pathway, as the server counts them and as the generator expects them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -64,6 +64,15 @@ impl Course {
         }
     }
 
+    /// The day from which it is known that a contact has become a case, if one does.
+    #[must_use]
+    pub const fn positive_from(&self) -> Option<u32> {
+        match self.test {
+            Some((day, true)) => Some(day),
+            _ => None,
+        }
+    }
+
     /// The burden of a day, before the chance of that day.
     #[must_use]
     pub fn burden(&self, day: u32) -> i64 {

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     app::client::Client,
+    fhir::canonical::ON_CALL,
     kernel::problem::{Problem, Result},
 };
 
@@ -22,8 +23,8 @@ const PEOPLE_PER_BUNDLE: usize = 50;
 pub struct Followed {
     /// `Patient/{id}`.
     pub patient: String,
-    /// `CarePlan/{id}`.
-    pub care_plan: String,
+    /// `CarePlan/{id}` of each of their follow-ups, in order.
+    pub care_plans: Vec<String>,
 }
 
 /// Creates the organizations with their practitioners and care teams.
@@ -83,7 +84,9 @@ async fn admit(client: &Client, people: &[&Person], now: Timestamp) -> Result<Ve
 
 async fn apply(client: &Client, person: &Person, patient: String) -> Result<Followed> {
     let team = team_of(person);
+    let channel = if person.by_phone { "phone" } else { "app" };
     let parameters = json!({ "resourceType": "Parameters", "parameter": [
+        { "name": "reportChannel", "valueCode": channel },
         { "name": "subject", "valueReference": { "reference": patient } },
         { "name": "practitioner", "valueReference": { "reference": format!("Practitioner/{}", team.id) } },
         { "name": "organization", "valueReference": { "reference": format!("Organization/{}", team.id) } },
@@ -97,7 +100,7 @@ async fn apply(client: &Client, person: &Person, patient: String) -> Result<Foll
         .filter(|_| plan["resourceType"] == "CarePlan");
     let id = id.ok_or_else(|| Problem::fault("$apply gave no CarePlan"))?;
     Ok(Followed {
-        care_plan: format!("CarePlan/{id}"),
+        care_plans: vec![format!("CarePlan/{id}")],
         patient,
     })
 }
@@ -109,7 +112,7 @@ pub(super) fn local(location: &str, kind: &str) -> Option<String> {
     Some(format!("{kind}{id}"))
 }
 
-const fn team_of(person: &Person) -> &'static Team {
+pub(super) const fn team_of(person: &Person) -> &'static Team {
     &TEAMS[person.team]
 }
 
@@ -144,6 +147,10 @@ fn team(team: &Team) -> [Value; 3] {
     let care_team = json!({
         "resourceType": "CareTeam", "id": team.id, "status": "active",
         "name": format!("Équipe de suivi, {}", team.name),
+        "extension": [{
+            "url": ON_CALL,
+            "valueReference": { "reference": format!("Organization/{}", team.id) },
+        }],
         "participant": [{ "member": { "reference": format!("Practitioner/{}", team.id) } }],
         "managingOrganization": [{ "reference": format!("Organization/{}", team.id) }],
         "telecom": email("equipe"),

@@ -1,6 +1,6 @@
 //! `vigie demo`: the cohort of the real service lives its fourteen days on this machine.
 //!
-//! - `people`, `course`, `timeline`, `form`, `answer`: the generator, pure and seeded.
+//! - `people`, `course`, `script`, `timeline`, `form`, `answer`: the generator, pure and seeded.
 //! - `enrol`, `play`, `staff`: its people, through the public HTTP API of a server of its own.
 //! - `count`, `measure`, `table`: what the server says has come of it, and at what speed.
 
@@ -14,6 +14,7 @@ mod measure;
 mod people;
 mod play;
 mod progress;
+mod script;
 mod staff;
 mod table;
 mod timeline;

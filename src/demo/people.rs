@@ -109,6 +109,8 @@ pub struct Person {
     pub zone: &'static str,
     /// Days after the demo's first on which they are enrolled.
     pub enrolled_after: u32,
+    /// Whether an agent telephones and keys the answers, instead of a form on screen.
+    pub by_phone: bool,
     /// Their illness.
     pub course: Course,
 }
@@ -167,6 +169,8 @@ fn person(seed: u64, index: usize, pathway: Pathway) -> Person {
         language: if dice.chance(60) { "en" } else { "fr" },
         zone: zone(&dice),
         enrolled_after: u32::try_from(dice.between(0, i64::from(ENROLMENT_DAYS) - 1)).unwrap_or(0),
+        by_phone: pathway != Pathway::Medical
+            && Dice::new(seed, PURPOSE_PHONE, index, 0).chance(BY_PHONE),
         course: Course::draw(&dice, pathway, age),
     }
 }
@@ -188,6 +192,11 @@ fn zone(dice: &Dice) -> &'static str {
 }
 
 const PURPOSE: u64 = 1;
+const PURPOSE_PHONE: u64 = 5;
+
+/// People of a thousand whom the agency follows by telephone: of the 6,869 people that it followed
+/// in spring 2020, 1,307 were on screen.
+const BY_PHONE: i64 = 800;
 
 const WOMEN: [&str; 32] = [
     "Adèle",
@@ -332,6 +341,8 @@ mod tests {
                 .iter()
                 .all(|p| (p.team == AGENCY) != (p.pathway == Pathway::Medical))
         );
+        let by_phone = people.iter().filter(|p| p.by_phone).count();
+        assert!((950..1_150).contains(&by_phone), "{by_phone}");
         assert!((0..TEAMS.len()).all(|team| people.iter().any(|p| p.team == team)));
         assert!((0..ENROLMENT_DAYS).all(|day| people.iter().any(|p| p.enrolled_after == day)));
     }

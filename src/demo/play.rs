@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use hyper::Method;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     answer::{Author, response},
@@ -30,6 +30,12 @@ use crate::{
 /// Requests under way at the same time.
 pub const CONNECTIONS: usize = 16;
 
+/// Canonical URLs of pathways begin so.
+pub const PLAN: &str = "https://vigie.example/fhir/PlanDefinition";
+
+/// The round of an answer that is corrected.
+const AMENDED: u32 = 2;
+
 /// What was played, and what the generator expects of it.
 pub struct Played {
     /// A client of the server.
@@ -46,15 +52,22 @@ pub struct Played {
     pub end: Timestamp,
     seed: u64,
     forms: BTreeMap<Pathway, Form>,
-    /// The first answer of a person and a day: `QuestionnaireResponse/{id}`.
-    answers: HashMap<(usize, u32), String>,
+    /// The first answer of a report: `QuestionnaireResponse/{id}`.
+    answers: HashMap<Report, String>,
 }
+
+/// A report: whose, on which of their follow-ups, of which day.
+type Report = (usize, usize, u32);
 
 /// What one deed left behind.
 enum Trace {
     Nothing,
+    Converted {
+        person: usize,
+        care_plan: String,
+    },
     Answered {
-        at: (usize, u32),
+        at: Report,
         id: String,
         first: bool,
         took: std::time::Duration,
@@ -134,10 +147,7 @@ impl Played {
             .into_iter()
             .flatten()
             .for_each(|trace| self.keep(trace));
-        if step.staff {
-            staff::handle(&self.client, self.seed, number).await?;
-        }
-        Ok(())
+        staff::round(&self.client, step.staff, self.seed, number).await
     }
 
     /// Moves the clock; all work due by then is done when the server replies.
@@ -162,38 +172,14 @@ impl Played {
     }
 
     async fn deed(&self, event: Event) -> Result<Trace> {
-        let (person, followed) = self.of(event.person)?;
         match event.deed {
-            Deed::Answer { day, round } => {
-                let body = self.response(person, followed, (day, round), event.authored)?;
-                let started = Instant::now();
-                let answer = self
-                    .client
-                    .send(
-                        Method::POST,
-                        "/QuestionnaireResponse",
-                        Some(body.to_string().into()),
-                    )
-                    .await?;
-                let took = started.elapsed();
-                answer.check()?;
-                let id = answer
-                    .location
-                    .and_then(|location| local(&location, "QuestionnaireResponse/"))
-                    .ok_or_else(|| Problem::fault("a created answer has no Location"))?;
-                Ok(Trace::Answered {
-                    at: (event.person, day),
-                    id,
-                    first: round == 0,
-                    took,
-                })
-            }
+            Deed::Answer { day, round } => self.answer(&event, (day, round)).await,
             Deed::Amend { day } => {
                 let id = self
                     .answers
-                    .get(&(event.person, day))
+                    .get(&(event.person, event.leg, day))
                     .ok_or_else(|| Problem::fault("there is no answer to be amended"))?;
-                let mut body = self.response(person, followed, (day, 2), event.authored)?;
+                let mut body = self.response(&event, AMENDED)?;
                 body["id"] = id.trim_start_matches("QuestionnaireResponse/").into();
                 body["status"] = "amended".into();
                 self.client
@@ -202,59 +188,108 @@ impl Played {
                 Ok(Trace::Nothing)
             }
             Deed::Stop => {
-                let path = format!("/{}", followed.care_plan);
+                let path = format!("/{}", self.of(&event)?.1);
                 let mut plan = self.client.get(&path).await?;
                 plan["status"] = "revoked".into();
                 self.client.send_tree(Method::PUT, &path, &plan).await?;
                 Ok(Trace::Nothing)
             }
+            Deed::Convert => {
+                let path = format!("/{}/$convert", self.of(&event)?.1);
+                let case = format!("{PLAN}/{}", Pathway::Case.id());
+                let parameters = json!({ "resourceType": "Parameters", "parameter": [
+                    { "name": "planDefinition", "valueCanonical": case },
+                ]});
+                let plan = self
+                    .client
+                    .send_tree(Method::POST, &path, &parameters)
+                    .await?;
+                let id = plan["id"].as_str().unwrap_or_default();
+                Ok(Trace::Converted {
+                    person: event.person,
+                    care_plan: format!("CarePlan/{id}"),
+                })
+            }
         }
     }
 
-    fn of(&self, index: usize) -> Result<(&Person, &Followed)> {
-        let person = self.people.get(index);
-        let followed = self.followed.get(index).and_then(Option::as_ref);
-        person
-            .zip(followed)
-            .ok_or_else(|| Problem::fault("someone acts before being enrolled"))
+    async fn answer(&self, event: &Event, (day, round): (u32, u32)) -> Result<Trace> {
+        let body = self.response(event, round)?;
+        let started = Instant::now();
+        let answer = self
+            .client
+            .send(
+                Method::POST,
+                "/QuestionnaireResponse",
+                Some(body.to_string().into()),
+            )
+            .await?;
+        let took = started.elapsed();
+        answer.check()?;
+        let id = answer
+            .location
+            .and_then(|location| local(&location, "QuestionnaireResponse/"))
+            .ok_or_else(|| Problem::fault("a created answer has no Location"))?;
+        Ok(Trace::Answered {
+            at: (event.person, event.leg, day),
+            id,
+            first: round == 0,
+            took,
+        })
     }
 
-    fn response(
-        &self,
-        person: &Person,
-        followed: &Followed,
-        (day, round): (u32, u32),
-        authored: Timestamp,
-    ) -> Result<Value> {
+    /// Who acts, and `CarePlan/{id}` of the follow-up that it is about.
+    fn of(&self, event: &Event) -> Result<(&Person, &str, &Followed)> {
+        let person = self.people.get(event.person);
+        let followed = self.followed.get(event.person).and_then(Option::as_ref);
+        let plan = followed.and_then(|followed| followed.care_plans.get(event.leg));
+        match (person, plan, followed) {
+            (Some(person), Some(plan), Some(followed)) => Ok((person, plan, followed)),
+            _ => Err(Problem::fault("someone acts before being enrolled")),
+        }
+    }
+
+    fn response(&self, event: &Event, round: u32) -> Result<Value> {
+        let (person, care_plan, followed) = self.of(event)?;
+        let pathway = if event.leg == 0 {
+            person.pathway
+        } else {
+            Pathway::Case
+        };
         let form = self
             .forms
-            .get(&person.pathway)
+            .get(&pathway)
             .ok_or_else(|| Problem::fault("a pathway has no form"))?;
+        let agent = format!("Practitioner/{}", enrol::team_of(person).id);
         let author = Author {
             patient: &followed.patient,
-            care_plan: &followed.care_plan,
-            authored,
-            date: local_date(authored, person.zone),
+            care_plan,
+            keyed_by: person.by_phone.then_some(&*agent),
+            authored: event.authored,
+            date: local_date(event.authored, person.zone),
         };
-        Ok(response(
-            form,
-            &signs(self.seed, person, day, round),
-            author,
-            "completed",
-        ))
+        let signs = signs(self.seed, person, event.course_day, round);
+        Ok(response(form, &signs, author, "completed"))
     }
 
     fn keep(&mut self, trace: Trace) {
-        if let Trace::Answered {
-            at,
-            id,
-            first,
-            took,
-        } = trace
-        {
-            self.latencies.add(&id, took);
-            if first {
-                self.answers.insert(at, id);
+        match trace {
+            Trace::Nothing => {}
+            Trace::Converted { person, care_plan } => {
+                if let Some(Some(followed)) = self.followed.get_mut(person) {
+                    followed.care_plans.push(care_plan);
+                }
+            }
+            Trace::Answered {
+                at,
+                id,
+                first,
+                took,
+            } => {
+                self.latencies.add(&id, took);
+                if first {
+                    self.answers.insert(at, id);
+                }
             }
         }
     }

@@ -97,7 +97,13 @@ pub fn worth_typing(base: &str, played: &Played) -> Vec<String> {
     let someone = played.people.iter().find(|p| p.pathway == Pathway::Medical);
     let followed = someone.and_then(|p| played.followed.get(p.index)?.as_ref());
     let (patient, plan) = followed.map_or(("Patient", "CarePlan"), |followed| {
-        (followed.patient.as_str(), followed.care_plan.as_str())
+        (
+            followed.patient.as_str(),
+            followed
+                .care_plans
+                .first()
+                .map_or("CarePlan", String::as_str),
+        )
     });
     vec![
         format!("curl -s '{base}/Flag?patient={patient}&_sort=-_lastUpdated'"),

@@ -1,16 +1,12 @@
-//! Who answers when, from the seed: the script of the demo, and what must come of it.
+//! The demo's script by the instants of its clock, and what must come of it.
 
 use std::collections::BTreeMap;
 
-use jiff::{
-    SignedDuration, Timestamp, ToSpan,
-    civil::{Date, Time, time},
-    tz::TimeZone,
-};
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    dice::Dice,
     people::{ENROLMENT_DAYS, Pathway, Person},
+    script::script,
 };
 
 /// When the demo's clock starts: 08:00 in Lyon.
@@ -39,6 +35,8 @@ pub enum Deed {
     },
     /// Stops the follow-up.
     Stop,
+    /// The agency moves a contact who has become a case to the other pathway.
+    Convert,
 }
 
 /// A deed and its time.
@@ -48,6 +46,10 @@ pub struct Event {
     pub person: usize,
     /// What.
     pub deed: Deed,
+    /// On which of their follow-ups: 0 is the first, 1 the one after a conversion.
+    pub leg: usize,
+    /// The day of their illness, counted from the day 1 of their first follow-up.
+    pub course_day: u32,
     /// When it was done, as its author says.
     pub authored: Timestamp,
 }
@@ -59,8 +61,20 @@ pub struct Step {
     pub enrolments: Vec<usize>,
     /// Deeds that arrive.
     pub events: Vec<Event>,
-    /// Whether the teams go through their open alerts.
-    pub staff: bool,
+    /// Whether the teams look at their open alerts.
+    pub staff: Round,
+}
+
+/// What the teams do at an instant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Round {
+    /// They are away: who is on call is told of what is urgent.
+    #[default]
+    Away,
+    /// They take what is urgent, most of it.
+    Takes,
+    /// They go through everything that is open.
+    Handles,
 }
 
 /// The steps of the demo in order of time.
@@ -85,44 +99,18 @@ impl Reports {
     }
 }
 
-/// How faithfully someone answers.
-struct Habit {
-    /// Reports of a thousand that are left out.
-    skips: i64,
-    /// The day from which nothing comes any more.
-    silent_from: Option<u32>,
-    /// The day on which the follow-up is stopped.
-    stops_on: Option<u32>,
-    /// The usual minute of the day.
-    minute: i64,
-}
-
-/// Everything that one person does, in order of arrival.
-struct Script {
-    events: Vec<(Timestamp, Event)>,
-    reports: Reports,
-}
-
-const PURPOSE: u64 = 3;
-
-/// Answers are written between these times of the day.
-const EARLIEST_MINUTE: i64 = 9 * 60 + 5;
-const LATEST_MINUTE: i64 = 22 * 60 + 20;
-
-/// Stops happen at this time of the day.
-const STOP_TIME: Time = time(15, 40, 0, 0);
-
-/// An answer that spent the night on a telephone without network arrives at this time.
-const NEXT_MORNING: Time = time(7, 25, 0, 0);
-
 /// Teams go through their alerts at this hour (UTC): late afternoon in Lyon.
 const STAFF_HOUR: i64 = 15;
+
+/// Between these hours (UTC) teams are at work.
+const AT_WORK: std::ops::Range<i64> = 6..18;
 
 /// The timeline of a cohort, and how the reports of each pathway must end.
 #[must_use]
 pub fn timeline(seed: u64, people: &[Person]) -> (Timeline, BTreeMap<Pathway, Reports>) {
     let mut steps = Timeline::new();
     let mut expected: BTreeMap<Pathway, Reports> = BTreeMap::new();
+    let mut days = FOLLOW_UP_DAYS + ENROLMENT_DAYS;
     for person in people {
         let enrolled = start_of(person.enrolled_after);
         steps
@@ -134,182 +122,48 @@ pub fn timeline(seed: u64, people: &[Person]) -> (Timeline, BTreeMap<Pathway, Re
         for (arrives, event) in script.events {
             steps.entry(arrives).or_default().events.push(event);
         }
-        let sum = expected.entry(person.pathway).or_default();
-        sum.received += script.reports.received;
-        sum.missed += script.reports.missed;
-        sum.cancelled += script.reports.cancelled;
+        for (pathway, reports) in script.reports {
+            let sum = expected.entry(pathway).or_default();
+            sum.received += reports.received;
+            sum.missed += reports.missed;
+            sum.cancelled += reports.cancelled;
+        }
+        while start_of(days) < script.ends {
+            days += 1;
+        }
     }
-    let days = FOLLOW_UP_DAYS + ENROLMENT_DAYS;
     for day in 0..days {
-        let afternoon = start_of(day) + SignedDuration::from_hours(STAFF_HOUR - 6);
-        steps.entry(afternoon).or_default().staff = true;
+        steps.entry(staff_round(day)).or_default();
+    }
+    for (at, step) in &mut steps {
+        let hour = at.duration_since(start_of(0)).as_hours().rem_euclid(24) + START_HOUR;
+        step.staff = match hour {
+            STAFF_HOUR => Round::Handles,
+            hour if AT_WORK.contains(&hour) => Round::Takes,
+            _ => Round::Away,
+        };
     }
     // By then the last window has closed in every time zone of the cohort.
     steps.entry(start_of(days)).or_default();
     (steps, expected)
 }
 
+/// The hour (UTC) of [`START`].
+const START_HOUR: i64 = 6;
+
 /// The instant of the demo's day `after` at which people are enrolled.
-fn start_of(after: u32) -> Timestamp {
+pub(super) fn start_of(after: u32) -> Timestamp {
     let start: Timestamp = START.parse().unwrap_or(Timestamp::UNIX_EPOCH);
     start + SignedDuration::from_hours(24 * i64::from(after))
 }
 
-fn script(seed: u64, person: &Person) -> Script {
-    let zone = TimeZone::get(person.zone).unwrap_or(TimeZone::UTC);
-    let enrolled = start_of(person.enrolled_after);
-    let first = enrolled.to_zoned(zone.clone()).date();
-    let habit = habit(&Dice::new(seed, PURPOSE, person.index, 0));
-    let mut script = Script {
-        events: Vec::new(),
-        reports: Reports::default(),
-    };
-    for &day in person.pathway.report_days() {
-        let dice = Dice::new(seed, PURPOSE, person.index, day);
-        let date = first.saturating_add(i64::from(day - 1).days());
-        let today = Today {
-            person: person.index,
-            day,
-            date,
-            zone: &zone,
-            from: enrolled + STEP,
-        };
-        today.add(&habit, &dice, &mut script);
-    }
-    if let Some(day) = habit.stops_on {
-        let date = first.saturating_add(i64::from(day - 1).days());
-        let at = instant(date, STOP_TIME, &zone);
-        script.events.push((
-            step_after(at),
-            Event {
-                person: person.index,
-                deed: Deed::Stop,
-                authored: at,
-            },
-        ));
-    }
-    script
-        .events
-        .sort_by_key(|(arrives, event)| (*arrives, event.authored));
-    script
-}
-
-fn habit(dice: &Dice) -> Habit {
-    let day = |least, most| u32::try_from(dice.between(least, most)).unwrap_or(1);
-    let (skips, silent) = match dice.between(0, 99) {
-        0..=3 => (50, true),
-        4..=13 => (300, false),
-        _ => (35, false),
-    };
-    let minute = match dice.between(0, 9) {
-        0..=5 => dice.between(EARLIEST_MINUTE, 12 * 60),
-        6..=7 => dice.between(12 * 60, 18 * 60),
-        _ => dice.between(18 * 60, LATEST_MINUTE),
-    };
-    Habit {
-        skips,
-        silent_from: silent.then(|| day(3, 12)),
-        stops_on: dice.chance(30).then(|| day(2, 13)),
-        minute,
-    }
-}
-
-/// One report day of one person.
-struct Today<'a> {
-    person: usize,
-    day: u32,
-    date: Date,
-    zone: &'a TimeZone,
-    /// Nothing happens before.
-    from: Timestamp,
-}
-
-impl Today<'_> {
-    fn add(&self, habit: &Habit, dice: &Dice, script: &mut Script) {
-        let stop = habit.stops_on.filter(|day| *day <= self.day);
-        let silent = habit.silent_from.is_some_and(|day| day <= self.day);
-        let answers = !silent && !dice.chance(habit.skips);
-        let written = self.written(habit, dice);
-        match stop {
-            // On the day of the stop, what arrives before it still counts.
-            Some(day) if day == self.day && answers => {
-                let arrives = step_after(written);
-                if arrives < step_after(instant(self.date, STOP_TIME, self.zone)) {
-                    script.reports.received += 1;
-                    self.push(script, arrives, Deed::Answer { day, round: 0 }, written);
-                } else {
-                    script.reports.cancelled += 1;
-                }
-            }
-            Some(_) => script.reports.cancelled += 1,
-            None if answers => {
-                script.reports.received += 1;
-                self.answer(dice, written, habit.stops_on == Some(self.day + 1), script);
-            }
-            None => script.reports.missed += 1,
-        }
-    }
-
-    /// The first answer of the day and what may follow it.
-    fn answer(&self, dice: &Dice, written: Timestamp, stops_next: bool, script: &mut Script) {
-        let day = self.day;
-        let later = |hours| (written + SignedDuration::from_hours(hours)).min(self.latest());
-        let overnight = day < FOLLOW_UP_DAYS && !stops_next && dice.chance(4);
-        let arrives = if overnight {
-            let tomorrow = self.date.saturating_add(1.days());
-            step_after(instant(tomorrow, NEXT_MORNING, self.zone))
-        } else if dice.chance(15) {
-            step_after(later(dice.between(2, 5)))
-        } else {
-            step_after(written)
-        };
-        self.push(script, arrives, Deed::Answer { day, round: 0 }, written);
-        if dice.chance(20) {
-            // A second answer; where the first one is under way still, it overtakes it.
-            let at = later(1);
-            if at > written {
-                self.push(script, step_after(at), Deed::Answer { day, round: 1 }, at);
-            }
-        }
-        if dice.chance(10) {
-            let at = arrives + SignedDuration::from_mins(10);
-            // Nobody corrects at midnight: that is when windows close.
-            if at.to_zoned(self.zone.clone()).hour() < 22 {
-                self.push(script, step_after(at), Deed::Amend { day }, at);
-            }
-        }
-    }
-
-    fn push(&self, script: &mut Script, arrives: Timestamp, deed: Deed, authored: Timestamp) {
-        let event = Event {
-            person: self.person,
-            deed,
-            authored,
-        };
-        script.events.push((arrives, event));
-    }
-
-    /// When the day's answer is written: the usual minute, more or less.
-    fn written(&self, habit: &Habit, dice: &Dice) -> Timestamp {
-        let minute = (habit.minute + dice.between(-40, 40)).clamp(EARLIEST_MINUTE, LATEST_MINUTE);
-        let midnight = instant(self.date, Time::midnight(), self.zone);
-        let at = midnight + SignedDuration::from_secs(minute * 60 + dice.between(0, 59));
-        at.max(self.from)
-    }
-
-    fn latest(&self) -> Timestamp {
-        instant(self.date, time(22, 50, 0, 0), self.zone)
-    }
-}
-
-fn instant(date: Date, time: Time, zone: &TimeZone) -> Timestamp {
-    date.to_datetime(time)
-        .to_zoned(zone.clone())
-        .map_or(Timestamp::MAX, |zoned| zoned.timestamp())
+/// The instant of the demo's day `after` at which the teams go through what is open.
+pub(super) fn staff_round(after: u32) -> Timestamp {
+    start_of(after) + SignedDuration::from_hours(STAFF_HOUR - START_HOUR)
 }
 
 /// The end of the step in which `at` falls.
-fn step_after(at: Timestamp) -> Timestamp {
+pub(super) fn step_after(at: Timestamp) -> Timestamp {
     let length = STEP.as_secs();
     let seconds = (at.as_second().div_euclid(length) + 1) * length;
     Timestamp::from_second(seconds).unwrap_or(at)
@@ -317,6 +171,8 @@ fn step_after(at: Timestamp) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use jiff::{ToSpan, tz::TimeZone};
+
     use super::*;
     use crate::demo::people::cohort;
 
@@ -341,9 +197,15 @@ mod tests {
     #[test]
     fn every_report_ends_in_one_way() {
         let people = cohort(1, 1.0);
-        let (_, expected) = timeline(1, &people);
+        let (steps, expected) = timeline(1, &people);
+        let mut turned = events(&steps);
+        turned.retain(|(_, event)| event.deed == Deed::Convert);
+        assert!((20..150).contains(&turned.len()), "{}", turned.len());
         for pathway in Pathway::ALL {
-            let count = people.iter().filter(|p| p.pathway == pathway).count();
+            let mut count = people.iter().filter(|p| p.pathway == pathway).count();
+            if pathway == Pathway::Case {
+                count += turned.len();
+            }
             let all = u64::try_from(count * pathway.report_days().len()).unwrap();
             let sums = expected[&pathway];
             assert_eq!(sums.due() + sums.cancelled, all);
@@ -376,7 +238,8 @@ mod tests {
         let (steps, _) = timeline(2, &people);
         let mut stopped = vec![false; people.len()];
         for (at, event) in events(&steps) {
-            assert!(event.authored < at, "{event:?}");
+            let at_once = event.deed == Deed::Convert;
+            assert!(event.authored < at || at_once, "{event:?}");
             assert!(
                 !stopped[event.person] || event.deed == Deed::Stop,
                 "{event:?}"
@@ -399,11 +262,14 @@ mod tests {
             let date = event.authored.to_zoned(zone).date();
             match event.deed {
                 Deed::Answer { day, .. } => {
-                    assert_eq!(date, first.saturating_add(i64::from(day - 1).days()));
-                    answered.insert((event.person, day));
+                    let since = i64::from(event.course_day - 1).days();
+                    assert_eq!(date, first.saturating_add(since));
+                    answered.insert((event.person, event.leg, day));
                 }
-                Deed::Amend { day } => assert!(answered.contains(&(event.person, day))),
-                Deed::Stop => {}
+                Deed::Amend { day } => {
+                    assert!(answered.contains(&(event.person, event.leg, day)));
+                }
+                Deed::Stop | Deed::Convert => {}
             }
         }
     }

@@ -8,9 +8,10 @@ use serde_json::Value;
 
 pub use super::enrolment::{Enrolment, Particulars, PlanName, ReportChannel};
 use super::{
-    begin::{Days, begin, check_consent, exists, pathway, rule, running, url_of},
+    begin::{Days, begin},
     parameters::place,
     proxy,
+    standing::{check_consent, exists, pathway, rule, running, url_of},
 };
 use crate::{
     fhir::{permit::Permit, questionnaire_response::is_answer, reference},

@@ -56,7 +56,8 @@ impl Reactor for ClosingReactor {
     }
 }
 
-fn is_over(plan: &Value) -> bool {
+/// Whether a follow-up has ended, or is gone.
+pub(super) fn is_over(plan: &Value) -> bool {
     matches!(
         plan["status"].as_str(),
         None | Some("revoked" | "completed" | "entered-in-error")

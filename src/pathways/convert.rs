@@ -9,12 +9,13 @@
 use serde_json::{Value, json};
 
 use super::{
-    begin::{
-        Days, begin, check_consent, check_running, end, follow_up, follows, heir, pathway, put,
-        report_tasks, rule, running, successors, url_of,
-    },
+    begin::{Days, begin, end, heir},
     enrolment::PlanName,
     parameters::{Parameters, place, wrong},
+    standing::{
+        check_consent, check_running, follow_up, follows, pathway, put, report_tasks, rule,
+        running, successors, url_of,
+    },
 };
 use crate::{
     fhir::{

@@ -11,10 +11,11 @@ use jiff::{Timestamp, civil::Time};
 use serde_json::Value;
 
 use super::{
-    begin::{put, report_tasks},
+    closing::is_over,
     enrolment::{ReportChannel, named_zone},
     extend::own_pathway,
     proxy, report, schedule,
+    standing::{put, report_tasks},
 };
 use crate::{
     fhir::{
@@ -54,7 +55,7 @@ impl Reactor for CourseReactor {
             faults.extend(reporter(tx, &before, now).await?);
             let known = FollowUp::read(&before);
             if let Some(known) = &known {
-                faults.extend(unsteady(known, now));
+                faults.extend(unsteady(known, &before, now));
             }
             if !faults.is_empty() {
                 return Err(Problem::with_issues(Category::Invalid, faults));
@@ -108,7 +109,7 @@ fn at(url: &str) -> String {
 }
 
 /// What an update takes from a follow-up that it cannot do without: pure.
-fn unsteady(before: &FollowUp, now: &Value) -> Vec<Issue> {
+fn unsteady(known: &FollowUp, before: &Value, now: &Value) -> Vec<Issue> {
     let mut faults = Vec::new();
     let mut refuse = |place: &str, says: &str| {
         faults.push(Issue::error("business-rule", says).at(place));
@@ -116,7 +117,7 @@ fn unsteady(before: &FollowUp, now: &Value) -> Vec<Issue> {
     if now["status"] == "entered-in-error" {
         return faults;
     }
-    if before.state == State::Over && State::of(now).is_running() {
+    if is_over(before) && State::of(now).is_running() {
         let says = "A follow-up that has ended does not run again: $restart or $apply begins one.";
         refuse("CarePlan.status", says);
     }
@@ -126,14 +127,14 @@ fn unsteady(before: &FollowUp, now: &Value) -> Vec<Issue> {
             "A follow-up keeps its subject, its pathway, its first day and its time zone.",
         ),
         Some(now) => {
-            if now.patient != before.patient {
+            if now.patient != known.patient {
                 refuse("CarePlan.subject", "A follow-up keeps its subject.");
             }
-            if now.pathway != before.pathway {
+            if now.pathway != known.pathway {
                 let says = "A follow-up keeps its pathway: $convert begins one on another.";
                 refuse("CarePlan.instantiatesCanonical", says);
             }
-            if now.first_date != before.first_date {
+            if now.first_date != known.first_date {
                 let says = "A follow-up keeps its first day: the others are counted from it.";
                 refuse("CarePlan.period.start", says);
             }
@@ -230,14 +231,16 @@ mod tests {
 
     #[test]
     fn a_follow_up_keeps_what_its_days_are_counted_by() {
-        let known = |status| FollowUp::read(&plan(status, "Europe/Paris")).expect("one");
+        let change = |status: &str, now: &Value| {
+            let before = plan(status, "Europe/Paris");
+            unsteady(&FollowUp::read(&before).expect("one"), &before, now)
+        };
         let paused = plan("on-hold", "America/Martinique");
-        assert_eq!(unsteady(&known("active"), &paused), []);
-        assert_eq!(
-            unsteady(&known("on-hold"), &plan("active", "Europe/Paris")),
-            []
-        );
-        let mut other = plan("active", "Europe/Paris");
+        assert_eq!(change("active", &paused), []);
+        let active = plan("active", "Europe/Paris");
+        assert_eq!(change("on-hold", &active), []);
+        assert_eq!(change("draft", &active), [], "it begins");
+        let mut other = active.clone();
         other["subject"]["reference"] = "Patient/q".into();
         other["instantiatesCanonical"][0] = "v|1".into();
         other["period"]["start"] = "2030-03-29".into();
@@ -246,8 +249,8 @@ mod tests {
             "CarePlan.instantiatesCanonical",
             "CarePlan.period.start",
         ];
-        assert_eq!(places(&unsteady(&known("active"), &other)), wanted);
-        let again = unsteady(&known("completed"), &plan("active", "Europe/Paris"));
+        assert_eq!(places(&change("active", &other)), wanted);
+        let again = change("completed", &active);
         assert_eq!(places(&again), ["CarePlan.status"]);
     }
 }

@@ -5,9 +5,10 @@
 use serde_json::Value;
 
 use super::{
-    begin::{ask_for, check_running, follow_up, put, report_tasks, rule},
+    begin::ask_for,
     parameters::{Parameters, place, wrong},
     schedule,
+    standing::{check_running, follow_up, put, report_tasks, rule},
 };
 use crate::{
     care::kind,

@@ -21,4 +21,5 @@ pub mod proxy;
 pub mod report;
 pub mod restart;
 pub mod schedule;
+mod standing;
 pub mod transfer;

@@ -8,12 +8,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    begin::{
-        Days, begin, check_consent, end, follow_up, follows, heir, pathway, rule, running,
-        successors, url_of,
-    },
+    begin::{Days, begin, end, heir},
     enrolment::PlanName,
     parameters::Parameters,
+    standing::{check_consent, follow_up, follows, pathway, rule, running, successors, url_of},
 };
 use crate::{
     fhir::permit::Permit,

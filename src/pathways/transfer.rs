@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::{
     apply::check_exists,
-    begin::{check_running, follow_up, put, rule},
     parameters::{Parameters, place},
+    standing::{check_running, follow_up, put, rule},
 };
 use crate::{
     care::{kind, team},

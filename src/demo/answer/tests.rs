@@ -23,6 +23,7 @@ fn questionnaire(pathway: Pathway) -> Value {
 
 fn written(form: &Form, person: &Person, day: u32, round: u32) -> Value {
     let author = Author {
+        keyed_by: None,
         patient: "Patient/p",
         care_plan: "CarePlan/c",
         authored: "2020-05-18T09:00:00Z".parse().unwrap(),

@@ -83,22 +83,6 @@ pub static OPERATIONS: &[Operation] = &[
         run: apply::run,
     },
     Operation {
-        name: "simulate",
-        definition: "https://vigie.example/fhir/OperationDefinition/PlanDefinition-simulate",
-        kind: Some("PlanDefinition"),
-        levels: &[Level::Type, Level::Instance],
-        verbs: &[Method::POST],
-        run: simulate::run,
-    },
-    Operation {
-        name: "judge",
-        definition: "https://vigie.example/fhir/OperationDefinition/QuestionnaireResponse-judge",
-        kind: Some("QuestionnaireResponse"),
-        levels: &[Level::Type, Level::Instance],
-        verbs: &[Method::POST],
-        run: judge::run,
-    },
-    Operation {
         name: "extend",
         definition: "https://vigie.example/fhir/OperationDefinition/CarePlan-extend",
         kind: Some("CarePlan"),
@@ -129,6 +113,22 @@ pub static OPERATIONS: &[Operation] = &[
         levels: &[Level::Instance],
         verbs: &[Method::POST],
         run: transfer::run,
+    },
+    Operation {
+        name: "simulate",
+        definition: "https://vigie.example/fhir/OperationDefinition/PlanDefinition-simulate",
+        kind: Some("PlanDefinition"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::POST],
+        run: simulate::run,
+    },
+    Operation {
+        name: "judge",
+        definition: "https://vigie.example/fhir/OperationDefinition/QuestionnaireResponse-judge",
+        kind: Some("QuestionnaireResponse"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::POST],
+        run: judge::run,
     },
 ];
 

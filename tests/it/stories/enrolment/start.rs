@@ -125,6 +125,7 @@ fn complaint_32_all_days_are_seen_at_once_and_each_is_asked_in_its_turn() {
             usize::try_from(day - 24).expect("small"),
             "one a day"
         );
+        desk.report(&plan, &[]);
     }
 }
 
