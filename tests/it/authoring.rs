@@ -480,6 +480,9 @@ fn an_answer_that_nobody_gave_is_judged_with_the_history_and_the_plan_that_are_g
 }
 
 fn judge(server: &Server, path: &str, parameters: &[Value]) -> Value {
-    let body = json!({ "resourceType": "Parameters", "parameter": parameters });
+    let mut body = json!({ "resourceType": "Parameters" });
+    if !parameters.is_empty() {
+        body["parameter"] = parameters.into();
+    }
     server.client().post(path, &body).expect(200).json()
 }
