@@ -103,7 +103,8 @@ impl JudgeReactor {
     }
 }
 
-fn finding(verdict: Verdict, rules: &RuleSet, source: String) -> Finding {
+/// A verdict as what is recorded of it.
+pub(super) fn finding(verdict: Verdict, rules: &RuleSet, source: String) -> Finding {
     match verdict {
         Verdict::Failed { rule, error } => {
             technical::rule_failed(&rule, &error, Some(&rules.canonical), source)
@@ -117,6 +118,7 @@ fn finding(verdict: Verdict, rules: &RuleSet, source: String) -> Finding {
             Finding {
                 title: known.map(|known| known.title.clone()).unwrap_or_default(),
                 route: known.and_then(|known| known.route.clone()),
+                phone_call: known.is_some_and(|known| known.phone_call),
                 rule,
                 pathway: Some(rules.canonical.clone()),
                 level,
@@ -154,6 +156,19 @@ async fn answers_of(
         .collect();
     // It is not among them where it names no CarePlan.
     stored.push(change.stored.clone());
+    in_order(stored, followed)
+}
+
+/// The answers of a follow-up at present, in the order of their effective time.
+pub(super) async fn answers_so_far(tx: &mut Tx, followed: &Followed) -> Result<Vec<Value>> {
+    let query = Query::new(kind("QuestionnaireResponse")?)
+        .reference("based-on", &format!("CarePlan/{}", followed.follow_up.id));
+    let hits = tx.search(&query).await?.hits.into_iter();
+    let stored = hits.map(|hit| hit.stored).collect();
+    in_order(stored, followed).map(|(_, trees)| trees)
+}
+
+fn in_order(stored: Vec<Stored>, followed: &Followed) -> Result<(Vec<Answer>, Vec<Value>)> {
     if stored.len() > ANSWERS_MAX {
         return Err(Problem::invalid(
             "too-costly",

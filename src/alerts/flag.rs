@@ -35,6 +35,8 @@ pub struct Finding {
     pub category: &'static str,
     /// Who handles it, if not the team.
     pub route: Option<String>,
+    /// Whether somebody is to be called for it.
+    pub phone_call: bool,
 }
 
 /// A Flag as a tree, with what has become of it.
@@ -231,6 +233,7 @@ mod tests {
             evidence: "SpO2: 91 %".into(),
             category: "clinical",
             route: None,
+            phone_call: false,
         }
     }
 

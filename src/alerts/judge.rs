@@ -1,7 +1,8 @@
 //! Rules and answers to findings: pure.
 //!
 //! Variables that a rule may use: `%current`, `%previous`, `%history` (earlier answers, oldest
-//! first, without the current one), `%patient`, `%careplan`, `%day`.
+//! first, without the current one), `%patient`, `%careplan`, `%day`. A rule about silence has
+//! `%missed` and `%flags` besides, and no `%current`.
 
 use serde_json::Value;
 
@@ -24,6 +25,25 @@ pub struct Case<'a> {
     pub care_plan: &'a Value,
     /// The day of follow-up of the current answer.
     pub day: i64,
+}
+
+/// A missed report, with what is known at that moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Silence<'a> {
+    /// The report's Task.
+    pub report: &'a Value,
+    /// All answers of the follow-up so far, in the order of their effective time.
+    pub answers: &'a [Value],
+    /// The patient, or `null` if erased.
+    pub patient: &'a Value,
+    /// The follow-up's CarePlan.
+    pub care_plan: &'a Value,
+    /// The day of follow-up of the missed report.
+    pub day: i64,
+    /// How many reports in a row have been missed, this one included.
+    pub missed: i64,
+    /// The open Flags of the follow-up's pathway, as they stood before.
+    pub flags: &'a [Value],
 }
 
 /// What a rule says of a case.
@@ -86,6 +106,36 @@ pub(super) fn knowing(case: &Case<'_>, ask: impl FnOnce(&Known<'_>)) {
         variables: &variables,
         repeated: &repeated,
     });
+}
+
+/// Judges all rules about silence; those that do not hold give nothing.
+#[must_use]
+pub fn judge_silence(rules: &RuleSet, silence: &Silence<'_>) -> Vec<Verdict> {
+    let answers = silence.answers;
+    let variables = [
+        ("current", Vec::new()),
+        (
+            "previous",
+            answers.last().map(Item::resource).into_iter().collect(),
+        ),
+        ("history", answers.iter().map(Item::resource).collect()),
+        ("patient", known(silence.patient)),
+        ("careplan", vec![Item::resource(silence.care_plan)]),
+        ("day", vec![Item::Integer(silence.day)]),
+        ("missed", vec![Item::Integer(silence.missed)]),
+        ("flags", silence.flags.iter().map(Item::resource).collect()),
+    ];
+    let mut verdicts = Vec::new();
+    let known = Known {
+        current: silence.report,
+        previous: None,
+        variables: &variables,
+        repeated: &[],
+    };
+    for rule in rules.watching(Trigger::ReportMissed) {
+        judge_rule(rule, &known, &mut verdicts);
+    }
+    verdicts
 }
 
 /// A resource, or nothing where it is not known.

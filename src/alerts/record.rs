@@ -39,17 +39,14 @@ pub async fn record(tx: &mut Tx, concern: &Concern, findings: &[Finding]) -> Res
         .into_iter()
         .filter(|known| known.news != News::Nothing)
     {
-        let route = findings
-            .iter()
-            .find(|finding| known.is_about(finding))
-            .and_then(|finding| finding.route.as_deref());
-        write(tx, concern, &known, route).await?;
+        let finding = findings.iter().find(|finding| known.is_about(finding));
+        write(tx, concern, &known, finding).await?;
     }
     Ok(())
 }
 
 /// All Flags of a patient, closed ones included: they know what has been told.
-async fn standing(tx: &mut Tx, patient: &str) -> Result<Vec<Known>> {
+pub(super) async fn standing(tx: &mut Tx, patient: &str) -> Result<Vec<Known>> {
     let query = Query::new(kind("Flag")?).reference("subject", &format!("Patient/{patient}"));
     let mut flags = Vec::new();
     for hit in tx.search(&query).await?.hits {
@@ -59,7 +56,12 @@ async fn standing(tx: &mut Tx, patient: &str) -> Result<Vec<Known>> {
     Ok(flags)
 }
 
-async fn write(tx: &mut Tx, concern: &Concern, known: &Known, route: Option<&str>) -> Result<()> {
+async fn write(
+    tx: &mut Tx,
+    concern: &Concern,
+    known: &Known,
+    finding: Option<&Finding>,
+) -> Result<()> {
     let prepared = Prepared::new(Resource::trusted(known.tree.clone())?);
     match known.version {
         None => tx.create(&known.id, prepared).await.map(|_| ())?,
@@ -72,7 +74,7 @@ async fn write(tx: &mut Tx, concern: &Concern, known: &Known, route: Option<&str
         News::Nothing | News::MoreEvidence => Ok(()),
         News::Opened => {
             let task_id = tx.new_id();
-            let task = handling_task(known, concern, route, tx);
+            let task = handling_task(known, concern, finding, tx);
             tx.create(&task_id, Prepared::new(Resource::trusted(task)?))
                 .await?;
             tell(tx, concern, known, MessageKind::NeedsAction).await
@@ -85,7 +87,7 @@ async fn write(tx: &mut Tx, concern: &Concern, known: &Known, route: Option<&str
 }
 
 /// The work that a Flag makes: to be acknowledged, assigned, resolved.
-fn handling_task(known: &Known, concern: &Concern, route: Option<&str>, tx: &Tx) -> Value {
+fn handling_task(known: &Known, concern: &Concern, finding: Option<&Finding>, tx: &Tx) -> Value {
     let mut task = json!({
         "resourceType": "Task",
         "status": "requested",
@@ -101,7 +103,12 @@ fn handling_task(known: &Known, concern: &Concern, route: Option<&str>, tx: &Tx)
     if let Some(id) = concern.plan["id"].as_str() {
         task["basedOn"] = json!([{ "reference": format!("CarePlan/{id}") }]);
     }
-    if let Some(route) = route {
+    if finding.is_some_and(|finding| finding.phone_call)
+        && let Some(codings) = task["code"]["coding"].as_array_mut()
+    {
+        codings.push(json!({ "system": TASK_CODE, "code": "phone-call" }));
+    }
+    if let Some(route) = finding.and_then(|finding| finding.route.as_deref()) {
         task["performerType"] = json!([{ "coding": [{ "system": TASK_CODE, "code": route }] }]);
     }
     task

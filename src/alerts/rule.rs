@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use crate::fhir::{
-    canonical::{ALERT_LEVEL, PATHWAY_ACTION, ROUTE_TO, code_in, extension},
+    canonical::{ALERT_LEVEL, PATHWAY_ACTION, ROUTE_TO, TASK_CODE, code_in, extension},
     path::Expression,
 };
 
@@ -114,6 +114,8 @@ pub struct Rule {
     pub trigger: Trigger,
     /// Who handles it, if not the team: a code such as `support`.
     pub route: Option<String>,
+    /// Whether the work that it makes is a telephone call.
+    pub phone_call: bool,
     /// Highest first.
     pub levels: Vec<LevelRule>,
 }
@@ -178,6 +180,7 @@ fn read_rule(action: &Value) -> Rule {
         route: extension(action, ROUTE_TO)
             .and_then(Value::as_str)
             .map(str::to_owned),
+        phone_call: code_in(&action["code"], TASK_CODE) == Some("phone-call"),
         levels,
     }
 }

@@ -34,6 +34,7 @@ pub fn rule_failed(rule: &str, error: &str, pathway: Option<&str>, source: Strin
         evidence: format!("{rule}: {error}"),
         category: "admin",
         route: None,
+        phone_call: false,
     }
 }
 
@@ -81,6 +82,8 @@ impl Reactor for DeliveryReactor {
                     .to_owned(),
                 category: "admin",
                 route: None,
+                // Where writing does not reach, somebody calls.
+                phone_call: true,
             };
             record(tx, &concern, &[finding]).await
         })
@@ -95,7 +98,8 @@ fn is_technical(message: &Value) -> bool {
         .any(|category| category["coding"][0]["code"] == "technical")
 }
 
-async fn plan_of(tx: &mut Tx, message: &Value) -> Result<Arc<Value>> {
+/// The CarePlan that a message belongs to, or `null`.
+pub(super) async fn plan_of(tx: &mut Tx, message: &Value) -> Result<Arc<Value>> {
     let named = message["basedOn"][0]["reference"]
         .as_str()
         .and_then(reference::local);

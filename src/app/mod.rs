@@ -109,7 +109,10 @@ async fn open(config: &Config, time: &Time, chance: Arc<dyn Chance>) -> Result<S
 
 fn handlers(config: &Config, time: &Time) -> Result<Vec<Arc<dyn Handler>>> {
     let channel = settings::channel(&config.mail).open()?;
-    let sender = notify::Sender::new(channel, time.clock(), settings::messages(&config.mail))?;
+    let mut sender = notify::Sender::new(channel, time.clock(), settings::messages(&config.mail))?;
+    if let Some((channel, settings)) = settings::sms(&config.sms) {
+        sender = sender.with_sms(channel.open()?, settings)?;
+    }
     Ok(service::handlers(sender))
 }
 
@@ -202,7 +205,10 @@ pub async fn offline(config: &Config, chance: Arc<dyn Chance>) -> Result<Client>
 
 fn state(context: Context, access: http::Access, config: &Config) -> Result<http::State> {
     let zone = settings::time_zone(config)?;
-    Ok(http::State::new(context, access, settings::requests(config)).with_time_zone(zone))
+    let state = http::State::new(context, access, settings::requests(config));
+    Ok(state
+        .with_time_zone(zone)
+        .with_gateway_secret(config.sms.callback_secret.reveal()))
 }
 
 async fn serve_jobs(runner: Arc<Runner>, stop: CancellationToken) {

@@ -3,14 +3,14 @@
 use jiff::tz::TimeZone;
 
 use crate::{
-    config::{self, Config, Fhir, Mail, Queue, Server},
+    config::{self, Config, Fhir, Mail, Queue, Server, Sms, SmsChannel},
     fhir::json,
     http::{Access, RequestLimits, ServerLimits},
     interactions::Limits,
     kernel::problem::{Problem, Result},
     notify::{
-        ChannelSettings, Language, SenderSettings,
-        channel::{EmailSettings, Password, Security},
+        ChannelSettings, Language, SenderSettings, SmsSenderSettings,
+        channel::{EmailSettings, Password, Security, SmsSettings},
     },
     queue::RunnerLimits,
 };
@@ -105,6 +105,30 @@ pub(super) fn messages(mail: &Mail) -> SenderSettings {
             config::Language::En => Language::En,
         },
     }
+}
+
+/// The channel of text messages, if there is one.
+pub(super) fn sms(sms: &Sms) -> Option<(ChannelSettings, SmsSenderSettings)> {
+    let channel = match sms.channel {
+        SmsChannel::None => return None,
+        SmsChannel::Memory => ChannelSettings::Memory {
+            capacity: MEMORY_CAPACITY,
+        },
+        SmsChannel::Http => {
+            let authorization = sms.authorization.reveal();
+            ChannelSettings::Sms(SmsSettings {
+                url: sms.url.clone(),
+                authorization: (!authorization.is_empty())
+                    .then(|| Password::new(authorization.to_owned())),
+                timeout: sms.timeout(),
+            })
+        }
+    };
+    let sender = SmsSenderSettings {
+        from: sms.sender.clone(),
+        organization: sms.organization.clone(),
+    };
+    Some((channel, sender))
 }
 
 /// The calendar of a patient whose time zone is not told; the configuration has been validated.

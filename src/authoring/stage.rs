@@ -15,7 +15,7 @@ use crate::{
         clock::{Clock, SimulatedClock},
         problem::{Problem, Result},
     },
-    notify::{ChannelSettings, Language, Sender, SenderSettings},
+    notify::{ChannelSettings, Language, Sender, SenderSettings, SmsSenderSettings},
     pathways::{apply, enrolment::Enrolment},
     queue::{Failure, Handler, Runner, RunnerLimits},
     service,
@@ -141,7 +141,12 @@ fn handlers(clock: &Arc<dyn Clock>) -> Result<Vec<Arc<dyn Handler>>> {
         public_url: "https://simulation.invalid".to_owned(),
         language: Language::Fr,
     };
-    let sender = Sender::new(channel, Arc::clone(clock), settings)?;
+    let sms = SmsSenderSettings {
+        from: "Vigie".to_owned(),
+        organization: "Vigie".to_owned(),
+    };
+    let sender =
+        Sender::new(Arc::clone(&channel), Arc::clone(clock), settings)?.with_sms(channel, sms)?;
     let all = service::handlers(sender).into_iter();
     Ok(all
         .map(|handler| match handler.kind() {

@@ -166,6 +166,60 @@ async fn a_course_shows_what_a_follow_up_comes_to() {
 }
 
 #[tokio::test]
+async fn what_is_the_patients_own_counts() {
+    let bench = bench().await;
+    let low = json!([{ "linkId": "spo2.value", "answer": [{ "valueQuantity": {
+        "value": 91, "unit": "%", "system": "http://unitsofmeasure.org", "code": "%" } }] }]);
+    let own = |percent: u32| {
+        asked(&[
+            answer(1, low.clone()),
+            json!({ "name": "spo2UrgentThreshold", "valueDecimal": percent }),
+            json!({ "name": "reminderTime", "valueTime": "19:30:00" }),
+        ])
+    };
+    let outcome = bench.try_out(&own(85)).await.expect("an outcome");
+    assert!(!lines(&outcome, "alert")[0].starts_with("rule=U2"));
+    let outcome = bench.try_out(&own(93)).await.expect("an outcome");
+    assert!(lines(&outcome, "alert")[0].starts_with("rule=U2 level=urgent"));
+    let days = lines(&outcome, "day");
+    assert!(days[0].contains("due=2030-03-25T18:30:00.000Z"), "{days:?}");
+    let answers = lines(&outcome, "answer");
+    assert_eq!(answers, ["id=answer-1 day=1 at=2030-03-25T19:30:00.000Z"]);
+}
+
+#[tokio::test]
+async fn who_is_followed_by_telephone_is_called_and_not_reminded() {
+    let bench = bench().await;
+    let by_phone = json!({ "name": "reportChannel", "valueCode": "phone" });
+    let asked = asked(&[answer(1, chest(false)), by_phone]);
+    let outcome = bench.try_out(&asked).await.expect("an outcome");
+    assert_eq!(lines(&outcome, "reminder"), Vec::<String>::new());
+    let calls = lines(&outcome, "call");
+    assert_eq!(calls.len(), 11, "{calls:?}");
+    assert_eq!(
+        calls[0],
+        "day=1 at=2030-03-25T08:00:00.000Z status=completed"
+    );
+    assert!(calls[1].ends_with("status=failed"), "{calls:?}");
+}
+
+#[tokio::test]
+async fn an_unanswered_report_is_asked_for_twice() {
+    let bench = bench().await;
+    let until = json!({ "name": "until", "valueInstant": "2030-03-25T22:59:59Z" });
+    let outcome = bench.try_out(&asked(&[until])).await.expect("an outcome");
+    assert_eq!(
+        lines(&outcome, "reminder"),
+        [
+            "day=1 at=2030-03-25T08:00:00.000Z second=false",
+            "day=1 at=2030-03-25T12:00:00.000Z second=true",
+        ]
+    );
+    assert_eq!(lines(&outcome, "end"), ["status=active"]);
+    assert!(lines(&outcome, "day")[0].ends_with("outcome=ready"));
+}
+
+#[tokio::test]
 async fn a_seed_gives_the_same_course_again_and_another_seed_another() {
     let bench = bench().await;
     let mut outcomes = Vec::new();

@@ -98,14 +98,7 @@ impl Mail {
     /// `Invalid` at the key, if its file cannot be read or a password is given twice.
     pub(super) fn read_files(&mut self) -> Result<()> {
         self.authority = read_named("mail.authority_file", &self.authority_file)?;
-        let Some(password) = read_named("mail.password_file", &self.password_file)? else {
-            return Ok(());
-        };
-        if !self.password.reveal().is_empty() {
-            let reason = "Give it or mail.password, not both.";
-            return Err(Problem::invalid("value", reason).at("mail.password_file"));
-        }
-        self.password = Secret::new(password.trim_end_matches(['\r', '\n']));
+        self.password = read_secret("mail.password", &self.password, &self.password_file)?;
         Ok(())
     }
 
@@ -129,6 +122,22 @@ impl Mail {
             );
         }
     }
+}
+
+/// The secret of `key`, or what the file of `{key}_file` holds.
+///
+/// # Errors
+/// `Invalid` at the key of the file, if it cannot be read or the secret is given twice.
+pub(super) fn read_secret(key: &str, given: &Secret, file: &Path) -> Result<Secret> {
+    let file_key = format!("{key}_file");
+    let Some(text) = read_named(&file_key, file)? else {
+        return Ok(given.clone());
+    };
+    if !given.reveal().is_empty() {
+        let reason = format!("Give it or {key}, not both.");
+        return Err(Problem::invalid("value", reason).at(file_key));
+    }
+    Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
 }
 
 /// The text of the file that `key` names, if it names one.

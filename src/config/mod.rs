@@ -16,6 +16,7 @@ mod pathways;
 mod queue;
 mod secret;
 mod server;
+mod sms;
 mod sources;
 
 use serde::Deserialize;
@@ -32,6 +33,7 @@ pub use self::{
     queue::Queue,
     secret::Secret,
     server::Server,
+    sms::{Sms, SmsChannel},
     sources::{Effective, Origin, Sources, load},
 };
 use crate::kernel::problem::Result;
@@ -50,6 +52,8 @@ pub struct Config {
     pub queue: Queue,
     /// What carries messages.
     pub mail: Mail,
+    /// What carries text messages.
+    pub sms: Sms,
     /// The time.
     pub clock: Clock,
     /// What follow-ups have in common.
@@ -70,6 +74,7 @@ impl Config {
         self.fhir.check(&mut findings);
         self.queue.check(&mut findings);
         self.mail.check(&mut findings);
+        self.sms.check(&self.mail, &mut findings);
         self.clock.check(&self.server, &mut findings);
         self.pathways.check(&mut findings);
         self.log.check(&mut findings);

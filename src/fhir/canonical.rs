@@ -51,6 +51,9 @@ pub const ESCALATION_STEP: &str = own!("StructureDefinition/escalation-step");
 /// How an answer came in, on QuestionnaireResponse: `app`, `phone` or `import`.
 pub const ANSWER_CHANNEL: &str = own!("StructureDefinition/answer-channel");
 
+/// When the person asked for no more text messages, on ContactPoint.
+pub const SMS_STOPPED: &str = own!("StructureDefinition/sms-stopped");
+
 /// Codes of what an action of a pathway is: a phase of reports or a rule.
 pub const PATHWAY_ACTION: &str = own!("CodeSystem/pathway-action");
 /// Codes of rules, in `Flag.code`.
@@ -65,6 +68,14 @@ pub const CLOSURE_REASON_CODE: &str = own!("CodeSystem/closure-reason");
 pub const ALERT_OUTCOME: &str = own!("CodeSystem/alert-outcome");
 /// Kinds of message, in `Communication.category`.
 pub const MESSAGE_KIND: &str = own!("CodeSystem/message-kind");
+/// By what a message goes where R4 has no code, in `Communication.medium`.
+pub const MESSAGE_MEDIUM: &str = own!("CodeSystem/message-medium");
+/// What a text message that has come in says, in `Communication.category`.
+pub const INBOUND_MESSAGE: &str = own!("CodeSystem/inbound-message");
+/// Identifiers of messages by the number that they went to: a fingerprint of it.
+pub const SMS_NUMBER: &str = own!("NamingSystem/sms-number");
+/// Texts of messages, in `Communication.instantiatesUri`.
+pub const TEMPLATE: &str = own!("template");
 /// Why a message was not delivered, in `Communication.statusReason`.
 pub const DELIVERY_FAILURE: &str = own!("CodeSystem/delivery-failure");
 /// Identifiers of due reports: `{CarePlan id}/{day}`.

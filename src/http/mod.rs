@@ -17,6 +17,7 @@ pub mod peers;
 pub mod reply;
 pub mod router;
 pub mod server;
+pub mod sms;
 pub mod state;
 pub mod watch;
 

@@ -18,7 +18,7 @@ use super::{
     fhir::{self, Body, Run},
     health,
     operations::{self, OPERATIONS, Operation},
-    reply,
+    reply, sms,
     state::State,
 };
 use crate::{
@@ -122,7 +122,8 @@ pub fn router(state: Arc<State>) -> Router {
 pub(super) fn router_with(state: Arc<State>, operations: &'static [Operation]) -> Router {
     let mut router = Router::new()
         .merge(health::routes(&state))
-        .merge(clock::routes(&state));
+        .merge(clock::routes(&state))
+        .merge(sms::routes(&state));
     for route in ROUTES {
         router = add(router, &state, fhir::Endpoint::of_route(route));
     }

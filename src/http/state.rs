@@ -54,6 +54,8 @@ pub struct State {
     pub simulated: Option<Arc<dyn ClockControl>>,
     /// Tries pathways out.
     pub simulator: Simulator,
+    /// The digest of the secret that the gateway of text messages shows, if there is one.
+    pub(super) gateway_secret: Option<blake3::Hash>,
     pub(super) capabilities: OnceLock<Bytes>,
     started: i64,
     requests: AtomicU64,
@@ -71,6 +73,7 @@ impl State {
             time_zone: TimeZone::UTC,
             simulated: None,
             simulator: Simulator::default(),
+            gateway_secret: None,
             capabilities: OnceLock::new(),
             started,
             requests: AtomicU64::new(0),
@@ -88,6 +91,13 @@ impl State {
     #[must_use]
     pub fn with_simulated_clock(mut self, control: Arc<dyn ClockControl>) -> Self {
         self.simulated = Some(control);
+        self
+    }
+
+    /// The same state, open to a gateway of text messages that shows this secret.
+    #[must_use]
+    pub fn with_gateway_secret(mut self, secret: &str) -> Self {
+        self.gateway_secret = (!secret.is_empty()).then(|| blake3::hash(secret.as_bytes()));
         self
     }
 

@@ -4,16 +4,12 @@
 
 use serde_json::{Value, json};
 
-use super::{MessageKind, SEND};
+use super::{Medium, MessageKind, SEND};
 use crate::{
     fhir::{canonical::MESSAGE_KIND, resource::Resource},
     kernel::problem::Result,
     store::{Job, Prepared, Tx},
 };
-
-/// `Communication.medium`: by electronic mail.
-const MEDIUM_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ParticipationMode";
-const MEDIUM_EMAIL: &str = "EMAILWRIT";
 
 /// One message to one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,11 +31,32 @@ pub struct Announcement {
 
 /// Writes the Communication (`preparation`) and enqueues its sending; gives its id.
 ///
+/// Professionals are written to by mail, or by text message where they have no mail; others by
+/// mail alone. [`announce_by`] lets the caller say.
+///
 /// # Errors
 /// As the transaction.
 pub async fn announce(tx: &mut Tx, announcement: &Announcement) -> Result<String> {
+    let to = announcement.recipient.as_str();
+    if to.starts_with("Patient/") || to.starts_with("RelatedPerson/") {
+        announce_by(tx, announcement, &[Medium::Email]).await
+    } else {
+        announce_by(tx, announcement, &Medium::ALL).await
+    }
+}
+
+/// The same, by the media that a pathway allows, the preferred one first.
+///
+/// # Errors
+/// As the transaction.
+pub async fn announce_by(
+    tx: &mut Tx,
+    announcement: &Announcement,
+    media: &[Medium],
+) -> Result<String> {
     let id = tx.new_id();
-    let prepared = Prepared::new(Resource::trusted(communication(announcement))?);
+    let tree = communication(announcement, media);
+    let prepared = Prepared::new(Resource::trusted(tree)?);
     tx.create(&id, prepared).await?;
     let job = Job {
         kind: SEND,
@@ -51,14 +68,14 @@ pub async fn announce(tx: &mut Tx, announcement: &Announcement) -> Result<String
     Ok(id)
 }
 
-fn communication(announcement: &Announcement) -> Value {
+fn communication(announcement: &Announcement, media: &[Medium]) -> Value {
     let Announcement { kind, .. } = announcement;
     let mut tree = json!({
         "resourceType": "Communication",
         "status": "preparation",
         "category": [coded(MESSAGE_KIND, kind.code())],
         "priority": kind.priority(),
-        "medium": [coded(MEDIUM_SYSTEM, MEDIUM_EMAIL)],
+        "medium": Medium::concepts(media),
         "recipient": [reference(&announcement.recipient)],
     });
     if let Some(language) = &announcement.language {

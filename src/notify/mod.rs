@@ -9,7 +9,8 @@
 //! 1. Add a variant to [`MessageKind`] with its code and priority.
 //! 2. Write its texts, `templates/<code>/fr.txt` and `templates/<code>/en.txt`, and name them in
 //!    `template.rs`. The first line is `Subject: …`; the placeholders are `{{link}}` and
-//!    `{{organization}}`.
+//!    `{{organization}}`. Its text messages, `fr.sms.txt` and `en.sms.txt`, have no subject and
+//!    must fit into one message of GSM-7, which a test counts.
 //!
 //! To add a channel: implement [`Channel`] in a file of `channel/`, and add it to
 //! [`ChannelSettings`].
@@ -18,16 +19,23 @@
 
 mod announce;
 pub mod channel;
+mod contact;
+mod gsm;
+pub mod inbound;
 mod kind;
 mod mask;
+mod medium;
+mod number;
 mod recipient;
 mod send;
+mod stop_list;
 mod template;
 
 pub use self::{
-    announce::{Announcement, announce},
+    announce::{Announcement, announce, announce_by},
     channel::{Channel, ChannelSettings},
     kind::MessageKind,
-    send::{SEND, Sender, SenderSettings},
+    medium::Medium,
+    send::{SEND, Sender, SenderSettings, SmsSenderSettings},
     template::Language,
 };

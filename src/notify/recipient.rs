@@ -5,9 +5,14 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Language;
+use super::{Language, Medium, number};
 use crate::{
-    fhir::{definitions::ResourceType, permit::Permit, reference},
+    fhir::{
+        canonical::{SMS_STOPPED, find_extension},
+        definitions::ResourceType,
+        permit::Permit,
+        reference,
+    },
     kernel::{phi::Phi, problem::Result},
     store::Store,
 };
@@ -15,10 +20,21 @@ use crate::{
 /// What a recipient's resources tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Recipient {
-    /// The e-mail address to use, if there is one.
-    pub address: Option<Phi<String>>,
+    /// Where they can be reached, the address to use first.
+    pub addresses: Vec<Address>,
     /// The preferred language among those that messages are written in.
     pub language: Option<Language>,
+}
+
+/// One address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Address {
+    /// By what it is reached.
+    pub medium: Medium,
+    /// The mail address, or the number in the form of E.164.
+    pub value: Phi<String>,
+    /// Whose contact point it is: `Patient/x`.
+    pub holder: String,
 }
 
 /// Reads the recipient that `target` refers to; one that is not here has no address.
@@ -26,27 +42,34 @@ pub(super) async fn find(
     store: &Store,
     permit: &Permit,
     target: &str,
-    now: Timestamp,
+    (media, now): (&[Medium], Timestamp),
 ) -> Result<Recipient> {
     let Some((kind, tree)) = read(store, permit, target).await? else {
         return Ok(Recipient::default());
     };
-    let found = told_by(&tree, now);
+    let language = language(&tree);
     let person = match kind.name() {
         // A role's own address is preferred; who holds it may have another, and a language.
         "PractitionerRole" => tree.pointer("/practitioner/reference"),
         _ => None,
     };
-    let Some(person) = person.and_then(Value::as_str) else {
-        return Ok(found);
-    };
-    let person = match read(store, permit, person).await? {
-        Some((_, tree)) => told_by(&tree, now),
-        None => Recipient::default(),
+    let person = person.and_then(Value::as_str).map(str::to_owned);
+    let professional = !matches!(kind.name(), "Patient" | "RelatedPerson");
+    let mut sources = vec![(target.to_owned(), tree)];
+    if let Some(person) = person
+        && let Some((_, tree)) = read(store, permit, &person).await?
+    {
+        sources.push((person, tree));
+    }
+    let language = language.or_else(|| sources.get(1).and_then(|(_, tree)| self::language(tree)));
+    let order = Order {
+        media,
+        professional,
+        now,
     };
     Ok(Recipient {
-        address: found.address.or(person.address),
-        language: found.language.or(person.language),
+        addresses: order.addresses(&sources),
+        language,
     })
 }
 
@@ -64,23 +87,64 @@ async fn read(
     }
 }
 
-fn told_by(tree: &Value, now: Timestamp) -> Recipient {
-    Recipient {
-        address: address(tree, now),
-        language: language(tree),
-    }
+/// In which order addresses are used.
+struct Order<'a> {
+    /// The media that may be used, the preferred one first.
+    media: &'a [Medium],
+    /// A professional is reached by the first medium that there is; others by the address that
+    /// they prefer.
+    professional: bool,
+    now: Timestamp,
 }
 
-/// The e-mail address of the best rank that is in use.
-fn address(tree: &Value, now: Timestamp) -> Option<Phi<String>> {
-    list(tree, "telecom")
-        .filter(|point| text(point, "system") == Some("email"))
-        .filter(|point| text(point, "use") != Some("old"))
-        .filter(|point| !has_ended(point, now))
-        .filter_map(|point| Some((rank(point), text(point, "value")?.trim())))
-        .filter(|(_, value)| !value.is_empty())
-        .min_by_key(|(rank, _)| *rank)
-        .map(|(_, value)| Phi::new(value.to_owned()))
+impl Order<'_> {
+    /// The addresses in use, from a resource and then from who stands behind it.
+    fn addresses(&self, sources: &[(String, Value)]) -> Vec<Address> {
+        let mut found = Vec::new();
+        for (source, (holder, tree)) in sources.iter().enumerate() {
+            for point in list(tree, "telecom") {
+                if let Some((place, medium, value)) = self.usable(point) {
+                    let key = if self.professional {
+                        (place as u64, source as u64, rank(point), 0)
+                    } else {
+                        (source as u64, 0, rank(point), place as u64)
+                    };
+                    let holder = holder.clone();
+                    let value = Phi::new(value);
+                    found.push((
+                        key,
+                        Address {
+                            medium,
+                            value,
+                            holder,
+                        },
+                    ));
+                }
+            }
+        }
+        // Stable: among equals, the order in the resource counts.
+        found.sort_by_key(|(key, _)| *key);
+        found.into_iter().map(|(_, address)| address).collect()
+    }
+
+    /// What a contact point can be used for, and the place of that among the media.
+    fn usable(&self, point: &Value) -> Option<(usize, Medium, String)> {
+        if text(point, "use") == Some("old") || has_ended(point, self.now) {
+            return None;
+        }
+        let written = text(point, "value")?.trim();
+        let (medium, value) = match (text(point, "system"), text(point, "use")) {
+            (Some("email"), _) if !written.is_empty() => (Medium::Email, written.to_owned()),
+            (Some("sms"), _) | (Some("phone"), Some("mobile"))
+                if find_extension(point, SMS_STOPPED).is_none() =>
+            {
+                (Medium::Sms, number::textable(written)?)
+            }
+            _ => return None,
+        };
+        let place = self.media.iter().position(|known| *known == medium)?;
+        Some((place, medium, value))
+    }
 }
 
 /// `ContactPoint.rank`: 1 is the most preferred; without one, after all ranked.
@@ -92,7 +156,7 @@ fn rank(point: &Value) -> u64 {
 }
 
 /// Whether the period of use has passed; an end that names only a day is over on the next.
-fn has_ended(point: &Value, now: Timestamp) -> bool {
+pub(super) fn has_ended(point: &Value, now: Timestamp) -> bool {
     let Some(end) = point.pointer("/period/end").and_then(Value::as_str) else {
         return false;
     };
@@ -140,9 +204,61 @@ mod tests {
 
     use super::*;
 
+    /// The address that is used first, by one of these media.
+    fn first(telecom: &Value, media: &[Medium], professional: bool) -> Option<String> {
+        let order = Order {
+            media,
+            professional,
+            now: "2026-03-29T01:30:00Z".parse().unwrap(),
+        };
+        let tree = json!({ "telecom": telecom });
+        let found = order.addresses(&[("Patient/p".to_owned(), tree)]);
+        found.into_iter().next().map(|one| one.value.into_inner())
+    }
+
     fn address_of(telecom: &Value) -> Option<String> {
-        let now = "2026-03-29T01:30:00Z".parse().unwrap();
-        address(&json!({ "telecom": telecom }), now).map(Phi::into_inner)
+        first(telecom, &[Medium::Email], false)
+    }
+
+    #[test]
+    fn the_persons_rank_decides_and_then_the_pathways_order() {
+        let telecom = json!([
+            { "system": "phone", "use": "mobile", "value": "06 12 34 56 78" },
+            { "system": "email", "value": "a@example.org" },
+        ]);
+        let mail_first = [Medium::Email, Medium::Sms];
+        let of = |media: &[Medium]| first(&telecom, media, false);
+        assert_eq!(of(&mail_first).as_deref(), Some("a@example.org"));
+        assert_eq!(
+            of(&[Medium::Sms, Medium::Email]).as_deref(),
+            Some("+33612345678")
+        );
+        assert_eq!(of(&[Medium::Sms]).as_deref(), Some("+33612345678"));
+        let ranked = json!([
+            { "system": "email", "value": "a@example.org", "rank": 2 },
+            { "system": "sms", "value": "0712345678", "rank": 1 },
+        ]);
+        let of = |professional| first(&ranked, &mail_first, professional);
+        assert_eq!(of(false).as_deref(), Some("+33712345678"));
+        assert_eq!(of(true).as_deref(), Some("a@example.org"), "mail first");
+    }
+
+    #[test]
+    fn a_text_message_goes_to_a_mobile_that_has_not_refused_it() {
+        let of = |point: Value| first(&json!([point]), &Medium::ALL, false);
+        assert!(of(json!({ "system": "sms", "value": "0612345678" })).is_some());
+        for point in [
+            json!({ "system": "phone", "value": "0612345678" }),
+            json!({ "system": "phone", "use": "home", "value": "0612345678" }),
+            json!({ "system": "phone", "use": "mobile", "value": "04 76 00 00 00" }),
+            json!({ "system": "sms", "value": "0476000000" }),
+            json!({ "system": "sms", "value": "0612345678", "use": "old" }),
+            json!({ "system": "sms", "value": "0612345678", "period": { "end": "2026-03-01" } }),
+            json!({ "system": "sms", "value": "0612345678", "extension": [
+                { "url": SMS_STOPPED, "valueDateTime": "2026-03-01T10:00:00Z" }] }),
+        ] {
+            assert_eq!(of(point.clone()), None, "{point}");
+        }
     }
 
     #[test]

@@ -10,15 +10,18 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::{
-    Language, MessageKind,
+    Language, Medium, MessageKind,
     channel::{self, Channel, Message, Rejection},
+    contact,
     mask::mask,
-    recipient,
+    number,
+    recipient::{self, Address},
+    stop_list,
     template::{self, Values},
 };
 use crate::{
     fhir::{
-        canonical::{DELIVERY_FAILURE, MESSAGE_KIND},
+        canonical::{DELIVERY_FAILURE, MESSAGE_KIND, SMS_NUMBER},
         date,
         definitions::ResourceType,
         permit::Permit,
@@ -64,29 +67,57 @@ pub struct SenderSettings {
     pub language: Language,
 }
 
-/// Sends messages through one channel.
+/// What text messages have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SmsSenderSettings {
+    /// Whom the recipient sees as the sender: a name or a number, as the gateway allows.
+    pub from: String,
+    /// The name that signs the texts.
+    pub organization: String,
+}
+
+/// Sends messages: mails through one channel, and text messages through another, if there is one.
 pub struct Sender {
     channel: Arc<dyn Channel>,
+    sms: Option<(Arc<dyn Channel>, SmsSenderSettings)>,
     clock: Arc<dyn Clock>,
     settings: SenderSettings,
 }
 
 /// How a message ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Ending {
-    Sent,
+    Sent(Trace),
     /// It has nothing to say any more.
     Stopped,
     NotDone(Undelivered),
+    /// There is nobody at this address.
+    Unreachable(Address),
+}
+
+/// What is kept of a message that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Trace {
+    medium: Medium,
+    /// Which text, in which version.
+    template: String,
+    /// The fingerprint of the number that a text message went to.
+    number: Option<String>,
 }
 
 /// Why a message was not delivered; a code of [`DELIVERY_FAILURE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Undelivered {
+pub(super) enum Undelivered {
     /// The recipient has no address that can be written to.
     NoAddress,
     /// The other side has refused it for good.
     Refused,
+    /// There is nobody at this address.
+    UnknownAddress,
+    /// The only way is by text message, and the person wants none.
+    OptedOut,
+    /// It was taken over, and then could not be brought to the recipient.
+    NotDelivered,
     /// Every try has failed.
     Exhausted,
 }
@@ -96,6 +127,9 @@ impl Undelivered {
         match self {
             Self::NoAddress => "no-address",
             Self::Refused => "refused",
+            Self::UnknownAddress => "unknown-address",
+            Self::OptedOut => "opted-out",
+            Self::NotDelivered => "not-delivered",
             Self::Exhausted => "exhausted",
         }
     }
@@ -122,9 +156,24 @@ impl Sender {
         }
         Ok(Self {
             channel,
+            sms: None,
             clock,
             settings,
         })
+    }
+
+    /// The same, with a channel for text messages.
+    ///
+    /// # Errors
+    /// `Invalid`, if a text would take more than one message.
+    pub fn with_sms(
+        mut self,
+        channel: Arc<dyn Channel>,
+        settings: SmsSenderSettings,
+    ) -> Result<Self> {
+        template::check_text_messages(&settings.organization, &self.settings.public_url)?;
+        self.sms = Some((channel, settings));
+        Ok(self)
     }
 
     async fn send(&self, store: &Store, job: &LeasedJob) -> Result<(), Failure> {
@@ -135,42 +184,59 @@ impl Sender {
         if is_stale(store, &tree).await? {
             return Ok(conclude(store, job, Ending::Stopped).await?);
         }
-        let Some(message) = self.compose(store, id, &tree).await? else {
-            tracing::warn!(communication = id, "the recipient has no address");
-            return Ok(conclude(store, job, Ending::NotDone(Undelivered::NoAddress)).await?);
+        let letter = match self.compose(store, id, &tree).await? {
+            Ok(letter) => letter,
+            Err(why) => {
+                tracing::warn!(
+                    communication = id,
+                    why = why.code(),
+                    "no address to write to"
+                );
+                return Ok(conclude(store, job, Ending::NotDone(why)).await?);
+            }
         };
-        let (channel, to) = (self.channel.name(), mask(message.to.reveal()));
-        match self.channel.send(&message).await {
+        let message = &letter.message;
+        let (channel, to) = (letter.channel.name(), mask(message.to.reveal()));
+        let ending = match letter.channel.send(message).await {
             Ok(_) => {
                 tracing::debug!(communication = id, kind = %message.kind, channel, to, "sent");
-                Ok(conclude(store, job, Ending::Sent).await?)
+                Ending::Sent(letter.trace)
+            }
+            Err(Rejection::Transient { error, after }) => {
+                return Err(Failure::Retry {
+                    error: format!("{channel} to {to}: {error}"),
+                    after,
+                });
             }
             Err(Rejection::Permanent { error }) => {
                 tracing::warn!(communication = id, kind = %message.kind, channel, to, error, "refused");
-                Ok(conclude(store, job, Ending::NotDone(Undelivered::Refused)).await?)
+                Ending::NotDone(Undelivered::Refused)
             }
-            Err(Rejection::Transient { error, after }) => Err(Failure::Retry {
-                error: format!("{channel} to {to}: {error}"),
-                after,
-            }),
-        }
+            Err(Rejection::Unreachable { error }) => {
+                tracing::warn!(communication = id, kind = %message.kind, channel, to, error, "nobody there");
+                Ending::Unreachable(letter.address)
+            }
+        };
+        Ok(conclude(store, job, ending).await?)
     }
 
-    /// The message that a Communication stands for; none without an address.
+    /// The message that a Communication stands for, and how it goes; or why it cannot go.
     async fn compose(
         &self,
         store: &Store,
         id: &str,
         tree: &Value,
-    ) -> Result<Option<Message>, Failure> {
+    ) -> Result<Result<Letter<'_>, Undelivered>, Failure> {
         let now = self.clock.now();
         let kind =
             kind(tree).ok_or_else(|| Failure::fail("the Communication has no known kind"))?;
         let target = tree.pointer("/recipient/0/reference");
         let target = target.and_then(Value::as_str).unwrap_or_default();
-        let recipient = recipient::find(store, &PERMIT, target, now).await?;
-        let Some(to) = recipient.address else {
-            return Ok(None);
+        let media = self.media(tree);
+        let recipient = recipient::find(store, &PERMIT, target, (&media, now)).await?;
+        let address = match reachable(store, recipient.addresses).await? {
+            Ok(address) => address,
+            Err(why) => return Ok(Err(why)),
         };
         let language = tree
             .get("language")
@@ -179,22 +245,73 @@ impl Sender {
             .or(recipient.language)
             .unwrap_or(self.settings.language);
         let link = format!("{}/t/{id}", self.settings.public_url.trim_end_matches('/'));
+        let (channel, from, organization) = match (address.medium, &self.sms) {
+            (Medium::Sms, Some((channel, sms))) => (channel, &sms.from, &sms.organization),
+            _ => {
+                let settings = &self.settings;
+                (&self.channel, &settings.from, &settings.organization)
+            }
+        };
         let values = Values {
             link: &link,
-            organization: &self.settings.organization,
+            organization,
         };
-        let text = template::render(kind, language, values)?;
-        Ok(Some(Message {
+        let text = template::render(kind, language, address.medium, values)?;
+        let trace = Trace {
+            medium: address.medium,
+            template: text.template,
+            number: (address.medium == Medium::Sms)
+                .then(|| number::fingerprint(address.value.reveal())),
+        };
+        let message = Message {
             id: id.to_owned(),
             kind,
-            to,
-            from: self.settings.from.clone(),
+            to: address.value.clone(),
+            from: from.clone(),
             subject: text.subject,
             text: text.body,
             language,
             at: now,
+        };
+        Ok(Ok(Letter {
+            message,
+            channel,
+            address,
+            trace,
         }))
     }
+
+    /// The media that a Communication may go by and that there are channels for.
+    fn media(&self, communication: &Value) -> Vec<Medium> {
+        let mut media = Medium::of(communication);
+        if media.is_empty() {
+            media.push(Medium::Email);
+        }
+        media.retain(|medium| *medium == Medium::Email || self.sms.is_some());
+        media
+    }
+}
+
+/// A message and how it goes.
+struct Letter<'a> {
+    message: Message,
+    channel: &'a Arc<dyn Channel>,
+    address: Address,
+    trace: Trace,
+}
+
+/// The first address that does not stand on the list of those who want no text messages.
+async fn reachable(store: &Store, addresses: Vec<Address>) -> Result<Result<Address, Undelivered>> {
+    let mut why = Undelivered::NoAddress;
+    for address in addresses {
+        let is_text = address.medium == Medium::Sms;
+        if is_text && stop_list::holds(store, &PERMIT, address.value.reveal()).await? {
+            why = Undelivered::OptedOut;
+        } else {
+            return Ok(Ok(address));
+        }
+    }
+    Ok(Err(why))
 }
 
 impl Handler for Sender {
@@ -291,7 +408,7 @@ async fn finish(store: &Store, job: &LeasedJob) -> Result<()> {
 async fn conclude(store: &Store, job: &LeasedJob, ending: Ending) -> Result<()> {
     let mut tries = 1;
     loop {
-        let job = job.clone();
+        let (job, ending) = (job.clone(), ending.clone());
         let written = store
             .write(&PERMIT, move |tx| Box::pin(end(tx, job, ending)))
             .await;
@@ -306,14 +423,39 @@ async fn conclude(store: &Store, job: &LeasedJob, ending: Ending) -> Result<()> 
 }
 
 async fn end(tx: &mut Tx, job: LeasedJob, ending: Ending) -> Result<()> {
+    let why = match &ending {
+        Ending::Sent(_) | Ending::Stopped => None,
+        Ending::NotDone(why) => Some(*why),
+        Ending::Unreachable(address) => {
+            end_address(tx, address).await?;
+            Some(Undelivered::UnknownAddress)
+        }
+    };
     if let Ok(id) = communication_id(&job) {
         mark(tx, id, ending).await?;
     }
-    match ending {
-        Ending::Sent | Ending::Stopped => tx.finish_job(&job).await,
+    match why {
+        None => tx.finish_job(&job).await,
         // Buried rather than finished: the operator sees it among the dead.
-        Ending::NotDone(why) => tx.bury_job(&job, why.code()).await,
+        Some(why) => tx.bury_job(&job, why.code()).await,
     }
+}
+
+/// Ends a contact point where there is nobody, so that the next message takes another.
+pub(super) async fn end_address(tx: &mut Tx, address: &Address) -> Result<()> {
+    let Some(local) = reference::local(&address.holder) else {
+        return Ok(());
+    };
+    let found = tx.read(local.kind, &local.id).await?;
+    let Some(stored) = found.filter(|stored| !stored.is_deleted()) else {
+        return Ok(());
+    };
+    let mut tree = stored.tree()?;
+    if contact::end(&mut tree, address.medium, address.value.reveal(), tx.now()) {
+        let prepared = Prepared::new(Resource::trusted(tree)?);
+        tx.put(&local.id, prepared, Some(stored.version)).await?;
+    }
+    Ok(())
 }
 
 /// Writes the outcome into the Communication, unless somebody has ended it meanwhile.
@@ -326,21 +468,30 @@ async fn mark(tx: &mut Tx, id: &str, ending: Ending) -> Result<()> {
         return Ok(());
     }
     match ending {
-        Ending::Sent => {
+        Ending::Sent(trace) => {
             tree["status"] = json!("completed");
             tree["sent"] = json!(date::instant(tx.now()));
+            tree["medium"] = Medium::concepts(&[trace.medium]);
+            tree["instantiatesUri"] = json!([trace.template]);
+            if let Some(number) = trace.number {
+                tree["identifier"] = json!([{ "system": SMS_NUMBER, "value": number }]);
+            }
         }
         Ending::Stopped => tree["status"] = json!("stopped"),
-        Ending::NotDone(why) => {
-            tree["status"] = json!("not-done");
-            tree["statusReason"] = json!({
-                "coding": [{ "system": DELIVERY_FAILURE, "code": why.code() }]
-            });
-        }
+        Ending::NotDone(why) => not_done(&mut tree, why),
+        Ending::Unreachable(_) => not_done(&mut tree, Undelivered::UnknownAddress),
     }
     let prepared = Prepared::new(Resource::trusted(tree)?);
     tx.put(id, prepared, Some(stored.version)).await?;
     Ok(())
+}
+
+/// Says of a Communication that it was not delivered, and why.
+pub(super) fn not_done(tree: &mut Value, why: Undelivered) {
+    tree["status"] = json!("not-done");
+    tree["statusReason"] = json!({
+        "coding": [{ "system": DELIVERY_FAILURE, "code": why.code() }]
+    });
 }
 
 #[cfg(test)]

@@ -1,12 +1,17 @@
-//! The texts of messages, embedded: `templates/<kind>/<language>.txt`.
+//! The texts of messages, embedded: `templates/<kind>/<language>.txt` for mails,
+//! `templates/<kind>/<language>.sms.txt` for text messages.
 //!
+//! The version of a text is a digest of it, so that it changes when the text does and never else.
 //! A text has placeholders for a link and for the name of the organisation, and nothing else:
 //! there is no way to put anything of a patient into it.
 
 use std::fmt;
 
-use super::MessageKind;
-use crate::kernel::problem::{Problem, Result};
+use super::{Medium, MessageKind, gsm};
+use crate::{
+    fhir::canonical::TEMPLATE,
+    kernel::problem::{Problem, Result},
+};
 
 /// A language that messages are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,8 +63,11 @@ pub(super) struct Values<'a> {
 /// A message's subject and body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Text {
+    /// Empty for text messages.
     pub subject: String,
     pub body: String,
+    /// Which text, in which version.
+    pub template: String,
 }
 
 macro_rules! texts {
@@ -67,6 +75,15 @@ macro_rules! texts {
         match $language {
             Language::Fr => include_str!(concat!("templates/", $kind, "/fr.txt")),
             Language::En => include_str!(concat!("templates/", $kind, "/en.txt")),
+        }
+    };
+}
+
+macro_rules! text_messages {
+    ($language:expr, $kind:literal) => {
+        match $language {
+            Language::Fr => include_str!(concat!("templates/", $kind, "/fr.sms.txt")),
+            Language::En => include_str!(concat!("templates/", $kind, "/en.sms.txt")),
         }
     };
 }
@@ -83,19 +100,89 @@ const fn source(kind: MessageKind, language: Language) -> &'static str {
     }
 }
 
+/// The text message of a kind.
+const fn sms_source(kind: MessageKind, language: Language) -> &'static str {
+    match kind {
+        MessageKind::Reminder => text_messages!(language, "reminder"),
+        MessageKind::Answered => text_messages!(language, "answered"),
+        MessageKind::NeedsAction => text_messages!(language, "needs-action"),
+        MessageKind::NeedsActionRaised => text_messages!(language, "needs-action-raised"),
+        MessageKind::ReportMissed => text_messages!(language, "report-missed"),
+        MessageKind::FollowUpEnded => text_messages!(language, "follow-up-ended"),
+        MessageKind::Technical => text_messages!(language, "technical"),
+    }
+}
+
 /// Writes the text of a message.
 ///
 /// # Errors
 /// `Fault`, if the embedded text is not of the form; a test shows that all are.
-pub(super) fn render(kind: MessageKind, language: Language, values: Values<'_>) -> Result<Text> {
-    let (subject, body) = source(kind, language)
+pub(super) fn render(
+    kind: MessageKind,
+    language: Language,
+    medium: Medium,
+    values: Values<'_>,
+) -> Result<Text> {
+    match medium {
+        Medium::Email => mail(kind, language, values),
+        Medium::Sms => text_message(kind, language, values),
+    }
+}
+
+fn mail(kind: MessageKind, language: Language, values: Values<'_>) -> Result<Text> {
+    let source = source(kind, language);
+    let (subject, body) = source
         .strip_prefix("Subject: ")
         .and_then(|rest| rest.split_once("\n\n"))
         .ok_or_else(|| Problem::fault(format!("the template {kind}/{language} has no subject")))?;
     Ok(Text {
         subject: fill(subject, values)?,
         body: fill(body, values)?,
+        template: template(kind, language, Medium::Email, source),
     })
+}
+
+fn text_message(kind: MessageKind, language: Language, values: Values<'_>) -> Result<Text> {
+    let source = sms_source(kind, language);
+    let name = gsm::nearest(values.organization);
+    let values = Values {
+        organization: &name,
+        ..values
+    };
+    Ok(Text {
+        subject: String::new(),
+        body: fill(source.trim_end(), values)?,
+        template: template(kind, language, Medium::Sms, source),
+    })
+}
+
+/// `…/template/reminder/sms/fr#` and the digest of the text.
+fn template(kind: MessageKind, language: Language, medium: Medium, source: &str) -> String {
+    let digest = blake3::hash(source.as_bytes()).to_hex();
+    let medium = medium.code();
+    format!("{TEMPLATE}/{kind}/{medium}/{language}#{}", &digest[..8])
+}
+
+/// Checks that every text message fits into one segment of GSM-7 with these values.
+///
+/// # Errors
+/// `Invalid`, if one does not.
+pub(super) fn check_text_messages(organization: &str, public_url: &str) -> Result<()> {
+    let link = format!("{}/t/{}", public_url.trim_end_matches('/'), "0".repeat(36));
+    let values = Values {
+        link: &link,
+        organization,
+    };
+    for kind in MessageKind::ALL {
+        for language in Language::ALL {
+            let text = text_message(kind, language, values)?;
+            if gsm::segments(&text.body) != (gsm::Alphabet::Gsm7, 1) {
+                let why = "Text messages do not fit into one with this name and public URL.";
+                return Err(Problem::invalid("value", why));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Puts the values in place, in one pass: a value that looks like a placeholder stays as it is.
@@ -143,7 +230,7 @@ mod tests {
         let mut subjects = HashSet::new();
         for kind in MessageKind::ALL {
             for language in Language::ALL {
-                let text = render(kind, language, VALUES).unwrap();
+                let text = render(kind, language, Medium::Email, VALUES).unwrap();
                 assert!(text.body.contains(VALUES.link), "{kind}/{language}");
                 assert!(text.body.contains(VALUES.organization), "{kind}/{language}");
                 assert!(!text.subject.contains('\n') && !text.subject.is_empty());
@@ -157,7 +244,74 @@ mod tests {
         for kind in MessageKind::ALL {
             let of = |language| placeholders(source(kind, language));
             assert_eq!(of(Language::Fr), of(Language::En), "{kind}");
+            let of = |language| placeholders(sms_source(kind, language));
+            assert_eq!(of(Language::Fr), of(Language::En), "{kind}");
         }
+    }
+
+    /// Bounds of the configuration: `sms.organization` and `mail.public_url`.
+    const SMS_NAME_MAX: usize = 20;
+    const SMS_URL_MAX: usize = 40;
+
+    /// The longest values that the configuration lets through.
+    fn longest(name: char) -> (String, String) {
+        let url = "https://".to_owned() + &"u".repeat(SMS_URL_MAX - 8);
+        let id = "0".repeat(36);
+        (
+            format!("{url}/t/{id}"),
+            std::iter::repeat_n(name, SMS_NAME_MAX).collect(),
+        )
+    }
+
+    #[test]
+    fn each_text_message_is_one_segment_of_gsm_7_with_the_longest_name() {
+        for kind in MessageKind::ALL {
+            for language in Language::ALL {
+                let (link, organization) = longest('É');
+                let values = Values {
+                    link: &link,
+                    organization: &organization,
+                };
+                let text = render(kind, language, Medium::Sms, values).unwrap();
+                let counted = gsm::segments(&text.body);
+                assert_eq!(counted, (gsm::Alphabet::Gsm7, 1), "{}", text.body);
+                assert!(text.body.contains(&link) && text.body.contains(&organization));
+                assert!(text.subject.is_empty() && !text.body.contains('\n'));
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_outside_of_gsm_7_costs_no_second_segment() {
+        let (link, organization) = longest('ê');
+        let values = Values {
+            link: &link,
+            organization: &organization,
+        };
+        let text = render(MessageKind::Reminder, Language::Fr, Medium::Sms, values).unwrap();
+        assert_eq!(gsm::segments(&text.body), (gsm::Alphabet::Gsm7, 1));
+    }
+
+    #[test]
+    fn a_patients_text_message_says_how_to_stop_them() {
+        for language in Language::ALL {
+            let text = sms_source(MessageKind::Reminder, language);
+            assert!(text.trim_end().ends_with("STOP"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_version_of_a_text_is_its_own() {
+        let of = |language, medium| {
+            let text = render(MessageKind::Reminder, language, medium, VALUES).unwrap();
+            text.template
+        };
+        let sms = of(Language::Fr, Medium::Sms);
+        assert!(sms.contains("/template/reminder/sms/fr#"), "{sms}");
+        assert_eq!(sms.split('#').nth(1).map(str::len), Some(8));
+        assert_ne!(sms, of(Language::En, Medium::Sms));
+        assert_ne!(sms, of(Language::Fr, Medium::Email));
+        assert_eq!(sms, of(Language::Fr, Medium::Sms));
     }
 
     #[test]
@@ -189,7 +343,8 @@ mod tests {
         ];
         for kind in MessageKind::ALL {
             for language in Language::ALL {
-                let text = source(kind, language).to_lowercase();
+                let text = source(kind, language).to_owned() + sms_source(kind, language);
+                let text = text.to_lowercase();
                 for word in words {
                     assert!(!text.contains(word), "{kind}/{language} says {word}");
                 }

@@ -21,6 +21,8 @@ pub fn reactors() -> Vec<Arc<dyn Reactor>> {
         Arc::new(alerts::handled::HandledReactor),
         Arc::new(alerts::technical::DeliveryReactor),
         Arc::new(pathways::course::CourseReactor),
+        Arc::new(alerts::inbound::InboundReactor),
+        Arc::new(pathways::report::call::CallReactor),
         Arc::new(pathways::closing::ClosingReactor),
     ]
 }

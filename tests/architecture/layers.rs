@@ -21,20 +21,42 @@ const LAYERS: [&[&str]; 14] = [
 ];
 
 /// Outside crates, and the path prefixes that may name them.
-const HOMES: [(&str, &[&str]); 9] = [
+const HOMES: [(&str, &[&str]); 10] = [
     ("rusqlite", &["src/store/"]),
     ("sqlx", &["src/store/"]),
     ("lettre", &["src/notify/"]),
     ("axum", &["src/http/", "src/app", "src/demo/", "src/cli"]),
-    ("hyper", &["src/http/", "src/app", "src/demo/", "src/cli"]),
+    (
+        "hyper",
+        &[
+            "src/notify/",
+            "src/http/",
+            "src/app",
+            "src/demo/",
+            "src/cli",
+        ],
+    ),
     (
         "hyper_util",
-        &["src/http/", "src/app", "src/demo/", "src/cli"],
+        &[
+            "src/notify/",
+            "src/http/",
+            "src/app",
+            "src/demo/",
+            "src/cli",
+        ],
     ),
     (
         "http_body_util",
-        &["src/http/", "src/app", "src/demo/", "src/cli"],
+        &[
+            "src/notify/",
+            "src/http/",
+            "src/app",
+            "src/demo/",
+            "src/cli",
+        ],
     ),
+    ("hyper_rustls", &["src/notify/"]),
     ("clap", &["src/cli", "src/demo/", "src/main.rs"]),
     ("indicatif", &["src/demo/"]),
 ];

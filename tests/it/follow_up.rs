@@ -154,7 +154,8 @@ fn a_day_without_an_answer_is_an_alert_when_it_ends() {
 fn a_follow_up_ends_after_its_last_day() {
     let (server, _nurse, mut patient) = morning();
     for day in DAYS {
-        server.set_clock(&format!("{day}T12:00:00Z"));
+        // Before the second reminder, four hours after the first.
+        server.set_clock(&format!("{day}T10:30:00Z"));
         patient.report(&fine()).expect(201);
     }
     let state = |patient: &mut Patient| patient.have("CarePlan")[0]["status"].clone();

@@ -22,14 +22,14 @@ from decimal import Decimal
 
 import fetch
 from cohort import Alert, Answer, AnswerVersion, Cohort, Plan, Report, read
-from rules import SIMPLE, Case, judge
+from rules import Case, Quiet, judge, judge_silence
 
 # At one instant: flags closed first, then reports missed, then answers; last
 # the closing of a flag that holds evidence of that same instant.
 CLOSED_BEFORE, MISSED, ANSWERED, CLOSED_AFTER = range(4)
 TECHNICAL = "T1"
 # About messages, not about answers: outside of what can be computed here.
-DELIVERY = "T2"
+MESSAGES = ("T2", "T3", "T4")
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ class Watch:
     settings: Settings
     alerts: dict[str, list[Alert]] = field(default_factory=lambda: defaultdict(list))
     known: dict[str, dict[str, Known]] = field(default_factory=lambda: defaultdict(dict))
+    ended: dict[str, list[Report]] = field(default_factory=lambda: defaultdict(list))
     given: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def open_alert(self, key: str) -> Alert | None:
@@ -110,9 +111,32 @@ class Watch:
         plan = report.plan
         if not plan.active_before(report.ends) or report.called_off_before(report.ends):
             return
-        days = {plan.local_date(known.version.effective) for known in self.known[plan.ident].values()}
-        if report.local_date not in days:
-            self.find(plan, ("N2", SIMPLE), report.ident, report.ends)
+        self.ended[plan.ident].append(report)
+        if self.is_answered(report):
+            return
+        quiet = Quiet(self.missed_in_a_row(plan), self.open_on(plan), plan.person)
+        for found in judge_silence(plan.pathway, quiet).items():
+            self.find(plan, found, report.ident, report.ends)
+
+    def is_answered(self, report: Report) -> bool:
+        """Whether an answer to that day is known by now, in time or late."""
+        answers = self.known[report.plan.ident].values()
+        return any(report.plan.local_date(one.version.effective) == report.local_date for one in answers)
+
+    def missed_in_a_row(self, plan: Plan) -> int:
+        """Reports without an answer, from the latest back to the last that has one."""
+        count = 0
+        for report in sorted(self.ended[plan.ident], key=lambda one: one.local_date, reverse=True):
+            if self.is_answered(report):
+                break
+            count += 1
+        return count
+
+    def open_on(self, plan: Plan) -> dict[str, int]:
+        """Levels of the open alerts of a plan's pathway, by rule."""
+        url = plan.canonical.split("|")[0]
+        alerts = [alert for series in self.alerts.values() for alert in series if alert.closed is None]
+        return {alert.rule: alert.level for alert in alerts if alert.canonical.split("|")[0] == url}
 
     def closed(self, flag: Alert) -> None:
         """Staff closed a flag: the expected alert that it stands for ends too."""
@@ -218,7 +242,7 @@ def check(cohort: Cohort, settings: Settings = Settings()) -> Verdict:
     for patient in cohort.patients():
         wanted, found = expected(cohort, patient, settings), defaultdict(list)
         for flag in cohort.flags.get(patient, []):
-            if flag.rule == DELIVERY:
+            if flag.rule in MESSAGES:
                 continue
             verdict.counts["flags"] += 1
             if flag.rule == TECHNICAL:

@@ -283,6 +283,37 @@ CONTACT = {"U1": rule_u1, "S4": rule_s4, "S8": rule_s8, "S9": rule_s9, "C1": rul
 PATHWAYS = {"covid-medical": MEDICAL, "covid-case": CASE, "covid-contact": CONTACT}
 
 
+@dataclass
+class Quiet:
+    """One missed report, with what was known when its window ended."""
+
+    in_a_row: int
+    open_alerts: dict[str, int]
+    person: Person
+
+
+def rule_n2(_: Quiet) -> int:
+    return SIMPLE
+
+
+def rule_n3(quiet: Quiet) -> int:
+    waiting = any(level == SIMPLE for rule, level in quiet.open_alerts.items() if rule != "N2")
+    return urgent_if(quiet.person.at_risk() and (quiet.in_a_row >= 2 or waiting))
+
+
+SILENCE = {
+    "covid-medical": {"N2": rule_n2, "N3": rule_n3},
+    "covid-case": {"N2": rule_n2},
+    "covid-contact": {"N2": rule_n2},
+}
+
+
+def judge_silence(pathway: str, quiet: Quiet) -> dict[str, int]:
+    """The findings on one missed report: level by rule id."""
+    levels = {name: rule(quiet) for name, rule in SILENCE[pathway].items()}
+    return {name: level for name, level in levels.items() if level}
+
+
 def judge(pathway: str, case: Case) -> dict[str, int]:
     """The findings on one answer: level by rule id."""
     levels = {name: rule(case) for name, rule in PATHWAYS[pathway].items()}

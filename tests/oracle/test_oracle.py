@@ -213,6 +213,65 @@ class Replay(unittest.TestCase):
         self.mini.flag("N2", local(2, "00:00"), "simple", ["Task/t1", "Task/t3"])
         self.clean()
 
+    def at_risk(self, pathway: str = "covid-medical"):
+        self.mini = Mini(pathway, born="1950-01-01")
+
+    def test_two_missed_in_a_row_at_risk_are_urgent(self):
+        self.at_risk()
+        for day in (1, 2, 3, 4):
+            self.mini.report(day)
+        self.mini.answer("a", local(2), {})
+        self.mini.flag("N2", local(2, "00:00"), "simple", ["Task/t1", "Task/t3", "Task/t4"])
+        self.mini.flag("N3", local(5, "00:00"), "urgent", ["Task/t4"])
+        self.clean()
+
+    def test_two_missed_in_a_row_without_a_risk_are_not(self):
+        for day in (1, 2):
+            self.mini.report(day)
+        self.mini.flag("N2", local(2, "00:00"), "simple", ["Task/t1", "Task/t2"])
+        self.clean()
+
+    def test_a_report_called_off_neither_counts_nor_breaks_the_row(self):
+        self.at_risk()
+        self.mini.report(1)
+        self.mini.report(2, ("cancelled", local(2)))
+        self.mini.report(3)
+        self.mini.flag("N2", local(2, "00:00"), "simple", ["Task/t1", "Task/t3"])
+        self.mini.flag("N3", local(4, "00:00"), "urgent", ["Task/t3"])
+        self.clean()
+
+    def test_one_missed_while_a_simple_alert_is_open_is_urgent_at_risk(self):
+        self.at_risk()
+        self.mini.report(2)
+        self.mini.answer("a", local(1), {"callback": yes()})
+        self.mini.flag("S8", local(1), "simple", [QR + "a"])
+        self.mini.flag("N2", local(3, "00:00"), "simple", ["Task/t2"])
+        self.mini.flag("N3", local(3, "00:00"), "urgent", ["Task/t2"])
+        self.clean()
+
+    def test_one_missed_after_the_simple_alert_was_handled_is_not(self):
+        self.at_risk()
+        self.mini.report(2)
+        self.mini.answer("a", local(1), {"callback": yes()})
+        self.mini.flag("S8", local(1), "simple", [QR + "a"], closed=local(2))
+        self.mini.flag("N2", local(3, "00:00"), "simple", ["Task/t2"])
+        self.clean()
+
+    def test_the_agency_has_no_urgent_silence(self):
+        self.at_risk("covid-case")
+        for day in (1, 2):
+            self.mini.report(day)
+        self.mini.flag("N2", local(2, "00:00"), "simple", ["Task/t1", "Task/t2"])
+        self.clean()
+
+    def test_a_late_answer_breaks_the_row_from_then_on(self):
+        self.at_risk()
+        for day in (1, 2):
+            self.mini.report(day)
+        self.mini.answer("a", local(1, "23:00"), {}, received=local(2, "08:00"))
+        self.mini.flag("N2", local(2, "00:00"), "simple", ["Task/t1", "Task/t2"])
+        self.clean()
+
     def test_an_answer_after_the_window_does_not_undo_the_silence(self):
         self.mini.report(1)
         self.mini.answer("a", local(1, "23:00"), {}, received=local(2, "08:00"))

@@ -132,7 +132,7 @@ class Files(unittest.TestCase):
         return False
 
     def test_our_own_addresses_lead_somewhere(self):
-        fixed = {BASE + "NamingSystem/report"}
+        fixed = {BASE + "NamingSystem/report", BASE + "NamingSystem/sms-number"}
         pattern = re.compile(re.escape(BASE) + r"[A-Za-z]+/[A-Za-z0-9.-]+")
         for name, resource in RESOURCES.items():
             for address in pattern.findall(json.dumps(resource)):
@@ -140,7 +140,7 @@ class Files(unittest.TestCase):
 
     def test_rule_codes_are_the_rules(self):
         used = {rule["id"] for plan in PLANS for rule in rules_of(plan)}
-        self.assertEqual(codes(BASE + "CodeSystem/alert-rule"), used | {"T1", "T2"})
+        self.assertEqual(codes(BASE + "CodeSystem/alert-rule"), used | {"T1", "T2", "T3", "T4"})
 
 
 class Forms(unittest.TestCase):
@@ -183,8 +183,8 @@ class Pathways(unittest.TestCase):
 
     def test_rules_are_those_of_the_oracle(self):
         for plan in PLANS:
-            judged = {rule["id"] for rule in rules_of(plan)} - {"N2"}
-            self.assertEqual(judged, set(rules.PATHWAYS[plan["id"]]))
+            judged = {rule["id"] for rule in rules_of(plan)}
+            self.assertEqual(judged, set(rules.PATHWAYS[plan["id"]]) | set(rules.SILENCE[plan["id"]]))
 
     def test_every_link_id_of_a_rule_is_in_the_form(self):
         for plan in PLANS:
@@ -218,13 +218,25 @@ class Pathways(unittest.TestCase):
                     if advice:
                         self.assertTrue(all(number in advice for number in ("15", "112", "114")))
 
-    def test_only_silence_has_no_condition(self):
+    def test_only_the_plain_rule_about_silence_has_no_condition(self):
         for plan in PLANS:
             for rule in rules_of(plan):
                 silent = rule["trigger"] == [{"type": "named-event", "name": "report-missed"}]
+                self.assertEqual(silent, rule["id"] in rules.SILENCE[plan["id"]])
                 for level in rule["action"]:
-                    self.assertEqual("condition" not in level, silent)
-                self.assertEqual(silent, rule["id"] == "N2")
+                    self.assertEqual("condition" not in level, rule["id"] == "N2")
+
+    def test_rules_about_silence_ask_for_a_call(self):
+        for plan in PLANS:
+            for rule in rules_of(plan):
+                asked = [coding["code"] for coding in rule["code"][0]["coding"][1:]]
+                self.assertEqual(asked, ["phone-call"] if rule["id"] in rules.SILENCE[plan["id"]] else [])
+
+    def test_a_second_reminder_after_four_hours(self):
+        for plan in PLANS:
+            (policy,) = [e for e in plan["extension"] if e["url"].endswith("/pathway-policy")]
+            found = [e["valuePositiveInt"] for e in policy["extension"] if e["url"] == "secondReminderMinutes"]
+            self.assertEqual(found, [240])
 
     def test_action_ids_are_unique(self):
         for plan in PLANS:

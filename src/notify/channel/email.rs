@@ -43,6 +43,11 @@ impl Password {
     pub const fn new(password: String) -> Self {
         Self(password)
     }
+
+    /// The text itself, for the other side and nobody else.
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Debug for Password {
@@ -137,7 +142,10 @@ fn judge(error: &Error) -> Rejection {
         Some(status) => {
             let code = u16::from(status);
             let text = format!("SMTP {code}");
-            if error.is_permanent() && !ABOUT_US.contains(&code) {
+            let enhanced = enhanced(error);
+            if error.is_permanent() && is_nobody(code, enhanced.as_deref()) {
+                Rejection::unreachable(text)
+            } else if error.is_permanent() && !ABOUT_US.contains(&code) {
                 Rejection::permanent(text)
             } else {
                 Rejection::transient(text)
@@ -145,6 +153,31 @@ fn judge(error: &Error) -> Rejection {
         }
         None => Rejection::transient(without_reply(error)),
     }
+}
+
+/// Whether a refusal says that there is nobody at the address, rather than that this message is
+/// not wanted: the enhanced code (RFC 3463) decides, and without one 550, 551 and 553 do.
+fn is_nobody(code: u16, enhanced: Option<&str>) -> bool {
+    match enhanced {
+        // Of addresses, 5.1.7 and 5.1.8 are about the sender's.
+        Some(enhanced) => {
+            let nobody = ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"];
+            nobody.contains(&enhanced)
+        }
+        None => [550, 551, 553].contains(&code),
+    }
+}
+
+/// The enhanced code that a reply begins with, such as `5.1.1`; nothing else of it is looked at.
+fn enhanced(error: &Error) -> Option<String> {
+    let reply = error.source()?.to_string();
+    let first = reply.split_whitespace().next()?;
+    let parts: Vec<&str> = first.split('.').collect();
+    let is_code = parts.len() == 3
+        && parts
+            .iter()
+            .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    is_code.then(|| first.to_owned())
 }
 
 /// What went wrong where no reply says so; `invalid data` is how TLS tells of a certificate that

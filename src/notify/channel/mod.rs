@@ -1,8 +1,10 @@
-//! What carries a message: e-mail; files and memory for demonstrations and tests.
+//! What carries a message: e-mail and text messages; files and memory for demonstrations and
+//! tests.
 
 mod email;
 mod file;
 mod memory;
+mod sms;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -17,6 +19,7 @@ pub use self::{
     email::{Email, EmailSettings, Password, Security},
     file::File,
     memory::Memory,
+    sms::{Sms, SmsSettings},
 };
 use super::{Language, MessageKind};
 use crate::kernel::{
@@ -64,6 +67,11 @@ pub enum Rejection {
         /// What went wrong, such as `SMTP 550`.
         error: String,
     },
+    /// There is nobody at this address: no message to it can help.
+    Unreachable {
+        /// What went wrong, such as `SMTP 550 5.1.1`.
+        error: String,
+    },
 }
 
 impl Rejection {
@@ -72,6 +80,13 @@ impl Rejection {
         Self::Transient {
             error: error.into(),
             after: None,
+        }
+    }
+
+    /// There is nobody at this address.
+    pub fn unreachable(error: impl Into<String>) -> Self {
+        Self::Unreachable {
+            error: error.into(),
         }
     }
 
@@ -98,6 +113,8 @@ pub trait Channel: Send + Sync {
 pub enum ChannelSettings {
     /// E-mail over SMTP.
     Email(EmailSettings),
+    /// Text messages over a gateway.
+    Sms(SmsSettings),
     /// One `.eml` file for each message.
     File {
         /// The folder; it is made if absent.
@@ -118,6 +135,7 @@ impl ChannelSettings {
     pub fn open(&self) -> Result<Arc<dyn Channel>> {
         Ok(match self {
             Self::Email(settings) => Arc::new(Email::open(settings)?),
+            Self::Sms(settings) => Arc::new(Sms::open(settings)?),
             Self::File { folder } => Arc::new(File::open(folder.clone())?),
             Self::Memory { capacity } => Arc::new(Memory::new(*capacity)),
         })

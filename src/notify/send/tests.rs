@@ -351,6 +351,9 @@ fn the_published_code_system_has_just_these_reasons() {
     let known = [
         Undelivered::NoAddress,
         Undelivered::Refused,
+        Undelivered::UnknownAddress,
+        Undelivered::OptedOut,
+        Undelivered::NotDelivered,
         Undelivered::Exhausted,
     ];
     assert_eq!(codes, known.map(Undelivered::code));
@@ -473,7 +476,12 @@ async fn a_zombies_outcome_is_refused() {
     bench.pass(lease);
     let channel = Scripted::answering(Ok(Accepted));
     bench.runner(channel).run_due().await.unwrap();
-    for ending in [Ending::Sent, Ending::NotDone(Undelivered::Refused)] {
+    let trace = Trace {
+        medium: Medium::Email,
+        template: "https://vigie.example/fhir/template/reminder/email/fr#0".into(),
+        number: None,
+    };
+    for ending in [Ending::Sent(trace), Ending::NotDone(Undelivered::Refused)] {
         let mut tree = bench.communication(&id).await;
         tree["status"] = json!("preparation");
         bench.put(tree).await;

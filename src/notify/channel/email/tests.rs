@@ -169,7 +169,7 @@ async fn a_mailbox_unknown_is_final() {
         ..WELL
     })
     .await;
-    assert_eq!(outcome, Err(Rejection::permanent("SMTP 550")));
+    assert_eq!(outcome, Err(Rejection::unreachable("SMTP 550")));
     let (outcome, log) = send(Script {
         taken: Some("552 too large"),
         ..WELL
