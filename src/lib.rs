@@ -12,9 +12,10 @@
 //! 7. [`interactions`], [`pathways`], [`alerts`]: what the service does.
 //! 8. [`figures`]: what is counted, of those who were erased too.
 //! 9. [`service`]: who reacts to changes, and who does jobs.
-//! 10. [`http`]: the router table, and problems as HTTP.
-//! 11. [`app`]: the composition root.
-//! 12. [`cli`], [`demo`]: the commands.
+//! 10. [`authoring`]: trying a pathway before it touches anybody.
+//! 11. [`http`]: the router table, and problems as HTTP.
+//! 12. [`app`]: the composition root.
+//! 13. [`cli`], [`demo`]: the commands.
 
 pub mod kernel;
 

@@ -90,6 +90,8 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     file!("operations/OperationDefinition-CarePlan-extend.json"),
     file!("operations/OperationDefinition-CarePlan-restart.json"),
     file!("operations/OperationDefinition-CarePlan-transfer.json"),
+    file!("operations/OperationDefinition-PlanDefinition-simulate.json"),
+    file!("operations/OperationDefinition-QuestionnaireResponse-judge.json"),
     file!("pathways/Questionnaire-agency-intake.json"),
     file!("pathways/Questionnaire-baseline.json"),
     file!("pathways/Questionnaire-covid-case.json"),
