@@ -28,6 +28,9 @@ pub(super) static PERMIT: Permit = Permit::system("authoring.simulate");
 /// Jobs of these kinds are not run: what they erase is what is to be seen.
 const ERASURE: &str = "erasure.";
 
+/// Reactors of these names examine definitions.
+const PUBLISHING: &str = "publishing.";
+
 /// One scratch server.
 pub(super) struct Stage {
     pub store: Store,
@@ -38,11 +41,14 @@ pub(super) struct Stage {
 
 impl Stage {
     /// A server at `start`, with nothing in it.
-    pub fn open(start: Timestamp, seed: u64) -> Result<Self> {
+    ///
+    /// What is in force already is not examined again before it is brought in.
+    pub fn open(start: Timestamp, seed: u64, in_force: bool) -> Result<Self> {
         let clock = Arc::new(SimulatedClock::starting_at(start));
         let chance: Arc<dyn Chance> = Arc::new(Generator::from_seed(seed));
         let watch = Arc::new(Watch::default());
         let mut reactors = service::reactors();
+        reactors.retain(|reactor| !in_force || !reactor.name().starts_with(PUBLISHING));
         reactors.push(Arc::clone(&watch) as Arc<_>);
         let store = Store::scratch(ScratchOptions {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
@@ -67,7 +73,8 @@ impl Stage {
 
     /// Brings in the pathway, its forms and the people, in one transaction.
     pub async fn furnish(&self, request: &Request, definitions: &Definitions) -> Result<()> {
-        let mut resources: Vec<Value> = definitions.questionnaires.values().cloned().collect();
+        let mut resources = definitions.terms.clone();
+        resources.extend(definitions.questionnaires.values().cloned());
         resources.push(definitions.plan.clone());
         resources.push(scene::patient(&request.birth_date));
         resources.push(scene::consent());

@@ -179,10 +179,12 @@ impl Operation {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
 
     use super::*;
-    use crate::http::testing::Site;
+    use crate::{authoring::Simulator, http::testing::Site};
 
     /// Answers with what it was given.
     fn echo(_: Arc<State>, _: Permit, given: Invocation) -> BoxFuture<'static, Result<Reply>> {
@@ -271,6 +273,32 @@ mod tests {
             .await
             .assert_outcome(500, "exception");
         assert_eq!(site.get("/healthz").await.status, 200);
+    }
+
+    #[tokio::test]
+    async fn a_simulation_without_room_is_told_to_come_again() {
+        let none = Simulator::within(0, Duration::from_secs(1));
+        let site = Site::with(|state| State {
+            simulator: none,
+            ..state
+        })
+        .await;
+        let body = r#"{"resourceType":"Parameters",
+            "parameter":[{"name":"planDefinition","valueCanonical":"u"}]}"#;
+        let answer = site.post("/fhir/PlanDefinition/$simulate", body).await;
+        answer.assert_outcome(503, "throttled");
+        assert_eq!(answer.header("retry-after"), "2");
+    }
+
+    #[tokio::test]
+    async fn a_judgement_needs_an_answer() {
+        let site = Site::open().await;
+        let path = "/fhir/QuestionnaireResponse/$judge";
+        let answer = site.request(Method::POST, path, &[], "").await;
+        answer.assert_outcome(400, "required");
+        let path = "/fhir/QuestionnaireResponse/none/$judge";
+        let answer = site.request(Method::POST, path, &[], "").await;
+        answer.assert_outcome(404, "not-found");
     }
 
     #[tokio::test]
