@@ -13,6 +13,8 @@
 //! 8. [`figures`]: what is counted, of those who were erased too.
 //! 9. [`service`]: who reacts to changes, and who does jobs.
 //! 10. [`authoring`]: trying a pathway before it touches anybody.
+//! 9. [`intake`]: tables taken in.
+//! 10. [`service`]: who reacts to changes, and who does jobs.
 //! 11. [`http`]: the router table, and problems as HTTP.
 //! 12. [`app`]: the composition root.
 //! 13. [`cli`], [`demo`]: the commands.
@@ -35,6 +37,8 @@ pub mod interactions;
 pub mod pathways;
 
 pub mod figures;
+
+pub mod intake;
 
 pub mod service;
 

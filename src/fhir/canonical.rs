@@ -81,6 +81,15 @@ pub const DELIVERY_FAILURE: &str = own!("CodeSystem/delivery-failure");
 /// Identifiers of due reports: `{CarePlan id}/{day}`.
 pub const REPORT: &str = own!("NamingSystem/report");
 
+/// Identifiers that people have in the table by which they were brought in.
+pub const IMPORT: &str = own!("NamingSystem/import");
+/// Fingerprints of rows that had no identifier, so that they are known again.
+pub const IMPORT_ROW: &str = own!("NamingSystem/import-row");
+/// What a Task of an import tells of it, in `Task.output`.
+pub const IMPORT_OUTPUT: &str = own!("CodeSystem/import-output");
+/// Codes of risks, in [`RISK_FACTOR`].
+pub const RISK_FACTOR_CODE: &str = own!("CodeSystem/risk-factor");
+
 /// SDC's codes of the task to fill in a form: <http://hl7.org/fhir/uv/sdc/CodeSystem/temp>.
 pub const SDC_TASK: &str = "http://hl7.org/fhir/uv/sdc/CodeSystem/temp";
 /// Evidence of a Flag: <http://hl7.org/fhir/R4/extension-flag-detail.html>.
@@ -133,4 +142,11 @@ pub fn code_in<'a>(concept: &'a serde_json::Value, system: &str) -> Option<&'a s
             .find(|coding| coding["system"] == system)?["code"]
             .as_str(),
     }
+}
+
+/// Whether a list of concepts of a CodeSystem, or what stands below them, has a code.
+#[must_use]
+pub fn find_code(concepts: &serde_json::Value, code: &str) -> bool {
+    let mut list = concepts.as_array().into_iter().flatten();
+    list.any(|concept| concept["code"] == code || find_code(&concept["concept"], code))
 }

@@ -44,6 +44,8 @@ pub enum Body {
     Json,
     /// A resource, or nothing.
     OptionalJson,
+    /// A resource, or a table as CSV.
+    JsonOrCsv,
     /// A form, or nothing.
     Form,
     /// Not looked at: the route refuses.
@@ -76,6 +78,8 @@ pub struct Endpoint {
     pub kind: Option<&'static str>,
     /// What body it takes.
     pub body: Body,
+    /// Whether it can answer with CSV.
+    pub csv: bool,
     /// What serves it.
     pub serve: Serve,
 }
@@ -89,6 +93,7 @@ impl Endpoint {
             path: route.path.to_owned(),
             kind: None,
             body: route.body,
+            csv: false,
             serve: Serve::Interaction(route.run),
         }
     }
@@ -191,7 +196,10 @@ async fn answer(
     // A percent sequence that is none would otherwise be taken as written.
     pairs::decode(parts.uri.path())?;
     let (query, format) = query(parts.uri.query())?;
-    negotiate::check_accept(&parts.headers, format.as_deref())?;
+    let csv = endpoint.csv && negotiate::wants_csv(&parts.headers, format.as_deref());
+    if !csv {
+        negotiate::check_accept(&parts.headers, format.as_deref())?;
+    }
     let mut call = Call {
         state: state.clone(),
         permit,
@@ -215,7 +223,7 @@ async fn answer(
     call.headers = parts.headers;
     match endpoint.serve {
         Serve::Interaction(run) => run(call).await,
-        Serve::Operation(run) => run_operation(run, call).await,
+        Serve::Operation(run) => run_operation(run, call, csv).await,
     }
 }
 
@@ -273,7 +281,8 @@ async fn read_body(
 ) -> Result<Bytes> {
     let format = match wanted {
         Body::None | Body::Any => return Ok(Bytes::new()),
-        Body::Json | Body::OptionalJson => BodyFormat::Json,
+        Body::JsonOrCsv if negotiate::is_csv(&parts.headers) => BodyFormat::Csv,
+        Body::Json | Body::OptionalJson | Body::JsonOrCsv => BodyFormat::Json,
         Body::Form => BodyFormat::Form,
     };
     if wanted == Body::Json || parts.headers.contains_key(header::CONTENT_TYPE) {
@@ -310,8 +319,9 @@ fn too_large(limit: usize) -> Problem {
     )
 }
 
-async fn run_operation(run: operations::Run, call: Call) -> Result<Reply> {
-    let resource = if call.body.is_empty() {
+async fn run_operation(run: operations::Run, call: Call, csv: bool) -> Result<Reply> {
+    let table = negotiate::is_csv(&call.headers).then(|| call.body.clone());
+    let resource = if call.body.is_empty() || table.is_some() {
         None
     } else {
         let limits = &call.state.context.limits.json;
@@ -322,6 +332,9 @@ async fn run_operation(run: operations::Run, call: Call) -> Result<Reply> {
         id: call.id,
         query: call.query,
         resource,
+        table,
+        csv,
+        respond_async: call.preference.respond_async,
     };
     run(call.state, call.permit, invocation).await
 }

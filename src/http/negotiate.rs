@@ -31,6 +31,8 @@ pub struct Preference {
     pub returns_named: bool,
     /// `handling=strict`: an unknown search parameter is an error.
     pub strict: bool,
+    /// `respond-async`: the answer may come later.
+    pub respond_async: bool,
 }
 
 impl Preference {
@@ -49,6 +51,7 @@ impl Preference {
 
     fn take(&mut self, token: &str) {
         let Some((name, value)) = token.trim().split_once('=') else {
+            self.respond_async |= token.trim().eq_ignore_ascii_case("respond-async");
             return;
         };
         match (name.trim(), value.trim().trim_matches('"')) {
@@ -82,6 +85,44 @@ pub fn check_accept(headers: &HeaderMap, format: Option<&str>) -> Result<()> {
         "not-supported",
         "Answers are application/fhir+json only.",
     ))
+}
+
+/// Whether an answer is wanted as CSV; `_format` goes before `Accept`, and JSON before CSV where
+/// both are named.
+#[must_use]
+pub fn wants_csv(headers: &HeaderMap, format: Option<&str>) -> bool {
+    let is_csv = |range: &str| {
+        let essence = range.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("text/csv") || essence.eq_ignore_ascii_case("csv")
+    };
+    match format {
+        Some(format) => is_csv(format),
+        None => {
+            let values = headers.get_all(header::ACCEPT).iter();
+            let mut ranges = values
+                .filter_map(|value| value.to_str().ok())
+                .flat_map(|value| value.split(','));
+            ranges.any(is_csv) && !names_json(headers)
+        }
+    }
+}
+
+/// Whether `Accept` names JSON, and not merely anything.
+fn names_json(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT).iter();
+    values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|range| !range.contains('*') && is_json(range))
+}
+
+/// Whether a body is said to be CSV.
+#[must_use]
+pub fn is_csv(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE);
+    let text = value.and_then(|value| value.to_str().ok()).unwrap_or("");
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("text/csv")
 }
 
 fn accepts_json(headers: &HeaderMap) -> bool {
@@ -133,6 +174,8 @@ pub enum BodyFormat {
     Json,
     /// `application/x-www-form-urlencoded`, for `_search`.
     Form,
+    /// `text/csv`; who reads it tells its encoding from its bytes.
+    Csv,
 }
 
 /// Refuses a body of another media type or of another encoding than UTF-8.
@@ -149,9 +192,10 @@ pub fn check_content(headers: &HeaderMap, wanted: BodyFormat) -> Result<()> {
     let known: &[&str] = match wanted {
         BodyFormat::Json => &["application/fhir+json", "application/json", "text/json"],
         BodyFormat::Form => &["application/x-www-form-urlencoded"],
+        BodyFormat::Csv => &["text/csv"],
     };
-    let readable =
-        known.iter().any(|name| essence.eq_ignore_ascii_case(name)) && parts.all(is_offered);
+    let readable = known.iter().any(|name| essence.eq_ignore_ascii_case(name))
+        && (wanted == BodyFormat::Csv || parts.all(is_offered));
     if readable {
         return Ok(());
     }
@@ -181,6 +225,29 @@ mod tests {
             assert!(check_accept(&with(header::ACCEPT, accept), None).is_ok());
         }
         assert!(check_accept(&HeaderMap::new(), None).is_ok());
+    }
+
+    #[test]
+    fn csv_is_given_to_whoever_asks_for_it_and_not_for_json() {
+        for (accept, wanted) in [
+            ("text/csv", true),
+            ("text/csv; charset=utf-8, */*;q=0.1", true),
+            ("text/csv, application/fhir+json", false),
+            ("application/fhir+json", false),
+            ("*/*", false),
+        ] {
+            let headers = with(header::ACCEPT, accept);
+            assert_eq!(wants_csv(&headers, None), wanted, "{accept}");
+        }
+        assert!(wants_csv(&with(header::ACCEPT, "*/*"), Some("csv")));
+        assert!(!wants_csv(&with(header::ACCEPT, "text/csv"), Some("json")));
+    }
+
+    #[test]
+    fn who_can_wait_says_so() {
+        let read = |prefer| Preference::read(&with(HeaderName::from_static("prefer"), prefer));
+        assert!(read("respond-async, return=minimal").respond_async);
+        assert!(!read("return=minimal").respond_async);
     }
 
     #[test]
@@ -229,6 +296,7 @@ mod tests {
             returns: Return::Minimal,
             returns_named: true,
             strict: true,
+            respond_async: true,
         };
         assert_eq!(Preference::read(&headers), expected);
         assert_eq!(

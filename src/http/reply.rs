@@ -94,7 +94,33 @@ pub fn reply(reply: Reply, returns: Return, base: &str) -> Response<Body> {
         }
         Reply::Deleted(stored) => deleted(stored.as_ref(), returns),
         Reply::Document(bytes) => document(StatusCode::OK, bytes),
+        Reply::Table(bytes, name) => table(bytes, name),
+        Reply::Accepted(stored) => accepted(stored, base),
     }
+}
+
+/// A table as CSV; a browser keeps it as a file.
+fn table(bytes: Bytes, name: &str) -> Response<Body> {
+    let mut response = document(StatusCode::OK, bytes);
+    let headers = response.headers_mut();
+    let csv = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
+    headers.insert(header::CONTENT_TYPE, csv);
+    if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename=\"{name}.csv\""))
+    {
+        headers.insert(header::CONTENT_DISPOSITION, disposition);
+    }
+    response
+}
+
+/// Work that goes on: where to see how far it is.
+fn accepted(stored: Stored, base: &str) -> Response<Body> {
+    let place = format!("{base}/{}/{}", stored.kind, stored.id);
+    let mut response = version(StatusCode::ACCEPTED, stored);
+    if let Ok(place) = HeaderValue::from_str(&place) {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_LOCATION, place);
+    }
+    response
 }
 
 /// A resource without a version.

@@ -110,6 +110,10 @@ pub enum Reply {
     Deleted(Option<Stored>),
     /// A resource made for this answer, such as a Bundle.
     Document(Bytes),
+    /// A table as CSV, and the name of the file that it may be kept in.
+    Table(Bytes, &'static str),
+    /// The work goes on; this Task tells how far it is.
+    Accepted(Stored),
 }
 
 /// Refuses a resource of another type than the URL names.

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::{alerts, notify, pathways, queue::Handler, store::Reactor};
+use crate::{alerts, intake, notify, pathways, queue::Handler, store::Reactor};
 
 /// Who sees each change in its transaction.
 ///
@@ -30,5 +30,9 @@ pub fn reactors() -> Vec<Arc<dyn Reactor>> {
 /// Who does which jobs; `sender` is the one that meets the world outside.
 #[must_use]
 pub fn handlers(sender: notify::Sender) -> Vec<Arc<dyn Handler>> {
-    vec![Arc::new(pathways::report::ReportHandler), Arc::new(sender)]
+    vec![
+        Arc::new(pathways::report::ReportHandler),
+        Arc::new(sender),
+        Arc::new(intake::import::ImportHandler),
+    ]
 }

@@ -15,6 +15,7 @@ mod canonical;
 mod change;
 mod counters;
 mod facade;
+mod imports;
 mod jobs;
 mod page;
 mod prepared;
@@ -31,6 +32,7 @@ pub use self::{
     change::{Change, Reactor},
     counters::Count,
     facade::{ScratchOptions, Store, StoreOptions},
+    imports::{ImportRow, RowState},
     jobs::{Job, LeasedJob},
     page::{History, Hit, HitMode, Page},
     prepared::Prepared,

@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use super::{Count, History, Job, LeasedJob, Page, Stored};
+use super::{Count, History, ImportRow, Job, LeasedJob, Page, RowState, Stored};
 use crate::{
     fhir::{
         definitions::ResourceType, permit::Permit, search::query::Query, search::rows::IndexRows,
@@ -123,4 +123,22 @@ pub(super) trait Session: Send {
 
     /// The counters that are not zero.
     fn counts(&mut self) -> BoxFuture<'_, Result<Vec<Count>>>;
+
+    /// Adds a row of an import.
+    fn keep_import_row<'a>(
+        &'a mut self,
+        import: &'a str,
+        row: &'a ImportRow,
+    ) -> BoxFuture<'a, Result<()>>;
+
+    /// Replaces a row of an import that is in the state `from`; `false` if it is in another.
+    fn settle_import_row<'a>(
+        &'a mut self,
+        import: &'a str,
+        from: RowState,
+        row: &'a ImportRow,
+    ) -> BoxFuture<'a, Result<bool>>;
+
+    /// Forgets all rows of an import.
+    fn forget_import<'a>(&'a mut self, import: &'a str) -> BoxFuture<'a, Result<()>>;
 }

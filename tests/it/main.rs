@@ -30,3 +30,5 @@ mod schedule;
 mod smtp;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod tables;

@@ -31,6 +31,12 @@ pub(super) fn decode(text: &str, form: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// The bytes that a text in base64 stands for, as in `base64Binary`; none if it is not base64.
+#[must_use]
+pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    from_base64(text, STANDARD)
+}
+
 fn to_base64(bytes: &[u8], alphabet: &[u8; 64]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {

@@ -41,6 +41,7 @@ mod text;
 mod tests;
 
 pub use context::{Context, Repeated, Resolver};
+pub use encoding::decode_base64;
 pub use error::{Bound, CompileError, EvaluationError};
 pub use item::{Collection, Item, Node, TypeName};
 pub use limits::Limits;

@@ -8,7 +8,9 @@
 mod apply;
 mod convert;
 mod extend;
+mod import;
 mod judge;
+mod matching;
 mod restart;
 mod simulate;
 mod transfer;
@@ -16,6 +18,7 @@ mod transfer;
 use std::sync::Arc;
 
 use axum::http::Method;
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use super::{
@@ -50,6 +53,12 @@ pub struct Invocation {
     pub query: Vec<(String, String)>,
     /// The body: a Parameters resource, or the one resource parameter.
     pub resource: Option<Resource>,
+    /// The body, where it is CSV.
+    pub table: Option<Bytes>,
+    /// Whether the answer is wanted as CSV.
+    pub csv: bool,
+    /// Whether the answer may come later (`Prefer: respond-async`).
+    pub respond_async: bool,
 }
 
 /// What runs an operation.
@@ -123,6 +132,30 @@ pub static OPERATIONS: &[Operation] = &[
         run: simulate::run,
     },
     Operation {
+        name: "match",
+        definition: "http://hl7.org/fhir/OperationDefinition/Patient-match",
+        kind: Some("Patient"),
+        levels: &[Level::Type],
+        verbs: &[Method::POST],
+        run: matching::run,
+    },
+    Operation {
+        name: "import",
+        definition: "https://vigie.example/fhir/OperationDefinition/Patient-import",
+        kind: Some("Patient"),
+        levels: &[Level::Type],
+        verbs: &[Method::POST],
+        run: import::run,
+    },
+    Operation {
+        name: "import",
+        definition: "https://vigie.example/fhir/OperationDefinition/QuestionnaireResponse-import",
+        kind: Some("QuestionnaireResponse"),
+        levels: &[Level::Type],
+        verbs: &[Method::POST],
+        run: import::run,
+    },
+    Operation {
         name: "judge",
         definition: "https://vigie.example/fhir/OperationDefinition/QuestionnaireResponse-judge",
         kind: Some("QuestionnaireResponse"),
@@ -131,6 +164,12 @@ pub static OPERATIONS: &[Operation] = &[
         run: judge::run,
     },
 ];
+
+/// Operations that take a table as CSV, beside JSON.
+const CSV_IN: &[&str] = &["import"];
+
+/// Operations that can answer with CSV, beside JSON.
+const CSV_OUT: &[&str] = &["evaluate-measure", "line-list", "daily-list"];
 
 /// The refusal of a path that ends in `$name`, as no line of the table serves it.
 pub(super) fn unknown(segment: &str) -> Option<Problem> {
@@ -157,9 +196,12 @@ impl Operation {
                     kind: self.kind,
                     body: if *verb == Method::GET {
                         Body::None
+                    } else if CSV_IN.contains(&self.name) {
+                        Body::JsonOrCsv
                     } else {
                         Body::OptionalJson
                     },
+                    csv: CSV_OUT.contains(&self.name),
                     serve: Serve::Operation(self.run),
                 });
             }

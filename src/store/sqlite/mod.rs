@@ -11,6 +11,7 @@
 //! <https://www.sqlite.org/wal.html>.
 
 mod counters;
+mod imports;
 mod insert;
 mod jobs;
 mod lookups;

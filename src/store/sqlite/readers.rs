@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sqlx::{Row, SqlitePool, pool::PoolConnection, sqlite::Sqlite, sqlite::SqlitePoolOptions};
 
 use super::{
-    counters,
+    counters, imports,
     lookups::Lookups,
     options,
     rows::{problem, stored_from_row},
@@ -18,7 +18,7 @@ use crate::{
         clock::from_millis,
         problem::{Problem, Result},
     },
-    store::{Count, History, Page, Stored},
+    store::{Count, History, ImportRow, Page, RowState, Stored},
 };
 
 /// How long a read waits for a connection before the client is told to come again.
@@ -164,6 +164,35 @@ impl Readers {
             .await
             .map_err(problem)?;
         rows.iter().map(|row| counters::read(row)).collect()
+    }
+
+    /// The rows of an import in a state, by line.
+    pub async fn import_rows(
+        &self,
+        import: &str,
+        state: RowState,
+        limit: u32,
+    ) -> Result<Vec<ImportRow>> {
+        let mut connection = self.connection().await?;
+        let rows = sqlx::query(imports::ROWS)
+            .bind(import)
+            .bind(state.name())
+            .bind(limit)
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(problem)?;
+        rows.iter().map(imports::read).collect()
+    }
+
+    /// How many rows of an import are in each state.
+    pub async fn import_counts(&self, import: &str) -> Result<Vec<(RowState, u64)>> {
+        let mut connection = self.connection().await?;
+        let rows = sqlx::query(imports::COUNTS)
+            .bind(import)
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(problem)?;
+        rows.iter().map(imports::read_count).collect()
     }
 
     /// Waiting and dead jobs.

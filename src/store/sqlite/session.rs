@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::{
-    counters,
+    counters, imports,
     insert::{delete_rows, insert_rows, replace_rows},
     jobs, lookups,
     rows::{fault, version_hash},
@@ -16,7 +16,7 @@ use crate::{
         definitions::ResourceType, permit::Permit, search::query::Query, search::rows::IndexRows,
     },
     kernel::problem::{Problem, Result},
-    store::{Count, History, Job, LeasedJob, Page, Stored, session::Session},
+    store::{Count, History, ImportRow, Job, LeasedJob, Page, RowState, Stored, session::Session},
 };
 
 /// The one connection that writes.
@@ -305,6 +305,27 @@ impl Session for SqliteSession {
 
     fn counts(&mut self) -> BoxFuture<'_, Result<Vec<Count>>> {
         Box::pin(async move { counters::all(&self.connection) })
+    }
+
+    fn keep_import_row<'a>(
+        &'a mut self,
+        import: &'a str,
+        row: &'a ImportRow,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { imports::keep(&self.connection, import, row) })
+    }
+
+    fn settle_import_row<'a>(
+        &'a mut self,
+        import: &'a str,
+        from: RowState,
+        row: &'a ImportRow,
+    ) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async move { imports::settle(&self.connection, import, from, row) })
+    }
+
+    fn forget_import<'a>(&'a mut self, import: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { imports::forget(&self.connection, import) })
     }
 }
 
