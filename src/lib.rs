@@ -14,6 +14,7 @@
 //! 9. [`service`]: who reacts to changes, and who does jobs.
 //! 10. [`authoring`]: trying a pathway before it touches anybody.
 //! 9. [`intake`]: tables taken in.
+//! 9. [`publishing`]: what a pathway must be before people are followed by it.
 //! 10. [`service`]: who reacts to changes, and who does jobs.
 //! 11. [`http`]: the router table, and problems as HTTP.
 //! 12. [`app`]: the composition root.
@@ -39,6 +40,7 @@ pub mod pathways;
 pub mod figures;
 
 pub mod intake;
+pub mod publishing;
 
 pub mod service;
 

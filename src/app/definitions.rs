@@ -3,14 +3,20 @@
 //! A definition is written where it is absent, and again where a new program brings another text.
 //! What an operator has changed since stays as the operator wants it: a tag on what we write holds
 //! the hash of its content, so that a change by others shows.
+//!
+//! A pathway or form that people were followed by keeps the text that they started with, as
+//! everything that is published does. A program that brings another text under the same version
+//! says so in the log, leaves what stands, and starts all the same. A program that means to change
+//! a pathway brings it as a new version in a new file with a new id.
 
 use serde_json::{Value, json};
 
 use super::EMBEDDED;
 use crate::{
     fhir::{permit::Permit, resource::Resource},
-    kernel::problem::{Problem, Result},
-    store::{Prepared, Store, Tx},
+    kernel::problem::{Category, Problem, Result},
+    publishing::{usage, versions},
+    store::{Prepared, Store, Stored, Tx},
 };
 
 /// The system of the tag that holds the hash of an embedded definition's content.
@@ -29,6 +35,10 @@ enum Verdict {
 
 /// Writes what is absent or outdated, in one transaction; says how many definitions it wrote.
 ///
+/// What an operator has published may stand in the way of what the program brings. Then each
+/// definition is written for itself, those that are refused are told in the log, and the server
+/// starts: people are being followed.
+///
 /// # Errors
 /// As the store.
 pub(super) async fn load(store: &Store) -> Result<usize> {
@@ -36,8 +46,21 @@ pub(super) async fn load(store: &Store) -> Result<usize> {
         .iter()
         .map(|(path, text)| read(path, text))
         .collect::<Result<Vec<_>>>()?;
+    let written = match write(store, definitions.clone()).await {
+        Err(problem) if is_refusal(&problem) => write_each(store, definitions).await?,
+        outcome => outcome?,
+    };
+    tracing::info!(written, of = EMBEDDED.len(), "definitions are in place");
+    Ok(written)
+}
+
+const fn is_refusal(problem: &Problem) -> bool {
+    matches!(problem.category, Category::Invalid | Category::Conflict)
+}
+
+async fn write(store: &Store, definitions: Vec<Resource>) -> Result<usize> {
     let permit = Permit::system("app.definitions");
-    let written = store
+    store
         .write(&permit, |tx| {
             Box::pin(async move {
                 let mut written = 0;
@@ -47,8 +70,22 @@ pub(super) async fn load(store: &Store) -> Result<usize> {
                 Ok(written)
             })
         })
-        .await?;
-    tracing::info!(written, of = EMBEDDED.len(), "definitions are in place");
+        .await
+}
+
+async fn write_each(store: &Store, definitions: Vec<Resource>) -> Result<usize> {
+    let mut written = 0;
+    for definition in definitions {
+        let kind = definition.kind().name();
+        let id = definition.id().unwrap_or_default().to_owned();
+        match write(store, vec![definition]).await {
+            Ok(one) => written += one,
+            Err(problem) if is_refusal(&problem) => {
+                tracing::error!(kind, id, %problem, "a definition of this program is refused");
+            }
+            Err(problem) => return Err(problem),
+        }
+    }
     Ok(written)
 }
 
@@ -77,9 +114,53 @@ async fn settle(tx: &mut Tx, definition: Resource) -> Result<bool> {
     if verdict != Verdict::Write {
         return Ok(false);
     }
-    let expected = current.map(|stored| stored.version);
+    let mut expected = current.as_ref().map(|stored| stored.version);
+    if let Some(stored) = current
+        && is_bound(&stored, &definition)?
+    {
+        if is_in_use(tx, &stored).await? {
+            tracing::warn!(
+                kind = definition.kind().name(),
+                id,
+                "this program brings another text of a definition in use under the same id; \
+                 the one that people were followed by is kept"
+            );
+            return Ok(false);
+        }
+        // Nobody was ever followed by it: it begins anew instead of changing.
+        let gone = tx.delete(stored.kind, &id, expected).await?;
+        expected = gone.map(|stored| stored.version);
+    }
     tx.put(&id, Prepared::new(definition), expected).await?;
     Ok(true)
+}
+
+/// Whether a definition stands that keeps its content, and other content is brought.
+fn is_bound(stored: &Stored, brought: &Resource) -> Result<bool> {
+    let pathway_or_form = matches!(stored.kind.name(), "PlanDefinition" | "Questionnaire");
+    if !pathway_or_form || stored.is_deleted() {
+        return Ok(false);
+    }
+    let standing = stored.tree()?;
+    let changed = !versions::changed(&standing, brought.tree()).is_empty();
+    Ok(changed && versions::is_published(&standing))
+}
+
+/// Whether anybody was followed by what stands, or has answered it.
+async fn is_in_use(tx: &mut Tx, stored: &Stored) -> Result<bool> {
+    let standing = stored.tree()?;
+    if stored.kind.name() == "PlanDefinition" {
+        return usage::was_followed(tx, &standing).await;
+    }
+    if usage::was_answered(tx, &standing).await? {
+        return Ok(true);
+    }
+    for pathway in usage::pathways_with(tx, &standing).await? {
+        if usage::was_followed(tx, &pathway).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Compares what stands (null for a deletion) with what the program brings.
@@ -117,16 +198,21 @@ mod tests {
     use crate::{
         fhir::definitions::ResourceType,
         kernel::{chance::Generator, clock::SystemClock},
-        store::StoreOptions,
+        service,
+        store::{Reactor, StoreOptions},
     };
 
     async fn store(folder: &tempfile::TempDir) -> Store {
+        with_reactors(folder, Vec::new()).await
+    }
+
+    async fn with_reactors(folder: &tempfile::TempDir, reactors: Vec<Arc<dyn Reactor>>) -> Store {
         Store::open(StoreOptions {
             path: folder.path().join("vigie.db"),
             readers: 1,
             clock: Arc::new(SystemClock),
             chance: Arc::new(Generator::from_seed(1)),
-            reactors: Vec::new(),
+            reactors,
         })
         .await
         .unwrap()
@@ -162,6 +248,68 @@ mod tests {
             .unwrap()
             .unwrap();
         assert_eq!(stored.tree().unwrap()["status"], "retired");
+    }
+
+    /// An earlier program's text of the contacts' pathway, in the store.
+    async fn earlier(store: &Store) {
+        let (path, text) = EMBEDDED
+            .iter()
+            .find(|(path, _)| path.ends_with("PlanDefinition-covid-contact.json"))
+            .unwrap();
+        let text = text.replacen("Suivi", "Ancien suivi", 1);
+        let early = read(path, &text).unwrap();
+        let permit = Permit::system("test");
+        let write = async |resource: Resource| {
+            let id = resource.id().unwrap_or_default().to_owned();
+            store
+                .write(&permit, move |tx| {
+                    Box::pin(async move { tx.put(&id, Prepared::new(resource), None).await })
+                })
+                .await
+                .unwrap();
+        };
+        for (path, text) in EMBEDDED {
+            if path.contains("Questionnaire-covid-contact") {
+                write(read(path, text).unwrap()).await;
+            }
+        }
+        write(early).await;
+    }
+
+    async fn title(store: &Store) -> String {
+        let kind = ResourceType::named("PlanDefinition").unwrap();
+        let permit = Permit::system("test");
+        let stored = store.read(&permit, kind, "covid-contact").await.unwrap();
+        stored.unwrap().tree().unwrap()["title"].to_string()
+    }
+
+    #[tokio::test]
+    async fn another_text_of_a_pathway_replaces_it_only_where_nobody_was_followed_by_it() {
+        for followed in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let store = with_reactors(&folder, service::reactors()).await;
+            earlier(&store).await;
+            assert!(title(&store).await.contains("Ancien"));
+            if followed {
+                let plan = Resource::trusted(json!({
+                    "resourceType": "CarePlan", "status": "completed", "intent": "plan",
+                    "subject": { "reference": "Patient/1" },
+                    "instantiatesCanonical":
+                        ["https://vigie.example/fhir/PlanDefinition/covid-contact|1.0.0"],
+                }))
+                .unwrap();
+                let permit = Permit::system("test");
+                store
+                    .write(&permit, move |tx| {
+                        Box::pin(async move { tx.create("c", Prepared::new(plan)).await })
+                    })
+                    .await
+                    .unwrap();
+            }
+            load(&store).await.unwrap();
+            assert_eq!(title(&store).await.contains("Ancien"), followed);
+            assert_eq!(load(&store).await.unwrap(), 0);
+        }
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub const SMS_STOPPED: &str = own!("StructureDefinition/sms-stopped");
 pub const PATHWAY_ACTION: &str = own!("CodeSystem/pathway-action");
 /// Codes of rules, in `Flag.code`.
 pub const ALERT_RULE: &str = own!("CodeSystem/alert-rule");
+/// Codes of who handles an alert, in [`ROUTE_TO`].
+pub const ALERT_ROUTE: &str = own!("CodeSystem/alert-route");
 /// Codes of Vigie's tasks.
 pub const TASK_CODE: &str = own!("CodeSystem/task-code");
 /// States of a report beside its Task's status.

@@ -14,6 +14,9 @@ use crate::kernel::problem::{Category, Issue, Problem, Result};
 /// Most reports that one follow-up may have.
 pub const REPORTS_MAX: u32 = 400;
 
+/// Most days between two reports, or from the start to a later phase.
+pub const DAYS_MAX: u32 = 3_660;
+
 /// A pathway: everything of a PlanDefinition but its rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pathway {
@@ -188,22 +191,8 @@ fn read_policy(plan: &Value, faults: &mut Vec<Issue>) -> Option<Policy> {
             .and_then(Value::as_bool)
             .unwrap_or(false)
     };
-    let mut time = |name: &str| {
-        let read = extension(policy, name)
-            .and_then(Value::as_str)
-            .and_then(|t| t.parse().ok());
-        if read.is_none() {
-            faults.push(
-                Issue::error(
-                    "required",
-                    format!("The policy needs a valueTime `{name}`."),
-                )
-                .at("PlanDefinition.extension"),
-            );
-        }
-        read
-    };
-    let (due_time, cut_off_time) = (time("dueTime"), time("cutOffTime"));
+    let due_time = read_time(policy, "dueTime", faults);
+    let cut_off_time = read_time(policy, "cutOffTime", faults);
     let quiet_hours = read_quiet_hours(policy, faults);
     let retention = read_retention(policy, faults);
     let minutes = |name, default| whole(extension(policy, name)).unwrap_or(default);
@@ -227,6 +216,15 @@ fn read_policy(plan: &Value, faults: &mut Vec<Issue>) -> Option<Policy> {
         },
         retention: retention?,
     })
+}
+
+fn read_time(policy: &Value, name: &str, faults: &mut Vec<Issue>) -> Option<Time> {
+    let read = code(policy, name).and_then(|time| time.parse().ok());
+    if read.is_none() {
+        let says = format!("The policy needs a valueTime `{name}`.");
+        faults.push(Issue::error("required", says).at("PlanDefinition.extension"));
+    }
+    read
 }
 
 fn code<'a>(policy: &'a Value, name: &str) -> Option<&'a str> {
@@ -286,50 +284,72 @@ fn fault(says: &str) -> Issue {
 
 fn read_phases(plan: &Value, faults: &mut Vec<Issue>) -> Vec<Phase> {
     let mut phases: Vec<Phase> = Vec::new();
+    let mut broken = false;
     for (n, action) in plan["action"].as_array().into_iter().flatten().enumerate() {
         if code_in(&action["code"], PATHWAY_ACTION) != Some("report-phase") {
             continue;
         }
         match read_phase(action) {
             Ok(phase) => phases.push(phase),
-            Err(says) => {
-                faults.push(Issue::error("value", says).at(format!("PlanDefinition.action[{n}]")))
+            Err((part, says)) => {
+                broken = true;
+                let place = format!("PlanDefinition.action[{n}].{part}");
+                faults.push(Issue::error("value", says).at(place));
             }
         }
     }
     let reports: u32 = phases
         .iter()
         .fold(0, |sum, phase| sum.saturating_add(phase.count));
-    if phases.is_empty() || reports > REPORTS_MAX {
+    if (phases.is_empty() && !broken) || reports > REPORTS_MAX {
         let says = format!("A pathway has 1 to {REPORTS_MAX} reports, in phases.");
         faults.push(Issue::error("value", says).at("PlanDefinition.action"));
     }
     phases
 }
 
-fn read_phase(action: &Value) -> Result<Phase, &'static str> {
+/// A phase, or which part of it is wrong and why.
+fn read_phase(action: &Value) -> Result<Phase, (&'static str, &'static str)> {
     let repeat = &action["timingTiming"]["repeat"];
     if repeat["periodUnit"] != "d" {
-        return Err("A phase repeats by days: timingTiming.repeat.periodUnit is `d`.");
+        return Err((
+            "timingTiming.repeat.periodUnit",
+            "A phase repeats by days: its periodUnit is `d`.",
+        ));
     }
     let whole = |value: &Value| value.to_string().parse::<u32>().ok().filter(|n| *n > 0);
-    let count = whole(&repeat["count"]).ok_or("A phase ends: timingTiming.repeat.count.")?;
-    let every_days =
-        whole(&repeat["period"]).ok_or("A phase has a whole timingTiming.repeat.period.")?;
+    let count = whole(&repeat["count"]).ok_or((
+        "timingTiming.repeat.count",
+        "A phase ends: it has a count of reports.",
+    ))?;
+    let days = |value: &Value| whole(value).filter(|n| *n <= DAYS_MAX);
+    let every_days = days(&repeat["period"]).ok_or((
+        "timingTiming.repeat.period",
+        "A phase has a whole number of days as its period.",
+    ))?;
     let first_day = match action["relatedAction"].get(0) {
         None => 1,
         Some(related) if related["relationship"] == "after-start" => {
-            let days = &related["offsetDuration"];
-            let offset = (days["code"] == "d")
-                .then(|| whole(&days["value"]))
+            let duration = &related["offsetDuration"];
+            let offset = (duration["code"] == "d")
+                .then(|| days(&duration["value"]))
                 .flatten();
-            1 + offset.ok_or("relatedAction.offsetDuration is a whole number of days (d).")?
+            1 + offset.ok_or((
+                "relatedAction[0].offsetDuration",
+                "A later phase begins a whole number of days (d) after the start.",
+            ))?
         }
-        Some(_) => return Err("A later phase is related by `after-start`."),
+        Some(_) => {
+            return Err((
+                "relatedAction[0].relationship",
+                "A later phase is related by `after-start`.",
+            ));
+        }
     };
-    let questionnaire = action["definitionCanonical"]
-        .as_str()
-        .ok_or("A phase names its Questionnaire in definitionCanonical.")?;
+    let questionnaire = action["definitionCanonical"].as_str().ok_or((
+        "definitionCanonical",
+        "A phase names its Questionnaire in definitionCanonical.",
+    ))?;
     Ok(Phase {
         first_day,
         count,
@@ -363,8 +383,7 @@ mod tests {
             places,
             [
                 "PlanDefinition.extension",
-                "PlanDefinition.action[0]",
-                "PlanDefinition.action",
+                "PlanDefinition.action[0].timingTiming.repeat.count",
                 "PlanDefinition.url"
             ]
         );

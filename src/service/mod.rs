@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::{alerts, intake, notify, pathways, queue::Handler, store::Reactor};
+use crate::{alerts, intake, notify, pathways, publishing, queue::Handler, store::Reactor};
 
 /// Who sees each change in its transaction.
 ///
@@ -24,6 +24,7 @@ pub fn reactors() -> Vec<Arc<dyn Reactor>> {
         Arc::new(alerts::inbound::InboundReactor),
         Arc::new(pathways::report::call::CallReactor),
         Arc::new(pathways::closing::ClosingReactor),
+        Arc::new(publishing::reactor::PublishReactor),
     ]
 }
 

@@ -25,6 +25,8 @@ mod follow_up;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod publishing;
+#[cfg(test)]
 mod schedule;
 #[cfg(test)]
 mod smtp;
