@@ -247,6 +247,31 @@ async fn a_draft_is_tried_from_the_request_alone() {
 }
 
 #[tokio::test]
+async fn a_draft_keeps_to_the_rules_of_publishing() {
+    let bench = bench().await;
+    let mut draft = bundled("PlanDefinition-covid-case");
+    draft["status"] = "draft".into();
+    let rule = draft["action"].as_array_mut().expect("actions");
+    let rule = rule.iter_mut().find(|one| one["id"] == "U4").expect("U4");
+    let wrong = "%current.repeat(item).where(linkId = 'danger.chset').answer.value = true";
+    rule["action"][0]["condition"][0]["expression"]["expression"] = wrong.into();
+    let asked = asked(&[
+        json!({ "name": "definition", "resource": draft }),
+        json!({ "name": "questionnaire", "resource": bundled("Questionnaire-covid-case") }),
+    ]);
+    let problem = bench.try_of(None, &asked).await.expect_err("refused");
+    assert_eq!(problem.category, Category::Invalid);
+    let places: Vec<&str> = problem
+        .issues
+        .iter()
+        .filter_map(|issue| issue.expression.as_deref())
+        .collect();
+    let places = places.join(" ");
+    assert!(places.contains("PlanDefinition.action["), "{places}");
+    assert!(problem.to_string().contains("danger.chset"), "{problem}");
+}
+
+#[tokio::test]
 async fn what_is_asked_wrongly_is_refused_at_its_place() {
     let bench = bench().await;
     let wrong = [
@@ -315,18 +340,4 @@ async fn a_missing_form_is_named() {
     let problem = bench.try_of(None, &asked).await.expect_err("refused");
     let place = problem.issues[0].expression.as_deref();
     assert_eq!(place, Some("PlanDefinition.action[0].definitionCanonical"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "measures, and proves nothing"]
-async fn time_of_a_simulation() {
-    let bench = bench().await;
-    for seed in 0..3 {
-        let started = std::time::Instant::now();
-        for n in 0..20 {
-            let asked = asked(&[json!({ "name": "seed", "valueInteger": seed * 100 + n })]);
-            bench.try_out(&asked).await.expect("an outcome");
-        }
-        println!("{:?} each", started.elapsed() / 20);
-    }
 }

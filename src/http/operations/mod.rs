@@ -320,9 +320,9 @@ mod tests {
     #[tokio::test]
     async fn a_simulation_without_room_is_told_to_come_again() {
         let none = Simulator::within(0, Duration::from_secs(1));
-        let site = Site::with(|state| State {
-            simulator: none,
-            ..state
+        let site = Site::with(|mut state| {
+            state.simulator = none;
+            state
         })
         .await;
         let body = r#"{"resourceType":"Parameters",
