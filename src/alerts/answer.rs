@@ -22,10 +22,7 @@ use crate::{
         kind,
         plan::{self, Followed},
     },
-    fhir::{
-        questionnaire_response::{effective_time, is_answer},
-        search::query::Query,
-    },
+    fhir::{questionnaire_response::is_answer, search::query::Query},
     kernel::problem::{Problem, Result},
     store::{Change, Reactor, Stored, Tx},
 };
@@ -156,7 +153,7 @@ async fn answers_of(
         .collect();
     // It is not among them where it names no CarePlan.
     stored.push(change.stored.clone());
-    in_order(stored, followed)
+    in_order(tx, stored, followed).await
 }
 
 /// The answers of a follow-up at present, in the order of their effective time.
@@ -165,10 +162,14 @@ pub(super) async fn answers_so_far(tx: &mut Tx, followed: &Followed) -> Result<V
         .reference("based-on", &format!("CarePlan/{}", followed.follow_up.id));
     let hits = tx.search(&query).await?.hits.into_iter();
     let stored = hits.map(|hit| hit.stored).collect();
-    in_order(stored, followed).map(|(_, trees)| trees)
+    in_order(tx, stored, followed).await.map(|(_, trees)| trees)
 }
 
-fn in_order(stored: Vec<Stored>, followed: &Followed) -> Result<(Vec<Answer>, Vec<Value>)> {
+async fn in_order(
+    tx: &mut Tx,
+    stored: Vec<Stored>,
+    followed: &Followed,
+) -> Result<(Vec<Answer>, Vec<Value>)> {
     if stored.len() > ANSWERS_MAX {
         return Err(Problem::invalid(
             "too-costly",
@@ -179,7 +180,7 @@ fn in_order(stored: Vec<Stored>, followed: &Followed) -> Result<(Vec<Answer>, Ve
     for one in stored {
         let tree = one.tree()?;
         if is_answer(&tree) {
-            let effective = effective_time(&tree, &followed.follow_up.zone).unwrap_or(one.updated);
+            let effective = plan::effective(tx, &followed.follow_up, (&one, &tree)).await?;
             let (id, received) = (one.id, one.key);
             answers.push((
                 Answer {

@@ -148,12 +148,13 @@ fn handlers(clock: &Arc<dyn Clock>) -> Result<Vec<Arc<dyn Handler>>> {
         public_url: "https://simulation.invalid".to_owned(),
         language: Language::Fr,
     };
-    let sms = SmsSenderSettings {
+    let texts = SmsSenderSettings {
         from: "Vigie".to_owned(),
         organization: "Vigie".to_owned(),
     };
-    let sender =
-        Sender::new(Arc::clone(&channel), Arc::clone(clock), settings)?.with_sms(channel, sms)?;
+    let sender = Sender::new(Arc::clone(&channel), Arc::clone(clock), settings)?;
+    // The person is reachable by every channel, whatever this server itself can send.
+    let sender = sender.with_sms(channel, texts)?;
     let all = service::handlers(sender).into_iter();
     Ok(all
         .map(|handler| match handler.kind() {

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::kind;
 use crate::{
     fhir::{
-        care_plan::FollowUp, questionnaire_response::follow_up_reference, reference,
+        care_plan::FollowUp,
+        questionnaire_response::{effective_time, follow_up_reference},
+        reference,
         search::query::Query,
     },
     kernel::problem::{Problem, Result},
@@ -94,6 +97,22 @@ fn uses_form(definition: &Value, form: &str) -> bool {
         .flatten()
         .filter_map(|action| action["definitionCanonical"].as_str())
         .any(|canonical| url(canonical) == url(form))
+}
+
+/// When an answer was true: as it says itself, else when it was first received, however late it
+/// was amended.
+///
+/// # Errors
+/// As a read.
+pub async fn effective(
+    tx: &mut Tx,
+    follow_up: &FollowUp,
+    (stored, answer): (&Stored, &Value),
+) -> Result<Timestamp> {
+    match effective_time(answer, &follow_up.zone) {
+        Some(at) => Ok(at),
+        None => tx.first_received(stored).await,
+    }
 }
 
 /// Reads a CarePlan as a follow-up, with its definition.

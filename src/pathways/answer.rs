@@ -16,13 +16,13 @@ use crate::{
         canonical::{REPORT, REPORT_STATE, SDC_TASK},
         care_plan::FollowUp,
         pathway::Pathway,
-        questionnaire_response::{effective_time, is_answer},
+        questionnaire_response::is_answer,
         resource::Resource,
         search::query::Query,
     },
     kernel::problem::Result,
     notify::{Announcement, MessageKind, announce},
-    store::{Change, Prepared, Reactor, Tx},
+    store::{Change, Prepared, Reactor, Stored, Tx},
 };
 
 /// Sees QuestionnaireResponses.
@@ -52,7 +52,7 @@ impl Reactor for AnswerReactor {
                 None => false,
             };
             for followed in plan::of_answer(tx, answer.tree()).await? {
-                settle_report(tx, &followed.follow_up, answer).await?;
+                settle_report(tx, &followed.follow_up, (&change.stored, answer)).await?;
                 if !known {
                     tell_team(tx, &followed, answer).await?;
                 }
@@ -63,8 +63,12 @@ impl Reactor for AnswerReactor {
 }
 
 /// Completes the report of the answer's own day.
-async fn settle_report(tx: &mut Tx, follow_up: &FollowUp, answer: &Resource) -> Result<()> {
-    let day = follow_up.day_of(effective_time(answer.tree(), &follow_up.zone).unwrap_or(tx.now()));
+async fn settle_report(
+    tx: &mut Tx,
+    follow_up: &FollowUp,
+    (stored, answer): (&Stored, &Resource),
+) -> Result<()> {
+    let day = follow_up.day_of(plan::effective(tx, follow_up, (stored, answer.tree())).await?);
     let query = Query::new(kind("Task")?)
         .token(
             "identifier",

@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::schedule;
+use super::{proxy, schedule};
 
 use self::step::{Act, Habits, Look, Step, step};
 use crate::{
@@ -204,13 +204,11 @@ async fn remind(
     (followed, policy): (Option<&Followed>, Option<&Policy>),
 ) -> Result<()> {
     let patient = task["for"]["reference"].as_str().unwrap_or_default();
-    let reporter = followed
-        .and_then(|followed| extension(&followed.plan, REPORTER))
-        .and_then(|reporter| reporter["reference"].as_str());
+    let reporter = reporter(tx, followed, patient).await?;
     let announcement = Announcement {
         kind: MessageKind::Reminder,
         patient: patient.strip_prefix("Patient/").map(str::to_owned),
-        recipient: reporter.unwrap_or(patient).to_owned(),
+        recipient: reporter.unwrap_or_else(|| patient.to_owned()),
         based_on: plan_of(task),
         about: vec![format!("Task/{id}")],
         language: None,
@@ -222,6 +220,23 @@ async fn remind(
         _ => vec![Medium::Email],
     };
     announce_by(tx, &announcement, &media).await.map(|_| ())
+}
+
+/// Who answers in the patient's stead, as long as they may.
+async fn reporter(
+    tx: &mut Tx,
+    followed: Option<&Followed>,
+    patient: &str,
+) -> Result<Option<String>> {
+    let named = followed
+        .and_then(|followed| extension(&followed.plan, REPORTER))
+        .and_then(|reporter| reporter["reference"].as_str());
+    match named {
+        Some(named) if proxy::fault(tx, named, patient).await?.is_none() => {
+            Ok(Some(named.to_owned()))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// The CarePlan that a report belongs to, as `CarePlan/{id}`.

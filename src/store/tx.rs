@@ -108,6 +108,19 @@ impl Tx {
         }
     }
 
+    /// When the first version of a resource was received.
+    ///
+    /// # Errors
+    /// `Fault`, if that version does not match its hash.
+    pub async fn first_received(&mut self, stored: &Stored) -> Result<Timestamp> {
+        if stored.version <= 1 {
+            return Ok(stored.updated);
+        }
+        let target = (stored.kind, stored.id.as_str());
+        let first = self.session.version(&self.permit, target, 1).await?;
+        Ok(first.map_or(stored.updated, |first| first.updated))
+    }
+
     /// Searches; this part's own writes are seen.
     ///
     /// # Errors

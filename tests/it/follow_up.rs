@@ -206,3 +206,26 @@ fn nobody_is_followed_without_consent() {
     let refused = nurse.apply(&other, "covid-medical").expect(422);
     assert!(refused.text().contains("consent"), "{}", refused.text());
 }
+
+#[test]
+fn an_answer_that_names_no_time_keeps_that_of_its_receipt_when_it_is_amended() {
+    let (server, _nurse, mut patient) = morning();
+    let mut answer = patient.report(&fine()).expect(201).json();
+    assert!(answer.get("authored").is_none(), "the play needs none");
+    server.set_clock("2030-03-26T10:00:00Z");
+    answer["status"] = "amended".into();
+    let path = format!(
+        "QuestionnaireResponse/{}",
+        answer["id"].as_str().expect("an id")
+    );
+    server.client().put(&path, &answer).expect(200);
+    let states: Vec<Value> = reports(&mut patient)
+        .iter()
+        .map(|task| task["status"].clone())
+        .collect();
+    assert_eq!(
+        states[..2],
+        ["completed", "ready"],
+        "the second day waits for an answer of its own"
+    );
+}

@@ -29,6 +29,8 @@ mod publishing;
 #[cfg(test)]
 mod schedule;
 #[cfg(test)]
+mod sms;
+#[cfg(test)]
 mod smtp;
 #[cfg(test)]
 mod stories;

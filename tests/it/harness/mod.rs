@@ -3,12 +3,14 @@
 
 mod chance;
 mod client;
+mod gateway;
 mod people;
 mod server;
 
 pub use self::{
     chance::Chance,
     client::{Client, Reply},
+    gateway::{Behaviour, Gateway},
     people::{Nurse, Patient, about, evidence_of, rule_of, ward},
     server::{Options, Server, vigie},
 };

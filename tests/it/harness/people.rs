@@ -63,7 +63,12 @@ impl Nurse {
             "birthDate": "1988-02-29",
             "telecom": [{ "system": "email", "value": "camille@home.example" }],
         });
-        let path = self.client.post("Patient", &patient).expect(201).location();
+        self.enrol_person(server, pathway, &patient)
+    }
+
+    /// The same for somebody in particular.
+    pub fn enrol_person(&mut self, server: &Server, pathway: &str, person: &Value) -> Patient {
+        let path = self.client.post("Patient", person).expect(201).location();
         self.consent(&path);
         let started = self.apply(&path, pathway);
         let plan = started.expect(200).json();
@@ -73,6 +78,11 @@ impl Nurse {
             path,
             plan: format!("CarePlan/{}", plan["id"].as_str().expect("an id")),
         }
+    }
+
+    /// `Practitioner/{id}`.
+    pub fn practitioner(&self) -> &str {
+        &self.practitioner
     }
 
     fn consent(&mut self, patient: &str) {

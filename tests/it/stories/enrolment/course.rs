@@ -156,7 +156,7 @@ fn complaint_06_who_has_stopped_is_asked_nothing_more() {
 #[test]
 fn complaint_07_from_screen_to_phone_and_back_without_an_end() {
     let mut desk = Desk::open();
-    let (_, plan) = contact(&mut desk);
+    let (patient, plan) = contact(&mut desk);
     let before = desk.reports(&plan);
     for channel in ["phone", "app", "phone"] {
         let channel_is = extension("report-channel", "valueCode", channel.into());
@@ -170,4 +170,20 @@ fn complaint_07_from_screen_to_phone_and_back_without_an_end() {
     refused(desk.set(&plan, fax), 422, "report-channel");
     desk.report(&plan, &[("callback", json!({ "valueBoolean": true }))]);
     assert_eq!(desk.alerts(&plan).len(), 1, "answers are judged as before");
+    // From the next due time on: a call, and no reminder; then a reminder, and no call.
+    let calls = |desk: &mut Desk| {
+        let mut calls = desk.search(&format!("Task?based-on={plan}&_count=500"));
+        calls.retain(|task| code(&task["code"]) == "phone-call");
+        calls.len()
+    };
+    let reminded = desk.messages(&patient, "reminder").len();
+    desk.server.set_clock("2030-03-26T08:00:00Z");
+    assert_eq!(calls(&mut desk), 1);
+    assert_eq!(desk.messages(&patient, "reminder").len(), reminded);
+    desk.report(&plan, &[]);
+    let app = extension("report-channel", "valueCode", "app".into());
+    desk.set(&plan, app).expect(200);
+    desk.server.set_clock("2030-03-27T08:00:00Z");
+    assert_eq!(calls(&mut desk), 1);
+    assert_eq!(desk.messages(&patient, "reminder").len(), reminded + 1);
 }

@@ -62,7 +62,7 @@ fn complaint_09_one_address_for_two_children_and_a_message_for_each() {
         .clone()
         .map(|(child, mother)| desk.enrol(&child, "covid-contact", &[names("reporter", &mother)]));
     desk.server.set_clock("2030-03-25T08:00:00Z");
-    for ((child, _), plan) in family.iter().zip(&plans) {
+    for ((child, mother), plan) in family.iter().zip(&plans) {
         let reminders = desk.messages(child, "reminder");
         assert_eq!(reminders.len(), 1, "one message a child");
         let first = desk.reports(plan)[0]["id"]
@@ -73,7 +73,17 @@ fn complaint_09_one_address_for_two_children_and_a_message_for_each() {
             first.as_deref()
         );
         assert_eq!(reminders[0]["subject"]["reference"], *child);
+        assert_eq!(reminders[0]["recipient"][0]["reference"], *mother);
     }
+    // Who may not answer any more is not reminded any more: the patient is.
+    let (child, mother) = &family[0];
+    desk.change(mother, |person| person["active"] = false.into())
+        .expect(200);
+    desk.report(&plans[0], &[]);
+    desk.server.set_clock("2030-03-26T08:00:00Z");
+    let reminders = desk.messages(child, "reminder");
+    let last = reminders.last().expect("one");
+    assert_eq!(last["recipient"][0]["reference"], *child);
     // The form of one child is no answer for the other.
     let mut swapped = desk.answer(&plans[0], &[]);
     swapped["subject"] = json!({ "reference": family[1].0 });
