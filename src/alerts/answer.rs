@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
+    advice::{self, Advice, Occasion},
     flag::Finding,
     judge::{Case, Verdict, judge},
     record::{Concern, record},
@@ -53,16 +54,33 @@ impl Reactor for JudgeReactor {
             let Some(answer) = &change.resource else {
                 return Ok(());
             };
-            for followed in plan::of_answer(tx, answer.tree()).await? {
-                self.judge(tx, &followed, change).await?;
+            let mut advices = Vec::new();
+            let all = plan::of_answer(tx, answer.tree()).await?;
+            for followed in &all {
+                advices.extend(self.judge(tx, followed, change).await?);
             }
-            Ok(())
+            let Some(followed) = all.first() else {
+                return Ok(());
+            };
+            let occasion = Occasion {
+                answer: &change.stored.id,
+                tree: answer.tree(),
+                patient: &followed.follow_up.patient,
+                plan: &followed.follow_up.id,
+            };
+            advice::show(tx, occasion, &advices).await
         })
     }
 }
 
 impl JudgeReactor {
-    async fn judge(&self, tx: &mut Tx, followed: &Followed, change: &Change) -> Result<()> {
+    /// Judges an answer and those after it; gives what the answer's own findings advise.
+    async fn judge(
+        &self,
+        tx: &mut Tx,
+        followed: &Followed,
+        change: &Change,
+    ) -> Result<Vec<Advice>> {
         let changed = &change.stored;
         let concern = Concern {
             patient: followed.follow_up.patient.clone(),
@@ -71,7 +89,8 @@ impl JudgeReactor {
         let source = format!("QuestionnaireResponse/{}", changed.id);
         let Some(definition) = &followed.definition else {
             let lost = technical::rule_failed("*", "the PlanDefinition is gone", None, source);
-            return record(tx, &concern, &[lost]).await;
+            record(tx, &concern, &[lost]).await?;
+            return Ok(Vec::new());
         };
         let rules = self.compiled.of(definition);
         let (answers, trees) = answers_of(tx, followed, change).await?;
@@ -82,8 +101,9 @@ impl JudgeReactor {
             Some(stored) => stored.tree()?,
             None => Value::Null,
         };
+        let baseline = advice::baseline(tx, &followed.plan).await?;
         let first = answers.iter().position(|a| a.id == changed.id).unwrap_or(0);
-        let mut findings = Vec::new();
+        let (mut findings, mut advices) = (Vec::new(), Vec::new());
         for (current, answer) in answers.iter().enumerate().skip(first) {
             let case = Case {
                 answers: &trees,
@@ -91,13 +111,34 @@ impl JudgeReactor {
                 patient: &patient,
                 care_plan: &followed.plan,
                 day: followed.follow_up.day_of(answer.effective),
+                baseline: &baseline,
             };
             let source = format!("QuestionnaireResponse/{}", answer.id);
-            let verdicts = judge(&rules, &case).into_iter();
+            let verdicts = judge(&rules, &case);
+            if current == first {
+                advices.extend(
+                    verdicts
+                        .iter()
+                        .filter_map(|one| advice_of(one, &rules))
+                        .cloned(),
+                );
+            }
+            let verdicts = verdicts.into_iter();
             findings.extend(verdicts.map(|verdict| finding(verdict, &rules, source.clone())));
         }
-        record(tx, &concern, &findings).await
+        record(tx, &concern, &findings).await?;
+        Ok(advices)
     }
+}
+
+/// What a verdict advises the patient, if it is urgent.
+fn advice_of<'a>(verdict: &Verdict, rules: &'a RuleSet) -> Option<&'a Advice> {
+    let Verdict::Holds { rule, level, .. } = verdict else {
+        return None;
+    };
+    let rule = rules.rules.iter().find(|known| known.id == *rule)?;
+    let level = rule.levels.iter().find(|known| known.level == *level)?;
+    level.advice.as_ref()
 }
 
 /// A verdict as what is recorded of it.

@@ -86,10 +86,7 @@ impl Known {
     /// Its level.
     #[must_use]
     pub fn level(&self) -> Level {
-        extension(&self.tree, FLAG_PRIORITY)
-            .and_then(|priority| code_in(priority, FLAG_PRIORITY_CODE))
-            .and_then(Level::of_flag_priority)
-            .unwrap_or(Level::Urgent)
+        level_of(&self.tree)
     }
 
     /// Whether it is a Flag of the rule that a finding is of.
@@ -132,6 +129,15 @@ impl Known {
             News::MoreEvidence
         });
     }
+}
+
+/// The level of a Flag; one that states none is taken for urgent.
+#[must_use]
+pub fn level_of(flag: &Value) -> Level {
+    extension(flag, FLAG_PRIORITY)
+        .and_then(|priority| code_in(priority, FLAG_PRIORITY_CODE))
+        .and_then(Level::of_flag_priority)
+        .unwrap_or(Level::Urgent)
 }
 
 /// The rule's pathway without its version: a newer version of a pathway has the same rules.

@@ -1,8 +1,9 @@
 //! Rules and answers to findings: pure.
 //!
 //! Variables that a rule may use: `%current`, `%previous`, `%history` (earlier answers, oldest
-//! first, without the current one), `%patient`, `%careplan`, `%day`. A rule about silence has
-//! `%missed` and `%flags` besides, and no `%current`.
+//! first, without the current one), `%patient`, `%careplan`, `%day`, `%baseline` (the answer that
+//! the follow-up began with). A rule about silence has `%missed` and `%flags` besides, and no
+//! `%current`.
 
 use serde_json::Value;
 
@@ -25,6 +26,8 @@ pub struct Case<'a> {
     pub care_plan: &'a Value,
     /// The day of follow-up of the current answer.
     pub day: i64,
+    /// The answer that the follow-up began with, or `null`.
+    pub baseline: &'a Value,
 }
 
 /// A missed report, with what is known at that moment.
@@ -44,6 +47,8 @@ pub struct Silence<'a> {
     pub missed: i64,
     /// The open Flags of the follow-up's pathway, as they stood before.
     pub flags: &'a [Value],
+    /// The answer that the follow-up began with, or `null`.
+    pub baseline: &'a Value,
 }
 
 /// What a rule says of a case.
@@ -95,6 +100,7 @@ pub(super) fn knowing(case: &Case<'_>, ask: impl FnOnce(&Known<'_>)) {
         ("patient", known(case.patient)),
         ("careplan", vec![Item::resource(case.care_plan)]),
         ("day", vec![Item::Integer(case.day)]),
+        ("baseline", known(case.baseline)),
     ];
     let answers = case.answers.iter().take(case.current + 1);
     let repeated: Vec<_> = answers
@@ -124,6 +130,7 @@ pub fn judge_silence(rules: &RuleSet, silence: &Silence<'_>) -> Vec<Verdict> {
         ("day", vec![Item::Integer(silence.day)]),
         ("missed", vec![Item::Integer(silence.missed)]),
         ("flags", silence.flags.iter().map(Item::resource).collect()),
+        ("baseline", known(silence.baseline)),
     ];
     let mut verdicts = Vec::new();
     let known = Known {
@@ -247,6 +254,7 @@ mod tests {
                 patient: &Value::Null,
                 care_plan: &care_plan,
                 day: 3,
+                baseline: &Value::Null,
             },
         )
     }

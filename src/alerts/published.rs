@@ -90,6 +90,7 @@ fn verdicts(answers: &[Value], patient: &Value) -> Vec<Verdict> {
         patient,
         care_plan: &care_plan,
         day: 7,
+        baseline: &Value::Null,
     };
     trees("pathways", "PlanDefinition")
         .iter()

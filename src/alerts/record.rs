@@ -4,12 +4,20 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::flag::{self, Finding, Known, News};
+use super::{
+    flag::{self, Finding, Known, News},
+    rule::Level,
+    task_state,
+    telling::{self, Told},
+};
 use crate::{
-    care::{kind, team},
+    care::{
+        kind,
+        team::{self, Team},
+    },
     fhir::{canonical::TASK_CODE, date, resource::Resource, search::query::Query},
     kernel::problem::Result,
-    notify::{Announcement, MessageKind, announce},
+    notify::MessageKind,
     store::{Prepared, Tx},
 };
 
@@ -35,12 +43,23 @@ pub async fn record(tx: &mut Tx, concern: &Concern, findings: &[Finding]) -> Res
     for finding in findings {
         flag::take(&mut flags, finding, &concern.patient, now, || tx.new_id());
     }
+    let mut team = None;
     for known in flags
         .into_iter()
         .filter(|known| known.news != News::Nothing)
     {
         let finding = findings.iter().find(|finding| known.is_about(finding));
-        write(tx, concern, &known, finding).await?;
+        write(tx, &known).await?;
+        let (task, kind) = match follow(tx, concern, &known, finding).await? {
+            None => continue,
+            Some(news) => news,
+        };
+        let team: &Team = match &mut team {
+            Some(team) => team,
+            none => none.insert(team::team(tx, &concern.plan).await?),
+        };
+        let told = Told::of(concern, &known.id, &known.tree);
+        telling::tell(tx, told, task.as_deref(), kind, team).await?;
     }
     Ok(())
 }
@@ -56,32 +75,33 @@ pub(super) async fn standing(tx: &mut Tx, patient: &str) -> Result<Vec<Known>> {
     Ok(flags)
 }
 
-async fn write(
+async fn write(tx: &mut Tx, known: &Known) -> Result<()> {
+    let prepared = Prepared::new(Resource::trusted(known.tree.clone())?);
+    match known.version {
+        None => tx.create(&known.id, prepared).await.map(|_| ()),
+        Some(version) => tx.put(&known.id, prepared, Some(version)).await.map(|_| ()),
+    }
+}
+
+/// Makes or changes the Task of a Flag; gives its id, and what is to be told, if anything is.
+async fn follow(
     tx: &mut Tx,
     concern: &Concern,
     known: &Known,
     finding: Option<&Finding>,
-) -> Result<()> {
-    let prepared = Prepared::new(Resource::trusted(known.tree.clone())?);
-    match known.version {
-        None => tx.create(&known.id, prepared).await.map(|_| ())?,
-        Some(version) => tx
-            .put(&known.id, prepared, Some(version))
-            .await
-            .map(|_| ())?,
-    }
+) -> Result<Option<(Option<String>, MessageKind)>> {
     match known.news {
-        News::Nothing | News::MoreEvidence => Ok(()),
+        News::Nothing | News::MoreEvidence => Ok(None),
         News::Opened => {
-            let task_id = tx.new_id();
+            let id = tx.new_id();
             let task = handling_task(known, concern, finding, tx);
-            tx.create(&task_id, Prepared::new(Resource::trusted(task)?))
+            tx.create(&id, Prepared::new(Resource::trusted(task)?))
                 .await?;
-            tell(tx, concern, known, MessageKind::NeedsAction).await
+            Ok(Some((Some(id), MessageKind::NeedsAction)))
         }
         News::Raised => {
-            raise_task(tx, known).await?;
-            tell(tx, concern, known, MessageKind::NeedsActionRaised).await
+            let waiting = raise_task(tx, known).await?;
+            Ok(Some((waiting, MessageKind::NeedsActionRaised)))
         }
     }
 }
@@ -114,20 +134,29 @@ fn handling_task(known: &Known, concern: &Concern, finding: Option<&Finding>, tx
     task
 }
 
-/// A Flag that rises makes its open Task more pressing.
-async fn raise_task(tx: &mut Tx, known: &Known) -> Result<()> {
+/// A Flag that rises makes its open Task more pressing, and gives the time to acknowledge it
+/// anew; one that is urgent now is not put off any longer. Gives the Task that nobody has taken.
+async fn raise_task(tx: &mut Tx, known: &Known) -> Result<Option<String>> {
     let query = Query::new(kind("Task")?).reference("focus", &format!("Flag/{}", known.id));
+    let mut waiting = None;
     for hit in tx.search(&query).await?.hits {
         let mut task = hit.stored.tree()?;
-        if is_closed(&task) {
+        if is_closed(&task) || !task_state::is_alert(&task) {
             continue;
         }
         task["priority"] = known.level().task_priority().into();
+        task_state::begin_anew(&mut task, tx.now());
+        if task["status"] == "on-hold" && known.level() == Level::Urgent {
+            task_state::wake(&mut task);
+        }
+        if task["status"] == "requested" {
+            waiting = Some(hit.stored.id.clone());
+        }
         let prepared = Prepared::new(Resource::trusted(task)?);
         tx.put(&hit.stored.id, prepared, Some(hit.stored.version))
             .await?;
     }
-    Ok(())
+    Ok(waiting)
 }
 
 /// Whether a Task asks for nothing any more.
@@ -137,27 +166,4 @@ pub fn is_closed(task: &Value) -> bool {
         task["status"].as_str(),
         Some("completed" | "cancelled" | "failed" | "rejected" | "entered-in-error")
     )
-}
-
-/// One message to each member of the team.
-async fn tell(tx: &mut Tx, concern: &Concern, known: &Known, kind: MessageKind) -> Result<()> {
-    let technical = known.tree["category"][0]["coding"][0]["code"] == "admin";
-    for recipient in team::recipients(tx, &concern.plan).await? {
-        let announcement = Announcement {
-            kind: if technical {
-                MessageKind::Technical
-            } else {
-                kind
-            },
-            patient: Some(concern.patient.clone()),
-            recipient,
-            based_on: concern.plan["id"]
-                .as_str()
-                .map(|id| format!("CarePlan/{id}")),
-            about: vec![format!("Flag/{}", known.id)],
-            language: None,
-        };
-        announce(tx, &announcement).await?;
-    }
-    Ok(())
 }

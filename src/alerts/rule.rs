@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use super::advice::Advice;
 use crate::fhir::{
     canonical::{ALERT_LEVEL, PATHWAY_ACTION, ROUTE_TO, TASK_CODE, code_in, extension},
     path::Expression,
@@ -101,6 +102,8 @@ pub struct LevelRule {
     pub level: Level,
     /// When.
     pub condition: Condition,
+    /// What the patient is shown at once.
+    pub advice: Option<Advice>,
 }
 
 /// A rule: the highest of its levels that holds is the finding.
@@ -197,6 +200,7 @@ fn read_level(action: &Value) -> LevelRule {
     LevelRule {
         level: level.unwrap_or(Level::Urgent),
         condition,
+        advice: level.and_then(|level| Advice::read(action, level)),
     }
 }
 

@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use super::{
+    advice,
     answer::{answers_so_far, finding},
     flag::Finding,
     judge::{Silence, judge_silence},
@@ -112,6 +113,7 @@ struct Known {
     flags: Vec<Value>,
     answers: Vec<Value>,
     patient: Value,
+    baseline: Value,
 }
 
 async fn read(tx: &mut Tx, rules: &RuleSet, followed: &Followed, report: &Value) -> Result<Known> {
@@ -145,6 +147,9 @@ async fn read(tx: &mut Tx, rules: &RuleSet, followed: &Followed, report: &Value)
             Some(stored) => stored.tree()?,
             None => Value::Null,
         };
+    }
+    if speaks_of(rules, &["%baseline"]) {
+        known.baseline = advice::baseline(tx, &followed.plan).await?;
     }
     Ok(known)
 }
@@ -209,6 +214,7 @@ fn found(
         day: day_of(report),
         missed: known.missed,
         flags: &known.flags,
+        baseline: &known.baseline,
     };
     judge_silence(rules, &silence)
         .into_iter()

@@ -11,7 +11,10 @@ use super::{
     rule::Level,
 };
 use crate::{
-    fhir::reference,
+    fhir::{
+        canonical::{DELIVERY_FAILURE, code_in},
+        reference,
+    },
     kernel::problem::Result,
     store::{Change, Reactor, Tx},
 };
@@ -52,7 +55,7 @@ impl Reactor for DeliveryReactor {
             && change.resource.as_ref().is_some_and(|resource| {
                 let tree = resource.tree();
                 // A technical message that fails must not raise the next one for ever.
-                tree["status"] == "not-done" && !is_technical(tree)
+                tree["status"] == "not-done" && !is_technical(tree) && !is_muted(tree)
             })
     }
 
@@ -96,6 +99,11 @@ fn is_technical(message: &Value) -> bool {
         .into_iter()
         .flatten()
         .any(|category| category["coding"][0]["code"] == "technical")
+}
+
+/// What its recipient does not wish is no failure.
+fn is_muted(message: &Value) -> bool {
+    code_in(&message["statusReason"], DELIVERY_FAILURE) == Some("muted")
 }
 
 /// The CarePlan that a message belongs to, or `null`.

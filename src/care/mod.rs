@@ -1,5 +1,6 @@
 //! What `pathways` and `alerts` share: which follow-up an answer belongs to, and who is told.
 
+pub mod cover;
 pub mod plan;
 pub mod team;
 

@@ -48,6 +48,8 @@ pub const ESCALATION_RANK: &str = own!("StructureDefinition/escalation-rank");
 pub const NOTICES: &str = own!("StructureDefinition/notices");
 /// How often an unacknowledged alert has been passed on, on Task.
 pub const ESCALATION_STEP: &str = own!("StructureDefinition/escalation-step");
+/// From when the time to acknowledge counts, on Task, where that is not its authoring.
+pub const DEADLINE_START: &str = own!("StructureDefinition/deadline-start");
 /// How an answer came in, on QuestionnaireResponse: `app`, `phone` or `import`.
 pub const ANSWER_CHANNEL: &str = own!("StructureDefinition/answer-channel");
 
@@ -100,6 +102,8 @@ pub const FLAG_DETAIL: &str = "http://hl7.org/fhir/StructureDefinition/flag-deta
 pub const FLAG_PRIORITY: &str = "http://hl7.org/fhir/StructureDefinition/flag-priority";
 /// Codes of [`FLAG_PRIORITY`].
 pub const FLAG_PRIORITY_CODE: &str = "http://hl7.org/fhir/flag-priority-code";
+/// A text in another language.
+pub const TRANSLATION: &str = "http://hl7.org/fhir/StructureDefinition/translation";
 /// Categories of a Flag.
 pub const FLAG_CATEGORY: &str = "http://terminology.hl7.org/CodeSystem/flag-category";
 
@@ -131,6 +135,15 @@ pub fn extensions<'a>(
         .into_iter()
         .flatten()
         .filter(move |e| e["url"] == url)
+}
+
+/// The translation of an element, given its `_element`:
+/// <http://hl7.org/fhir/R4/extension-translation.html>.
+#[must_use]
+pub fn translation<'a>(shadow: &'a serde_json::Value, language: &str) -> Option<&'a str> {
+    extensions(shadow, TRANSLATION)
+        .find(|one| extension(one, "lang").is_some_and(|lang| lang == language))
+        .and_then(|one| extension(one, "content")?.as_str())
 }
 
 /// The code that a CodeableConcept (or a list of them) has in a system.

@@ -3,7 +3,11 @@
 //! Specification: <http://hl7.org/fhir/R4/datatypes.html#dateTime>,
 //! <http://hl7.org/fhir/R4/search.html#date>.
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{
+    Timestamp,
+    civil::{Date, DateTime},
+    tz::{AmbiguousOffset, TimeZone},
+};
 
 /// Milliseconds of a day.
 const DAY: i64 = 86_400_000;
@@ -14,6 +18,26 @@ pub fn instant(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC)
         .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
         .to_string()
+}
+
+/// The instant of a local time. One that a clock change skips is the first instant after the gap;
+/// one that it repeats is the first of the two.
+#[must_use]
+pub fn instant_at(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
+    match zone.to_ambiguous_timestamp(local).offset() {
+        AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(local).ok(),
+        AmbiguousOffset::Fold { before, .. } => before.to_timestamp(local).ok(),
+        AmbiguousOffset::Gap { before, .. } => {
+            // Read with the offset before the gap, the time lies at or after the clock change.
+            let after = before.to_timestamp(local).ok()?;
+            let just_after = after
+                .checked_add(jiff::SignedDuration::from_nanos(1))
+                .ok()?;
+            zone.preceding(just_after)
+                .next()
+                .map(|change| change.timestamp())
+        }
+    }
 }
 
 /// The milliseconds since 1970-01-01T00:00:00Z that a date spans, both ends included.

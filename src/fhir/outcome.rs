@@ -26,6 +26,16 @@ pub fn outcome(issues: &[Issue]) -> Value {
     json!({ "resourceType": "OperationOutcome", "issue": issue })
 }
 
+/// The issue that shows a text to whoever reads it.
+#[must_use]
+pub fn shown(text: &str) -> Value {
+    json!({
+        "severity": severity(Severity::Information),
+        "code": "informational",
+        "details": { "text": text },
+    })
+}
+
 const fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Error => "error",

@@ -35,6 +35,18 @@ pub const ACKNOWLEDGE_URGENT_MINUTES: u32 = 15;
 /// The same for a simple alert, counted in hours of cover.
 pub const ACKNOWLEDGE_SIMPLE_MINUTES: u32 = 480;
 
+/// Minutes within which alerts of a PlanDefinition must be acknowledged, urgent and simple ones,
+/// whatever else its policy says.
+#[must_use]
+pub fn acknowledge_minutes(plan: &Value) -> (u32, u32) {
+    let policy = find_extension(plan, PATHWAY_POLICY).unwrap_or(&Value::Null);
+    let minutes = |name, default| whole(extension(policy, name)).unwrap_or(default);
+    (
+        minutes("acknowledgeUrgentMinutes", ACKNOWLEDGE_URGENT_MINUTES),
+        minutes("acknowledgeSimpleMinutes", ACKNOWLEDGE_SIMPLE_MINUTES),
+    )
+}
+
 /// How follow-ups of a pathway are run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -195,7 +207,7 @@ fn read_policy(plan: &Value, faults: &mut Vec<Issue>) -> Option<Policy> {
     let cut_off_time = read_time(policy, "cutOffTime", faults);
     let quiet_hours = read_quiet_hours(policy, faults);
     let retention = read_retention(policy, faults);
-    let minutes = |name, default| whole(extension(policy, name)).unwrap_or(default);
+    let (acknowledge_urgent_minutes, acknowledge_simple_minutes) = acknowledge_minutes(plan);
     Some(Policy {
         consent_required: flag("consentRequired"),
         notify_answered: flag("notifyAnswered"),
@@ -208,8 +220,8 @@ fn read_policy(plan: &Value, faults: &mut Vec<Issue>) -> Option<Policy> {
         },
         second_reminder_minutes: whole(extension(policy, "secondReminderMinutes")),
         quiet_hours,
-        acknowledge_urgent_minutes: minutes("acknowledgeUrgentMinutes", ACKNOWLEDGE_URGENT_MINUTES),
-        acknowledge_simple_minutes: minutes("acknowledgeSimpleMinutes", ACKNOWLEDGE_SIMPLE_MINUTES),
+        acknowledge_urgent_minutes,
+        acknowledge_simple_minutes,
         stop: match code(policy, "stop") {
             Some("request") => Stop::Request,
             _ => Stop::Immediate,

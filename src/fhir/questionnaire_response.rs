@@ -26,6 +26,12 @@ pub fn follow_up_reference(answer: &Value) -> Option<&str> {
         .find(|reference| reference.starts_with("CarePlan/"))
 }
 
+/// The id of the Communication that advises on the answer of this id, if there is one.
+#[must_use]
+pub fn advice_id(answer: &str) -> String {
+    format!("advice-{}", &blake3::hash(answer.as_bytes()).to_hex()[..32])
+}
+
 /// When the answer was true: `authored`, which may be long before it was received. A partial
 /// date counts from its first instant in the patient's own calendar.
 #[must_use]

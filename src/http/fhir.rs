@@ -24,6 +24,7 @@ use crate::{
     fhir::{definitions::ResourceType, permit::Permit, search::query::Handling, validate},
     interactions::{
         Reply, VersionTag,
+        advice::{self, Advice},
         bundle::{self, BundleOptions},
         capabilities, conditional_delete, conditional_update, create,
         criteria::Criteria,
@@ -168,7 +169,10 @@ pub(super) async fn dispatch(
         .await
         .unwrap_or_else(|_| Err(Problem::fault("a panic while a request was served")));
     let response = match outcome {
-        Ok(done) => reply::reply(done, preference.returns, &state.context.base),
+        Ok((done, advice)) => {
+            let base = &state.context.base;
+            reply::reply(done, advice.as_ref(), preference.returns, base)
+        }
         Err(problem) => reply::problem(&problem, &state.request_id()),
     };
     // The route and not the URL: ids and queries are health information.
@@ -186,7 +190,7 @@ async fn answer(
     endpoint: &Endpoint,
     preference: Preference,
     mut request: Request,
-) -> Result<Reply> {
+) -> Result<(Reply, Option<Advice>)> {
     let permit = auth::permit(state.access)?;
     let path: RawPathParams = request
         .extract_parts()
@@ -221,10 +225,13 @@ async fn answer(
         call.body = body;
     }
     call.headers = parts.headers;
-    match endpoint.serve {
+    let permit = call.permit.clone();
+    let reply = match endpoint.serve {
         Serve::Interaction(run) => run(call).await,
         Serve::Operation(run) => run_operation(run, call, csv).await,
-    }
+    }?;
+    let advice = advice::of(&state.context, &permit, &reply).await;
+    Ok((reply, advice))
 }
 
 /// Names and values of a query.

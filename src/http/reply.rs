@@ -12,8 +12,8 @@ use jiff::Timestamp;
 
 use super::negotiate::{FHIR_JSON, Return};
 use crate::{
-    fhir::outcome::outcome,
-    interactions::Reply,
+    fhir::outcome::{outcome, shown},
+    interactions::{Reply, advice::Advice},
     kernel::problem::{Category, Issue, Problem, Severity},
     store::Stored,
 };
@@ -78,9 +78,23 @@ pub fn problem(problem: &Problem, request_id: &str) -> Response<Body> {
     response
 }
 
+/// The relation of an answer to the advice that is to be shown at once (RFC 8288).
+pub const ADVICE_RELATION: &str = "https://vigie.example/fhir/rel/advice";
+
 /// A reply as a response; `base` is the service base URL.
 #[must_use]
-pub fn reply(reply: Reply, returns: Return, base: &str) -> Response<Body> {
+pub fn reply(reply: Reply, advice: Option<&Advice>, returns: Return, base: &str) -> Response<Body> {
+    let mut response = plain(reply, advice, returns, base);
+    if let Some(advice) = advice {
+        let link = format!("<{base}/{}>; rel=\"{ADVICE_RELATION}\"", advice.reference);
+        if let Ok(link) = HeaderValue::from_str(&link) {
+            response.headers_mut().insert(header::LINK, link);
+        }
+    }
+    response
+}
+
+fn plain(reply: Reply, advice: Option<&Advice>, returns: Return, base: &str) -> Response<Body> {
     match reply {
         Reply::Version(stored) => version(StatusCode::OK, stored),
         Reply::NotModified(stored) => {
@@ -88,9 +102,9 @@ pub fn reply(reply: Reply, returns: Return, base: &str) -> Response<Body> {
             tag(&mut response, &stored);
             response
         }
-        Reply::Created(stored) => written(StatusCode::CREATED, stored, returns, base),
+        Reply::Created(stored) => written((StatusCode::CREATED, stored), advice, returns, base),
         Reply::Updated(stored) | Reply::Existing(stored) => {
-            written(StatusCode::OK, stored, returns, base)
+            written((StatusCode::OK, stored), advice, returns, base)
         }
         Reply::Deleted(stored) => deleted(stored.as_ref(), returns),
         Reply::Document(bytes) => document(StatusCode::OK, bytes),
@@ -153,7 +167,12 @@ fn version(status: StatusCode, mut stored: Stored) -> Response<Body> {
     response
 }
 
-fn written(status: StatusCode, stored: Stored, returns: Return, base: &str) -> Response<Body> {
+fn written(
+    (status, stored): (StatusCode, Stored),
+    advice: Option<&Advice>,
+    returns: Return,
+    base: &str,
+) -> Response<Body> {
     let location = format!(
         "{base}/{}/{}/_history/{}",
         stored.kind, stored.id, stored.version
@@ -166,7 +185,7 @@ fn written(status: StatusCode, stored: Stored, returns: Return, base: &str) -> R
             response
         }
         Return::OperationOutcome => {
-            let mut response = done(status, "The resource is stored.");
+            let mut response = done(status, "The resource is stored.", advice);
             tag(&mut response, &stored);
             response
         }
@@ -179,7 +198,7 @@ fn written(status: StatusCode, stored: Stored, returns: Return, base: &str) -> R
 
 fn deleted(stored: Option<&Stored>, returns: Return) -> Response<Body> {
     let mut response = match returns {
-        Return::OperationOutcome => done(StatusCode::OK, "The resource is deleted."),
+        Return::OperationOutcome => done(StatusCode::OK, "The resource is deleted.", None),
         _ => empty(StatusCode::NO_CONTENT),
     };
     if let Some(stored) = stored {
@@ -188,14 +207,18 @@ fn deleted(stored: Option<&Stored>, returns: Return) -> Response<Body> {
     response
 }
 
-fn done(status: StatusCode, diagnostics: &str) -> Response<Body> {
+fn done(status: StatusCode, diagnostics: &str, advice: Option<&Advice>) -> Response<Body> {
     let issue = Issue {
         severity: Severity::Information,
         code: "informational",
         diagnostics: diagnostics.to_owned(),
         expression: None,
     };
-    document(status, outcome(&[issue]).to_string().into())
+    let mut outcome = outcome(&[issue]);
+    if let (Some(advice), Some(issues)) = (advice, outcome["issue"].as_array_mut()) {
+        issues.push(shown(&advice.text));
+    }
+    document(status, outcome.to_string().into())
 }
 
 /// `ETag` and `Last-Modified`.

@@ -11,12 +11,19 @@ use serde_json::{Value, json};
 pub(super) use self::part::{Part, Request};
 use super::{
     Context, Reply,
+    advice::{self, Advice},
     assembly::{Assembly, BundleKind, Entry, response},
     batch::batch,
     transaction::transaction,
 };
 use crate::{
-    fhir::{json as reading, outcome::outcome, permit::Permit, search::query::Handling, validate},
+    fhir::{
+        json as reading,
+        outcome::{outcome, shown},
+        permit::Permit,
+        search::query::Handling,
+        validate,
+    },
     kernel::problem::{Category, Issue, Problem, Result},
     store::Stored,
 };
@@ -77,7 +84,15 @@ pub async fn process(
             );
         }
     };
-    Ok(Reply::Document(answer(context, kind, &replies, options)))
+    let mut answered = Vec::with_capacity(replies.len());
+    for reply in replies {
+        let advice = match &reply {
+            Ok(reply) => advice::of(context, permit, reply).await,
+            Err(_) => None,
+        };
+        answered.push((reply, advice));
+    }
+    Ok(Reply::Document(answer(context, kind, &answered, options)))
 }
 
 /// Takes the resources out of the entries: each is checked by itself, so that one that is wrong
@@ -131,13 +146,19 @@ fn all(parts: impl Iterator<Item = Result<Part>>) -> Result<Vec<Part>> {
 fn answer(
     context: &Context,
     kind: BundleKind,
-    replies: &[Result<Reply>],
+    replies: &[(Result<Reply>, Option<Advice>)],
     options: BundleOptions,
 ) -> Bytes {
     let mut bundle = Assembly::new(kind, None);
-    for reply in replies {
+    for (reply, advice) in replies {
         match reply {
-            Ok(reply) => bundle.entry(&entry(context, reply, options.representation)),
+            Ok(reply) => {
+                let mut entry = entry(context, reply, options.representation);
+                if let (Some(advice), Some(response)) = (advice, &mut entry.response) {
+                    response["outcome"] = advised(&advice.text);
+                }
+                bundle.entry(&entry);
+            }
             Err(problem) => {
                 if let Some(reason) = &problem.internal {
                     tracing::error!(reason, "an entry of a batch failed");
@@ -180,6 +201,11 @@ fn entry<'a>(context: &Context, reply: &'a Reply, representation: bool) -> Entry
         response: Some(located(response(status, stored), stored)),
         ..Entry::default()
     }
+}
+
+/// An outcome that shows advice to whoever has answered.
+fn advised(text: &str) -> Value {
+    json!({ "resourceType": "OperationOutcome", "issue": [shown(text)] })
 }
 
 fn bare(status: &str) -> Entry<'static> {

@@ -13,6 +13,7 @@ mod links;
 mod subset;
 mod transaction;
 
+pub mod advice;
 pub mod bundle;
 pub mod capabilities;
 pub mod conditional_delete;

@@ -4,11 +4,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Medium, MessageKind, SEND};
+use super::{Medium, MessageKind, communication as messages};
 use crate::{
     fhir::{canonical::MESSAGE_KIND, resource::Resource},
     kernel::problem::Result,
-    store::{Job, Prepared, Tx},
+    store::{Prepared, Tx},
 };
 
 /// One message to one recipient.
@@ -37,15 +37,26 @@ pub struct Announcement {
 /// # Errors
 /// As the transaction.
 pub async fn announce(tx: &mut Tx, announcement: &Announcement) -> Result<String> {
-    let to = announcement.recipient.as_str();
-    if to.starts_with("Patient/") || to.starts_with("RelatedPerson/") {
-        announce_by(tx, announcement, &[Medium::Email]).await
-    } else {
-        announce_by(tx, announcement, &Medium::ALL).await
-    }
+    announce_as(tx, announcement, announcement.kind.priority()).await
 }
 
-/// The same, by the media that a pathway allows, the preferred one first.
+/// As [`announce`], with a priority of its own: what is as pressing as `stat` is never put off.
+///
+/// # Errors
+/// As the transaction.
+pub async fn announce_as(
+    tx: &mut Tx,
+    announcement: &Announcement,
+    priority: &'static str,
+) -> Result<String> {
+    create(
+        tx,
+        communication(announcement, usual_media(announcement), priority),
+    )
+    .await
+}
+
+/// As [`announce`], by the media that a pathway allows, the preferred one first.
 ///
 /// # Errors
 /// As the transaction.
@@ -54,27 +65,36 @@ pub async fn announce_by(
     announcement: &Announcement,
     media: &[Medium],
 ) -> Result<String> {
+    let priority = announcement.kind.priority();
+    create(tx, communication(announcement, media, priority)).await
+}
+
+/// Professionals are reached by whatever there is, others by mail unless a pathway says more.
+fn usual_media(announcement: &Announcement) -> &'static [Medium] {
+    let to = announcement.recipient.as_str();
+    if to.starts_with("Patient/") || to.starts_with("RelatedPerson/") {
+        &[Medium::Email]
+    } else {
+        &Medium::ALL
+    }
+}
+
+/// Writes a Communication and enqueues its sending; gives its id.
+pub(super) async fn create(tx: &mut Tx, tree: Value) -> Result<String> {
     let id = tx.new_id();
-    let tree = communication(announcement, media);
     let prepared = Prepared::new(Resource::trusted(tree)?);
     tx.create(&id, prepared).await?;
-    let job = Job {
-        kind: SEND,
-        dedup: Some(id.clone()),
-        payload: json!({ "communication": id }),
-        run_at: tx.now(),
-    };
-    tx.enqueue(&job).await?;
+    tx.enqueue(&messages::job(&id, tx.now())).await?;
     Ok(id)
 }
 
-fn communication(announcement: &Announcement, media: &[Medium]) -> Value {
+fn communication(announcement: &Announcement, media: &[Medium], priority: &str) -> Value {
     let Announcement { kind, .. } = announcement;
     let mut tree = json!({
         "resourceType": "Communication",
         "status": "preparation",
         "category": [coded(MESSAGE_KIND, kind.code())],
-        "priority": kind.priority(),
+        "priority": priority,
         "medium": Medium::concepts(media),
         "recipient": [reference(&announcement.recipient)],
     });
@@ -91,6 +111,12 @@ fn communication(announcement: &Announcement, media: &[Medium]) -> Value {
         tree["about"] = announcement.about.iter().map(|it| reference(it)).collect();
     }
     tree
+}
+
+/// The Communication of an announcement by the usual media, to be added to.
+pub(super) fn draft(announcement: &Announcement) -> Value {
+    let media = usual_media(announcement);
+    communication(announcement, media, announcement.kind.priority())
 }
 
 fn coded(system: &str, code: &str) -> Value {

@@ -13,6 +13,12 @@ pub enum MessageKind {
     NeedsAction,
     /// To the team: an open alert has become more serious.
     NeedsActionRaised,
+    /// To the next in turn: nobody has taken an open alert.
+    Escalated,
+    /// To a professional: what has gathered since the last one.
+    Digest,
+    /// To the patient, on screen and never sent: what to do now.
+    Advice,
     /// To the team: a report has not come in.
     ReportMissed,
     /// A follow-up has ended.
@@ -23,11 +29,14 @@ pub enum MessageKind {
 
 impl MessageKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Reminder,
         Self::Answered,
         Self::NeedsAction,
         Self::NeedsActionRaised,
+        Self::Escalated,
+        Self::Digest,
+        Self::Advice,
         Self::ReportMissed,
         Self::FollowUpEnded,
         Self::Technical,
@@ -41,6 +50,9 @@ impl MessageKind {
             Self::Answered => "answered",
             Self::NeedsAction => "needs-action",
             Self::NeedsActionRaised => "needs-action-raised",
+            Self::Escalated => "escalated",
+            Self::Digest => "digest",
+            Self::Advice => "advice",
             Self::ReportMissed => "report-missed",
             Self::FollowUpEnded => "follow-up-ended",
             Self::Technical => "technical",
@@ -57,9 +69,10 @@ impl MessageKind {
     #[must_use]
     pub const fn priority(self) -> &'static str {
         match self {
-            Self::Reminder | Self::Answered | Self::FollowUpEnded => "routine",
+            Self::Reminder | Self::Answered | Self::FollowUpEnded | Self::Digest => "routine",
             Self::ReportMissed | Self::Technical => "urgent",
-            Self::NeedsAction | Self::NeedsActionRaised => "asap",
+            Self::NeedsAction | Self::NeedsActionRaised | Self::Escalated => "asap",
+            Self::Advice => "stat",
         }
     }
 }

@@ -19,23 +19,30 @@
 
 mod announce;
 pub mod channel;
+mod communication;
 mod contact;
+mod digest;
 mod gsm;
 pub mod inbound;
 mod kind;
 mod mask;
 mod medium;
+mod notices;
 mod number;
+mod postpone;
 mod recipient;
 mod send;
 mod stop_list;
 mod template;
 
 pub use self::{
-    announce::{Announcement, announce, announce_by},
+    announce::{Announcement, announce, announce_as, announce_by},
     channel::{Channel, ChannelSettings},
+    digest::{DIGEST, DigestHandler},
     kind::MessageKind,
     medium::Medium,
+    notices::NoticesReactor,
+    recipient::language,
     send::{SEND, Sender, SenderSettings, SmsSenderSettings},
     template::Language,
 };

@@ -173,7 +173,8 @@ pub(super) fn has_ended(point: &Value, now: Timestamp) -> bool {
 
 /// The preferred language of a Patient or RelatedPerson (`communication[].language`), the first
 /// of a Practitioner (`communication[]` itself).
-fn language(tree: &Value) -> Option<Language> {
+#[must_use]
+pub fn language(tree: &Value) -> Option<Language> {
     let spoken = |entry: &Value| {
         let concept = entry.get("language").unwrap_or(entry);
         list(concept, "coding")

@@ -12,18 +12,18 @@ use serde_json::{Value, json};
 use super::{
     Language, Medium, MessageKind,
     channel::{self, Channel, Message, Rejection},
-    contact,
+    communication::{communication_type, is_waiting, kind},
+    contact, digest,
     mask::mask,
-    number,
+    number, postpone,
     recipient::{self, Address},
     stop_list,
     template::{self, Values},
 };
 use crate::{
     fhir::{
-        canonical::{DELIVERY_FAILURE, MESSAGE_KIND, SMS_NUMBER},
+        canonical::{DELIVERY_FAILURE, SMS_NUMBER},
         date,
-        definitions::ResourceType,
         permit::Permit,
         reference,
         resource::Resource,
@@ -44,7 +44,7 @@ pub const SEND: &str = "notify.send";
 const CONCURRENCY: usize = 24;
 
 /// The right under which messages are read, resolved and marked.
-static PERMIT: Permit = Permit::system(SEND);
+pub(super) static PERMIT: Permit = Permit::system(SEND);
 
 /// How often the outcome of a call that has been made is offered to a busy store.
 ///
@@ -118,6 +118,8 @@ pub(super) enum Undelivered {
     OptedOut,
     /// It was taken over, and then could not be brought to the recipient.
     NotDelivered,
+    /// The recipient does not wish to be told of such things.
+    Muted,
     /// Every try has failed.
     Exhausted,
 }
@@ -130,6 +132,7 @@ impl Undelivered {
             Self::UnknownAddress => "unknown-address",
             Self::OptedOut => "opted-out",
             Self::NotDelivered => "not-delivered",
+            Self::Muted => "muted",
             Self::Exhausted => "exhausted",
         }
     }
@@ -183,6 +186,9 @@ impl Sender {
         };
         if is_stale(store, &tree).await? {
             return Ok(conclude(store, job, Ending::Stopped).await?);
+        }
+        if postpone::puts_off(store, job, &tree, self.clock.now()).await? {
+            return Ok(());
         }
         let letter = match self.compose(store, id, &tree).await? {
             Ok(letter) => letter,
@@ -255,6 +261,7 @@ impl Sender {
         let values = Values {
             link: &link,
             organization,
+            counts: &digest::words(tree, language),
         };
         let text = template::render(kind, language, address.medium, values)?;
         let trace = Trace {
@@ -342,7 +349,7 @@ impl Handler for Sender {
     }
 }
 
-fn communication_id(job: &LeasedJob) -> Result<&str, Failure> {
+pub(super) fn communication_id(job: &LeasedJob) -> Result<&str, Failure> {
     job.payload
         .get("communication")
         .and_then(Value::as_str)
@@ -354,10 +361,6 @@ async fn waiting(store: &Store, id: &str) -> Result<Option<Value>> {
     let found = store.read(&PERMIT, communication_type()?, id).await?;
     let tree = found.map(|stored| stored.tree()).transpose()?;
     Ok(tree.filter(is_waiting))
-}
-
-fn is_waiting(tree: &Value) -> bool {
-    tree.get("status").and_then(Value::as_str) == Some("preparation")
 }
 
 /// Whether a reminder reminds of nothing any more: a mail server that was down for hours must not
@@ -378,21 +381,6 @@ async fn is_stale(store: &Store, tree: &Value) -> Result<bool> {
     let task = stored.tree()?;
     let status = task.get("status").and_then(Value::as_str);
     Ok(!matches!(status, Some("requested" | "ready")))
-}
-
-fn communication_type() -> Result<ResourceType> {
-    ResourceType::named("Communication")
-        .ok_or_else(|| Problem::fault("the definitions lack Communication"))
-}
-
-fn kind(tree: &Value) -> Option<MessageKind> {
-    let concepts = tree.get("category")?.as_array()?;
-    concepts
-        .iter()
-        .filter_map(|concept| concept.get("coding")?.as_array())
-        .flatten()
-        .filter(|coding| coding.get("system").and_then(Value::as_str) == Some(MESSAGE_KIND))
-        .find_map(|coding| MessageKind::coded(coding.get("code")?.as_str()?))
 }
 
 async fn finish(store: &Store, job: &LeasedJob) -> Result<()> {

@@ -2,8 +2,8 @@
 //! `templates/<kind>/<language>.sms.txt` for text messages.
 //!
 //! The version of a text is a digest of it, so that it changes when the text does and never else.
-//! A text has placeholders for a link and for the name of the organisation, and nothing else:
-//! there is no way to put anything of a patient into it.
+//! A text has placeholders for a link, for the name of the organisation and for how many messages
+//! have gathered, and nothing else: there is no way to put anything of a patient into it.
 
 use std::fmt;
 
@@ -58,6 +58,8 @@ pub(super) struct Values<'a> {
     pub link: &'a str,
     /// `{{organization}}`
     pub organization: &'a str,
+    /// `{{counts}}`: how many messages of each kind, in words.
+    pub counts: &'a str,
 }
 
 /// A message's subject and body.
@@ -94,6 +96,9 @@ const fn source(kind: MessageKind, language: Language) -> &'static str {
         MessageKind::Answered => texts!(language, "answered"),
         MessageKind::NeedsAction => texts!(language, "needs-action"),
         MessageKind::NeedsActionRaised => texts!(language, "needs-action-raised"),
+        MessageKind::Escalated => texts!(language, "escalated"),
+        MessageKind::Digest => texts!(language, "digest"),
+        MessageKind::Advice => texts!(language, "advice"),
         MessageKind::ReportMissed => texts!(language, "report-missed"),
         MessageKind::FollowUpEnded => texts!(language, "follow-up-ended"),
         MessageKind::Technical => texts!(language, "technical"),
@@ -107,6 +112,9 @@ const fn sms_source(kind: MessageKind, language: Language) -> &'static str {
         MessageKind::Answered => text_messages!(language, "answered"),
         MessageKind::NeedsAction => text_messages!(language, "needs-action"),
         MessageKind::NeedsActionRaised => text_messages!(language, "needs-action-raised"),
+        MessageKind::Escalated => text_messages!(language, "escalated"),
+        MessageKind::Digest => text_messages!(language, "digest"),
+        MessageKind::Advice => text_messages!(language, "advice"),
         MessageKind::ReportMissed => text_messages!(language, "report-missed"),
         MessageKind::FollowUpEnded => text_messages!(language, "follow-up-ended"),
         MessageKind::Technical => text_messages!(language, "technical"),
@@ -172,6 +180,7 @@ pub(super) fn check_text_messages(organization: &str, public_url: &str) -> Resul
     let values = Values {
         link: &link,
         organization,
+        counts: "",
     };
     for kind in MessageKind::ALL {
         for language in Language::ALL {
@@ -196,6 +205,7 @@ fn fill(template: &str, values: Values<'_>) -> Result<String> {
         let value = match name {
             "link" => values.link,
             "organization" => values.organization,
+            "counts" => values.counts,
             other => return Err(Problem::fault(format!("unknown placeholder {other}"))),
         };
         filled.push_str(before);
@@ -216,6 +226,7 @@ mod tests {
     const VALUES: Values<'static> = Values {
         link: "https://portal.example/t/1",
         organization: "Centre de régulation",
+        counts: "3",
     };
 
     fn placeholders(text: &str) -> BTreeSet<&str> {
@@ -271,6 +282,7 @@ mod tests {
                 let values = Values {
                     link: &link,
                     organization: &organization,
+                    counts: "",
                 };
                 let text = render(kind, language, Medium::Sms, values).unwrap();
                 let counted = gsm::segments(&text.body);
@@ -287,6 +299,7 @@ mod tests {
         let values = Values {
             link: &link,
             organization: &organization,
+            counts: "",
         };
         let text = render(MessageKind::Reminder, Language::Fr, Medium::Sms, values).unwrap();
         assert_eq!(gsm::segments(&text.body), (gsm::Alphabet::Gsm7, 1));
@@ -367,6 +380,7 @@ mod tests {
         let values = Values {
             link: "{{organization}}",
             organization: "A\r\nBcc: b@example.org",
+            counts: "",
         };
         let filled = fill("{{link}} {{organization}}", values).unwrap();
         assert_eq!(filled, "{{organization}} ABcc: b@example.org");

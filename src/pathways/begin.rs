@@ -178,3 +178,67 @@ pub(super) async fn end(tx: &mut Tx, stored: &Stored, mut plan: Value, why: &str
     }
     put(tx, stored, plan).await.map(|_| ())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fhir::canonical::{REPORTER, TIME_ZONE};
+
+    #[test]
+    fn people_and_particulars_are_handed_down_and_the_course_is_not() {
+        let plan = json!({
+            "resourceType": "CarePlan",
+            "id": "old",
+            "meta": { "versionId": "7" },
+            "extension": [
+                { "url": TIME_ZONE, "valueCode": "Europe/Paris" },
+                { "url": REPORTER, "valueReference": { "reference": "RelatedPerson/r" } },
+                { "url": CLOSURE_REASON, "valueCodeableConcept": { "text": "over" } },
+            ],
+            "identifier": [{ "value": "of the old one" }],
+            "replaces": [{ "reference": "CarePlan/older" }],
+            "status": "completed",
+            "subject": { "reference": "Patient/p" },
+            "period": { "start": "2030-03-25", "end": "2030-04-07" },
+            "careTeam": [{ "reference": "CareTeam/t" }],
+            "supportingInfo": [{ "reference": "QuestionnaireResponse/b" }],
+            "activity": [{ "reference": { "reference": "Task/1" } }],
+            "note": [{ "text": "a transfer" }],
+        });
+        let wanted = json!({
+            "resourceType": "CarePlan",
+            "extension": [plan["extension"][0], plan["extension"][1]],
+            "subject": { "reference": "Patient/p" },
+            "careTeam": [{ "reference": "CareTeam/t" }],
+            "supportingInfo": [{ "reference": "QuestionnaireResponse/b" }],
+            "replaces": [{ "reference": "CarePlan/old" }],
+        });
+        assert_eq!(heir(&plan, "old"), wanted);
+    }
+
+    #[test]
+    fn a_report_is_asked_of_the_patient_by_whoever_enrolled() {
+        let plan = json!({
+            "id": "f",
+            "subject": { "reference": "Patient/p" },
+            "contributor": [{ "reference": "Organization/agency" }],
+        });
+        let at = |text: &str| text.parse::<Timestamp>().expect("an instant");
+        let report = Report {
+            day: 3,
+            date: "2030-03-27".parse().expect("a date"),
+            opens: at("2030-03-26T23:00:00Z"),
+            due: at("2030-03-27T08:00:00Z"),
+            closes: at("2030-03-27T23:00:00Z"),
+            questionnaire: "q|1".into(),
+        };
+        let task = task(&plan, &report, at("2030-03-25T08:00:00Z"));
+        assert_eq!(task["identifier"][0]["value"], "f/3");
+        assert_eq!(task["requester"]["reference"], "Organization/agency");
+        assert_eq!(task["for"], plan["subject"]);
+        assert_eq!(
+            task["restriction"]["period"]["end"],
+            "2030-03-27T23:00:00.000Z"
+        );
+    }
+}

@@ -4,14 +4,15 @@
 //! time that a clock change skips becomes the first instant after the gap; one that it repeats is
 //! the first of the two.
 
+pub use crate::fhir::date::instant_at;
 use crate::fhir::{
     care_plan::FollowUp,
     pathway::{Pathway, Policy},
 };
 use jiff::{
     Timestamp,
-    civil::{Date, DateTime, Time},
-    tz::{AmbiguousOffset, TimeZone},
+    civil::{Date, Time},
+    tz::TimeZone,
 };
 
 /// A report of one follow-up.
@@ -129,25 +130,6 @@ pub fn days_added(pathway: &Pathway, last_day: u32, days: u32) -> Vec<u32> {
     (1..=days / every)
         .filter_map(|n| last_day.checked_add(n.checked_mul(every)?))
         .collect()
-}
-
-/// The instant of a local time.
-#[must_use]
-pub fn instant_at(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
-    match zone.to_ambiguous_timestamp(local).offset() {
-        AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(local).ok(),
-        AmbiguousOffset::Fold { before, .. } => before.to_timestamp(local).ok(),
-        AmbiguousOffset::Gap { before, .. } => {
-            // Read with the offset before the gap, the time lies at or after the clock change.
-            let after = before.to_timestamp(local).ok()?;
-            let just_after = after
-                .checked_add(jiff::SignedDuration::from_nanos(1))
-                .ok()?;
-            zone.preceding(just_after)
-                .next()
-                .map(|change| change.timestamp())
-        }
-    }
 }
 
 #[cfg(test)]

@@ -22,7 +22,6 @@ use crate::{
         search::query::Query,
     },
     kernel::problem::{Problem, Result},
-    notify::{Announcement, MessageKind, announce},
     store::{Store, Stored, Tx},
 };
 
@@ -98,8 +97,7 @@ async fn hand_over(tx: &mut Tx, asked: &Transfer) -> Result<Stored> {
     if carers(&handed) == carers(&plan) {
         return Ok(stored);
     }
-    let told = team::recipients(tx, &handed).await?;
-    if told.is_empty() {
+    if team::recipients(tx, &handed).await?.is_empty() {
         let says = "Nobody of the team is a professional: name a practitioner or an organization.";
         return Err(rule(says).at(place("careTeam")));
     }
@@ -113,9 +111,7 @@ async fn hand_over(tx: &mut Tx, asked: &Transfer) -> Result<Stored> {
     }
     let members = members(tx, &handed).await?;
     let written = put(tx, &stored, handed).await?;
-    for flag in release(tx, &follow_up, &members).await? {
-        tell(tx, &follow_up, &flag, &told).await?;
-    }
+    release(tx, &follow_up, &members).await?;
     Ok(written)
 }
 
@@ -168,18 +164,15 @@ async fn members(tx: &mut Tx, plan: &Value) -> Result<Vec<String>> {
     Ok(all)
 }
 
-/// Takes the team's open Tasks from whoever is not of the new one; gives the Flags of its alerts.
-async fn release(tx: &mut Tx, follow_up: &FollowUp, members: &[String]) -> Result<Vec<String>> {
+/// Takes the team's open Tasks from whoever is not of the new one; that the new one is told of
+/// open alerts follows from the change of the CarePlan.
+async fn release(tx: &mut Tx, follow_up: &FollowUp, members: &[String]) -> Result<()> {
     let query =
         Query::new(kind("Task")?).reference("based-on", &format!("CarePlan/{}", follow_up.id));
-    let mut flags = Vec::new();
     for hit in tx.search(&query).await?.hits {
         let mut task = hit.stored.tree()?;
         if !is_open_for_team(&task) {
             continue;
-        }
-        if code_in(&task["code"], TASK_CODE) == Some("handle-alert") {
-            flags.extend(task["focus"]["reference"].as_str().map(str::to_owned));
         }
         let owner = task["owner"]["reference"].as_str();
         if owner.is_some_and(|owner| !members.iter().any(|member| member == owner))
@@ -189,7 +182,7 @@ async fn release(tx: &mut Tx, follow_up: &FollowUp, members: &[String]) -> Resul
             put(tx, &hit.stored, task).await?;
         }
     }
-    Ok(flags)
+    Ok(())
 }
 
 /// Whether a Task asks something of the team: an alert, a call, a wish to stop.
@@ -205,21 +198,6 @@ fn is_open_for_team(task: &Value) -> bool {
         && task["status"]
             .as_str()
             .is_some_and(|status| !closed.contains(&status))
-}
-
-async fn tell(tx: &mut Tx, follow_up: &FollowUp, flag: &str, told: &[String]) -> Result<()> {
-    for recipient in told {
-        let announcement = Announcement {
-            kind: MessageKind::NeedsAction,
-            patient: Some(follow_up.patient.clone()),
-            recipient: recipient.clone(),
-            based_on: Some(format!("CarePlan/{}", follow_up.id)),
-            about: vec![flag.to_owned()],
-            language: None,
-        };
-        announce(tx, &announcement).await?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -19,6 +19,9 @@ pub fn reactors() -> Vec<Arc<dyn Reactor>> {
         Arc::new(alerts::answer::JudgeReactor::default()),
         Arc::new(alerts::silence::SilenceReactor::default()),
         Arc::new(alerts::handled::HandledReactor),
+        Arc::new(alerts::triage::TriageReactor),
+        Arc::new(alerts::handover::HandoverReactor),
+        Arc::new(notify::NoticesReactor),
         Arc::new(alerts::technical::DeliveryReactor),
         Arc::new(pathways::course::CourseReactor),
         Arc::new(alerts::inbound::InboundReactor),
@@ -33,6 +36,9 @@ pub fn reactors() -> Vec<Arc<dyn Reactor>> {
 pub fn handlers(sender: notify::Sender) -> Vec<Arc<dyn Handler>> {
     vec![
         Arc::new(pathways::report::ReportHandler),
+        Arc::new(alerts::escalation::EscalationHandler),
+        Arc::new(alerts::snooze::SnoozeHandler),
+        Arc::new(notify::DigestHandler),
         Arc::new(sender),
         Arc::new(intake::import::ImportHandler),
     ]

@@ -29,7 +29,7 @@ mod writer;
 
 pub use self::{
     canonical::Canonical,
-    change::{Change, Reactor},
+    change::{Change, Draft, Reactor},
     counters::Count,
     facade::{ScratchOptions, Store, StoreOptions},
     imports::{ImportRow, RowState},

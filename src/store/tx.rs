@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use jiff::Timestamp;
 
 use super::{
-    Canonical, Change, History, Job, LeasedJob, Page, Prepared, Reactor, Stored,
+    Canonical, Change, Draft, History, Job, LeasedJob, Page, Prepared, Reactor, Stored,
     canonical::Canonicals, session::Session,
 };
 use crate::{
@@ -44,6 +44,7 @@ pub struct Tx {
     changes: usize,
     enqueued: bool,
     canonicals: Canonicals,
+    reactors: Arc<[Arc<dyn Reactor>]>,
 }
 
 /// What a put did.
@@ -72,6 +73,7 @@ impl Tx {
             changes: 0,
             enqueued: false,
             canonicals: Canonicals::none(),
+            reactors: Arc::new([]),
         }
     }
 
@@ -310,7 +312,8 @@ impl Tx {
         self.session.lease(now, until, limit, except).await
     }
 
-    async fn insert(&mut self, id: &str, mut prepared: Prepared) -> Result<Stored> {
+    async fn insert(&mut self, id: &str, prepared: Prepared) -> Result<Stored> {
+        let mut prepared = self.shape(None, prepared)?;
         prepared.settle_compartments(id);
         self.check_reach(&prepared.rows)?;
         let (mut row, resource) = self.stamp(id, 1, prepared.resource);
@@ -323,7 +326,9 @@ impl Tx {
         Ok(row)
     }
 
-    async fn supersede(&mut self, current: Stored, mut prepared: Prepared) -> Result<Stored> {
+    async fn supersede(&mut self, current: Stored, prepared: Prepared) -> Result<Stored> {
+        let standing = Some(&current).filter(|stored| !stored.is_deleted());
+        let mut prepared = self.shape(standing, prepared)?;
         prepared.settle_compartments(&current.id);
         self.check_reach(&prepared.rows)?;
         let (mut row, resource) = self.stamp(&current.id, current.version + 1, prepared.resource);
@@ -338,6 +343,16 @@ impl Tx {
             previous,
         })?;
         Ok(row)
+    }
+
+    /// Lets the reactors check and complete a version before it is written.
+    fn shape(&self, before: Option<&Stored>, mut prepared: Prepared) -> Result<Prepared> {
+        let (actor, now) = (self.permit.actor(), self.now);
+        let changed = Draft::shape(&self.reactors, before, &mut prepared.resource, (actor, now))?;
+        if changed {
+            return Ok(Prepared::new(prepared.resource));
+        }
+        Ok(prepared)
     }
 
     fn stamp(&self, id: &str, version: u64, mut resource: Resource) -> (Stored, Arc<Resource>) {
@@ -415,6 +430,11 @@ impl Tx {
 
 /// What the writer does around a part.
 impl Tx {
+    /// Says who shapes and sees each version.
+    pub(super) fn attach(&mut self, reactors: Arc<[Arc<dyn Reactor>]>) {
+        self.reactors = reactors;
+    }
+
     pub(super) fn session(&mut self) -> &mut dyn Session {
         self.session.as_mut()
     }

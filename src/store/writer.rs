@@ -77,10 +77,11 @@ impl Writer {
     ///
     /// `jobs` is notified after each group that has added jobs.
     pub(super) fn start(
-        tx: Tx,
+        mut tx: Tx,
         reactors: Arc<[Arc<dyn Reactor>]>,
         jobs: Arc<Notify>,
     ) -> Result<Self> {
+        tx.attach(Arc::clone(&reactors));
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let runtime = tokio::runtime::Handle::current();
         std::thread::Builder::new()

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
+    fhir::canonical::MESSAGE_KIND,
     kernel::{
         chance::{Chance, Generator},
         clock::{SimulatedClock, from_millis},
@@ -255,7 +256,7 @@ async fn no_kind_in_no_language_says_anything_of_the_patient() {
     assert_eq!(messages.len(), expected);
     assert_eq!(
         memory.counts().values().copied().collect::<Vec<_>>(),
-        [2; 7]
+        [2; MessageKind::ALL.len()]
     );
     for message in messages {
         let whole = format!("{} {} {}", message.subject, message.text, message.from);
@@ -355,6 +356,7 @@ fn the_published_code_system_has_just_these_reasons() {
         Undelivered::OptedOut,
         Undelivered::NotDelivered,
         Undelivered::Exhausted,
+        Undelivered::Muted,
     ];
     assert_eq!(codes, known.map(Undelivered::code));
 }

@@ -4,6 +4,6 @@ mod any_course;
 mod changes;
 mod conversion;
 mod course;
-mod desk;
+pub mod desk;
 mod household;
 mod start;

@@ -83,6 +83,32 @@ fn complaint_08_a_new_exposure_begins_the_days_anew() {
 }
 
 #[test]
+fn a_new_start_is_on_the_newest_version_of_the_pathway() {
+    let mut desk = Desk::open();
+    let patient = desk.person();
+    let old = desk.enrol(&patient, "covid-contact", &[]);
+    let mut newer = desk.read("PlanDefinition/covid-contact");
+    newer["version"] = "1.1.0".into();
+    if let Some(members) = newer.as_object_mut() {
+        members.remove("id");
+        members.remove("meta");
+    }
+    desk.record(&newer);
+    let new = path(&desk.ask(&old, "restart", &[]));
+    let version = |desk: &mut Desk, plan: &str| {
+        let pathway = desk.read(plan)["instantiatesCanonical"][0].clone();
+        let text = pathway.as_str().expect("one");
+        text.rsplit('|').next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(version(&mut desk, &new), "1.1.0", "on the newest version");
+    assert_eq!(
+        version(&mut desk, &old),
+        "1.0.0",
+        "who is followed keeps theirs"
+    );
+}
+
+#[test]
 fn row_conversion_contact_to_case() {
     let mut desk = Desk::open();
     let patient = desk.person();
