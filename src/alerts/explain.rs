@@ -116,6 +116,7 @@ mod tests {
             answers: &answers,
             current: 0,
             patient: &Value::Null,
+            baseline: &Value::Null,
             care_plan: &plan,
             day: 3,
         };

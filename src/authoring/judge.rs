@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::parameters::{Parameter, once, parameters};
 use crate::{
     alerts::{
+        advice,
         explain::{Explained, Says, explain},
         judge::Case,
         rule::RuleSet,
@@ -43,6 +44,7 @@ struct Question {
     definition: Option<Value>,
     pathway: Option<String>,
     patient: Option<Value>,
+    baseline: Option<Value>,
     day: Option<i64>,
 }
 
@@ -51,6 +53,7 @@ struct Bench {
     definition: Value,
     plan: Value,
     patient: Value,
+    baseline: Value,
     answers: Vec<Value>,
     current: usize,
     day: i64,
@@ -129,6 +132,10 @@ impl Question {
             "patient" => {
                 let patient = given.resource("Patient")?.clone();
                 once(&mut self.patient, patient, given)
+            }
+            "baseline" => {
+                let answer = given.resource("QuestionnaireResponse")?.clone();
+                once(&mut self.baseline, answer, given)
             }
             "day" => once(&mut self.day, given.whole()?, given),
             _ => Err(given.unknown()),
@@ -252,8 +259,13 @@ async fn bench(
         .filter(|one| effective(one).is_none_or(|then| then <= at))
         .count();
     before.insert(current, answer.clone());
+    let baseline = match &question.baseline {
+        Some(given) => given.clone(),
+        None => advice::baseline(tx, &plan).await?,
+    };
     Ok(Bench {
         definition,
+        baseline,
         patient: patient(tx, answer, question, follow_up.as_ref()).await?,
         plan,
         answers: before,
@@ -327,6 +339,7 @@ fn follow_up(bench: &Bench) -> Value {
         answers: &bench.answers,
         current: bench.current,
         patient: &bench.patient,
+        baseline: &bench.baseline,
         care_plan: &bench.plan,
         day: bench.day,
     };

@@ -220,6 +220,31 @@ async fn an_unanswered_report_is_asked_for_twice() {
 }
 
 #[tokio::test]
+async fn an_alert_that_nobody_takes_is_passed_on_until_somebody_does() {
+    let bench = bench().await;
+    let until = json!({ "name": "until", "valueInstant": "2030-03-25T21:00:00Z" });
+    let take = json!({ "name": "acknowledge", "part": [
+        { "name": "rule", "valueCode": "U4" }, { "name": "afterMinutes", "valueUnsignedInt": 40 },
+    ] });
+    let left = asked(&[answer(1, chest(true)), until.clone()]);
+    let outcome = bench.try_out(&left).await.expect("an outcome");
+    let steps = lines(&outcome, "escalation");
+    assert!(steps.len() > 3, "{steps:?}");
+    let taken = asked(&[answer(1, chest(true)), until, take]);
+    let outcome = bench.try_out(&taken).await.expect("an outcome");
+    assert_eq!(
+        lines(&outcome, "escalation"),
+        [
+            "rule=U4 step=1 at=2030-03-25T09:15:00.000Z to=Practitioner/doctor",
+            "rule=U4 step=2 at=2030-03-25T09:30:00.000Z to=Practitioner/on-call",
+        ]
+    );
+    let advice = lines(&outcome, "advice");
+    assert!(advice[0].starts_with("day=1 at=2030-03-25T09:00:00.000Z text=Appelez"));
+    assert!(advice[0].ends_with("source=answer-1"), "{advice:?}");
+}
+
+#[tokio::test]
 async fn a_seed_gives_the_same_course_again_and_another_seed_another() {
     let bench = bench().await;
     let mut outcomes = Vec::new();
