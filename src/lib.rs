@@ -39,6 +39,7 @@ pub mod pathways;
 
 pub mod figures;
 
+pub mod erasure;
 pub mod intake;
 pub mod publishing;
 

@@ -76,6 +76,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     file!("extensions/StructureDefinition-notices.json"),
     file!("extensions/StructureDefinition-on-call.json"),
     file!("extensions/StructureDefinition-patient-threshold.json"),
+    file!("extensions/StructureDefinition-legal-hold.json"),
     file!("extensions/StructureDefinition-pathway-policy.json"),
     file!("extensions/StructureDefinition-patient-advice.json"),
     file!("extensions/StructureDefinition-reminder-time.json"),

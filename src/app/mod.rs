@@ -10,8 +10,10 @@
 mod clock;
 mod definitions;
 mod embedded;
+mod erasure;
 mod settings;
 
+pub mod backup;
 pub mod client;
 pub mod command;
 pub mod logging;
@@ -30,6 +32,7 @@ use self::{
 };
 use crate::{
     config::Config,
+    erasure::Eraser,
     http,
     interactions::Context,
     kernel::{
@@ -97,21 +100,36 @@ pub async fn open_store(config: &Config, chance: Arc<dyn Chance>) -> Result<Stor
 }
 
 async fn open(config: &Config, time: &Time, chance: Arc<dyn Chance>) -> Result<Store> {
+    let mut reactors = service::reactors();
+    reactors.push(erasure::late(config, chance.as_ref())?);
     Store::open(StoreOptions {
         path: config.database.path(),
         readers: config.database.readers,
         clock: time.clock(),
         chance,
-        reactors: service::reactors(),
+        reactors,
     })
     .await
 }
 
-fn handlers(config: &Config, time: &Time) -> Result<Vec<Arc<dyn Handler>>> {
-    let channel = settings::channel(&config.mail).open()?;
-    let mut sender = notify::Sender::new(channel, time.clock(), settings::messages(&config.mail))?;
-    if let Some((channel, settings)) = settings::sms(&config.sms) {
-        sender = sender.with_sms(channel.open()?, settings)?;
+/// What carries mails, and what carries text messages.
+type Channels = (
+    Arc<dyn notify::Channel>,
+    Option<(Arc<dyn notify::Channel>, notify::SmsSenderSettings)>,
+);
+
+fn channels(config: &Config) -> Result<Channels> {
+    let sms = match settings::sms(&config.sms) {
+        Some((channel, settings)) => Some((channel.open()?, settings)),
+        None => None,
+    };
+    Ok((settings::channel(&config.mail).open()?, sms))
+}
+
+fn handlers(config: &Config, time: &Time, (mail, sms): Channels) -> Result<Vec<Arc<dyn Handler>>> {
+    let mut sender = notify::Sender::new(mail, time.clock(), settings::messages(&config.mail))?;
+    if let Some((channel, settings)) = sms {
+        sender = sender.with_sms(channel, settings)?;
     }
     Ok(service::handlers(sender))
 }
@@ -121,17 +139,22 @@ struct Composed {
     context: Context,
     time: Time,
     runner: Arc<Runner>,
+    eraser: Arc<Eraser>,
 }
 
 async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
     let time = Time::of(&config.clock);
     let store = open(config, &time, Arc::clone(&chance)).await?;
     definitions::load(&store).await?;
+    let channels = channels(config)?;
+    let (eraser, erasing) = erasure::open(config, &store, &time, &channels)?;
+    let mut handlers = handlers(config, &time, channels)?;
+    handlers.extend(erasing);
     let runner = Runner::new(
         store.clone(),
         time.clock(),
         Arc::clone(&chance),
-        handlers(config, &time)?,
+        handlers,
         settings::runner(&config.queue),
     );
     let context = Context {
@@ -145,6 +168,7 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
         context,
         time,
         runner: Arc::new(runner),
+        eraser,
     })
 }
 
@@ -159,9 +183,11 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     let mut composed = compose(config, chance).await?;
     // The store has one process: what is lent was lent to one that has ended.
     composed.runner.recover().await?;
+    // Before the first request: whom a restored backup has brought back is erased again.
+    composed.eraser.resume().await?;
     composed.context.base = base.as_str().into();
     let access = settings::access(&config.server);
-    let mut state = state(composed.context, access, config)?;
+    let mut state = state(composed.context, access, config)?.with_eraser(composed.eraser);
     let (stop_http, stop_queue) = (CancellationToken::new(), CancellationToken::new());
     let (hand, queue) = match composed.time {
         // A clock that stands still has no background work: moving it does the work.
@@ -198,8 +224,8 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
 /// # Errors
 /// As [`start`].
 pub async fn offline(config: &Config, chance: Arc<dyn Chance>) -> Result<Client> {
-    let context = compose(config, chance).await?.context;
-    let state = state(context, http::Access::Development, config)?;
+    let composed = compose(config, chance).await?;
+    let state = state(composed.context, http::Access::Development, config)?;
     Ok(Client::direct(http::router(Arc::new(state))))
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{definitions::Definitions, request::Request, scene, watch::Watch};
 use crate::{
+    erasure,
     fhir::{date, pathway::canonical_of, permit::Permit, resource::Resource},
     kernel::{
         chance::{Chance, Generator},
@@ -155,13 +156,12 @@ fn handlers(clock: &Arc<dyn Clock>) -> Result<Vec<Arc<dyn Handler>>> {
     let sender = Sender::new(Arc::clone(&channel), Arc::clone(clock), settings)?;
     // The person is reachable by every channel, whatever this server itself can send.
     let sender = sender.with_sms(channel, texts)?;
-    let all = service::handlers(sender).into_iter();
-    Ok(all
-        .map(|handler| match handler.kind() {
-            kind if kind.starts_with(ERASURE) => Arc::new(LeftOut(kind)) as Arc<dyn Handler>,
-            _ => handler,
-        })
-        .collect())
+    let mut all = service::handlers(sender);
+    all.retain(|handler| !handler.kind().starts_with(ERASURE));
+    for kind in [erasure::retention::KIND, erasure::complete::KIND] {
+        all.push(Arc::new(LeftOut(kind)));
+    }
+    Ok(all)
 }
 
 /// Ends jobs of a kind without doing them.

@@ -3,9 +3,11 @@
 //! To add one: a file with its arguments and its function, a variant of [`Command`] and a line in
 //! [`Command::run`].
 
+mod backup;
 mod check_config;
 mod load;
 mod migrate;
+mod restore;
 mod serve;
 
 use std::{env, process::ExitCode};
@@ -29,6 +31,10 @@ pub enum Command {
     CheckConfig(check_config::Arguments),
     /// Load resources, bundles and NDJSON from files and folders.
     Load(load::Arguments),
+    /// Copy the database to a file, while it is in use.
+    Backup(backup::Arguments),
+    /// Put a backup in the place of the database; who was erased since is erased again.
+    Restore(restore::Arguments),
 }
 
 impl Command {
@@ -40,6 +46,8 @@ impl Command {
             Self::Migrate(arguments) => command::run(migrate::run(arguments)),
             Self::CheckConfig(arguments) => command::conclude(&check_config::run(arguments)),
             Self::Load(arguments) => command::run(load::run(arguments)),
+            Self::Backup(arguments) => command::conclude(&backup::run(arguments)),
+            Self::Restore(arguments) => command::run(restore::run(arguments)),
         }
     }
 }

@@ -50,6 +50,8 @@ pub const NOTICES: &str = own!("StructureDefinition/notices");
 pub const ESCALATION_STEP: &str = own!("StructureDefinition/escalation-step");
 /// From when the time to acknowledge counts, on Task, where that is not its authoring.
 pub const DEADLINE_START: &str = own!("StructureDefinition/deadline-start");
+/// That nothing of this person may be erased for now, on Patient.
+pub const LEGAL_HOLD: &str = own!("StructureDefinition/legal-hold");
 /// How an answer came in, on QuestionnaireResponse: `app`, `phone` or `import`.
 pub const ANSWER_CHANNEL: &str = own!("StructureDefinition/answer-channel");
 

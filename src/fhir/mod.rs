@@ -4,6 +4,7 @@
 //! written and members in order. Reading order: [`definitions`], [`json`],
 //! [`validate`], [`resource`], [`path`], [`search`], [`permit`].
 
+pub mod belonging;
 pub mod canonical;
 pub mod care_plan;
 pub mod compartment;

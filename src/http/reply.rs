@@ -110,7 +110,19 @@ fn plain(reply: Reply, advice: Option<&Advice>, returns: Return, base: &str) -> 
         Reply::Document(bytes) => document(StatusCode::OK, bytes),
         Reply::Table(bytes, name) => table(bytes, name),
         Reply::Accepted(stored) => accepted(stored, base),
+        Reply::Underway { status, outcome } => underway(&format!("{base}/{status}"), outcome),
     }
+}
+
+/// Work that goes on, and where it is told how far it is.
+fn underway(status: &str, outcome: Bytes) -> Response<Body> {
+    let mut response = document(StatusCode::ACCEPTED, outcome);
+    let headers = response.headers_mut();
+    if let Ok(status) = HeaderValue::from_str(status) {
+        headers.insert(header::CONTENT_LOCATION, status);
+    }
+    headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+    response
 }
 
 /// A table as CSV; a browser keeps it as a file.

@@ -14,7 +14,9 @@ use futures_util::future::BoxFuture;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::auth::Access;
-use crate::{authoring::Simulator, interactions::Context, kernel::problem::Result};
+use crate::{
+    authoring::Simulator, erasure::Eraser, interactions::Context, kernel::problem::Result,
+};
 
 /// Moves a simulated clock.
 pub trait ClockControl: Send + Sync {
@@ -52,6 +54,8 @@ pub struct State {
     pub time_zone: TimeZone,
     /// Moves the clock, where it is a simulated one.
     pub simulated: Option<Arc<dyn ClockControl>>,
+    /// Erases people, where the server has a ledger for it.
+    pub eraser: Option<Arc<Eraser>>,
     /// Tries pathways out.
     pub simulator: Simulator,
     /// The digest of the secret that the gateway of text messages shows, if there is one.
@@ -72,6 +76,7 @@ impl State {
             limits,
             time_zone: TimeZone::UTC,
             simulated: None,
+            eraser: None,
             simulator: Simulator::default(),
             gateway_secret: None,
             capabilities: OnceLock::new(),
@@ -84,6 +89,13 @@ impl State {
     #[must_use]
     pub fn with_time_zone(mut self, zone: TimeZone) -> Self {
         self.time_zone = zone;
+        self
+    }
+
+    /// The same state, with who erases people.
+    #[must_use]
+    pub fn with_eraser(mut self, eraser: Arc<Eraser>) -> Self {
+        self.eraser = Some(eraser);
         self
     }
 

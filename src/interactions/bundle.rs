@@ -190,6 +190,7 @@ fn entry<'a>(context: &Context, reply: &'a Reply, representation: bool) -> Entry
                 ..bare("200 OK")
             };
         }
+        Reply::Underway { .. } => return bare("202 Accepted"),
         // No interaction of a bundle gives a table; its bytes would not be a resource.
         Reply::Table(..) => return bare("200 OK"),
         Reply::Accepted(stored) => (stored, "202 Accepted", true),

@@ -21,6 +21,7 @@ pub mod conditional_update;
 pub mod create;
 pub mod criteria;
 pub mod delete;
+pub mod everything;
 pub mod history;
 pub mod pairs;
 pub mod read;
@@ -115,6 +116,14 @@ pub enum Reply {
     Table(Bytes, &'static str),
     /// The work goes on; this Task tells how far it is.
     Accepted(Stored),
+    /// The work goes on; how far it is is told elsewhere
+    /// (<http://hl7.org/fhir/R4/async.html>).
+    Underway {
+        /// Where, below the service base URL.
+        status: String,
+        /// What is known by now.
+        outcome: Bytes,
+    },
 }
 
 /// Refuses a resource of another type than the URL names.

@@ -25,11 +25,13 @@ pub enum MessageKind {
     FollowUpEnded,
     /// To those who run the service: a part of it has failed.
     Technical,
+    /// To the team: the patient asks for the follow-up to be stopped.
+    StopRequested,
 }
 
 impl MessageKind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Reminder,
         Self::Answered,
         Self::NeedsAction,
@@ -40,6 +42,7 @@ impl MessageKind {
         Self::ReportMissed,
         Self::FollowUpEnded,
         Self::Technical,
+        Self::StopRequested,
     ];
 
     /// Its code in [`MESSAGE_KIND`](crate::fhir::canonical::MESSAGE_KIND).
@@ -56,6 +59,7 @@ impl MessageKind {
             Self::ReportMissed => "report-missed",
             Self::FollowUpEnded => "follow-up-ended",
             Self::Technical => "technical",
+            Self::StopRequested => "stop-requested",
         }
     }
 
@@ -70,7 +74,7 @@ impl MessageKind {
     pub const fn priority(self) -> &'static str {
         match self {
             Self::Reminder | Self::Answered | Self::FollowUpEnded | Self::Digest => "routine",
-            Self::ReportMissed | Self::Technical => "urgent",
+            Self::ReportMissed | Self::Technical | Self::StopRequested => "urgent",
             Self::NeedsAction | Self::NeedsActionRaised | Self::Escalated => "asap",
             Self::Advice => "stat",
         }

@@ -102,6 +102,7 @@ const fn source(kind: MessageKind, language: Language) -> &'static str {
         MessageKind::ReportMissed => texts!(language, "report-missed"),
         MessageKind::FollowUpEnded => texts!(language, "follow-up-ended"),
         MessageKind::Technical => texts!(language, "technical"),
+        MessageKind::StopRequested => texts!(language, "stop-requested"),
     }
 }
 
@@ -118,6 +119,7 @@ const fn sms_source(kind: MessageKind, language: Language) -> &'static str {
         MessageKind::ReportMissed => text_messages!(language, "report-missed"),
         MessageKind::FollowUpEnded => text_messages!(language, "follow-up-ended"),
         MessageKind::Technical => text_messages!(language, "technical"),
+        MessageKind::StopRequested => text_messages!(language, "stop-requested"),
     }
 }
 

@@ -6,6 +6,7 @@
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
+use super::stop;
 use crate::{
     care::kind,
     fhir::{
@@ -16,6 +17,7 @@ use crate::{
         search::query::Query,
     },
     kernel::problem::Result,
+    notify::MessageKind,
     store::{Change, Prepared, Reactor, Tx},
 };
 
@@ -69,8 +71,10 @@ async fn end_follow_up(tx: &mut Tx, plan: &Value, now: &Value) -> Result<()> {
         return Ok(());
     };
     cancel_reports(tx, &follow_up).await?;
+    stop::settle_requests(tx, &follow_up.id).await?;
     if now["status"] == "revoked" {
         withdraw_consent(tx, &follow_up).await?;
+        stop::tell(tx, plan, &follow_up, MessageKind::FollowUpEnded).await?;
     }
     Ok(())
 }

@@ -22,4 +22,5 @@ pub mod report;
 pub mod restart;
 pub mod schedule;
 mod standing;
+pub mod stop;
 pub mod transfer;

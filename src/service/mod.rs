@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use crate::{alerts, intake, notify, pathways, publishing, queue::Handler, store::Reactor};
+use crate::{
+    alerts, erasure, intake, notify, pathways, publishing, queue::Handler, store::Reactor,
+};
 
 /// Who sees each change in its transaction.
 ///
@@ -27,6 +29,7 @@ pub fn reactors() -> Vec<Arc<dyn Reactor>> {
         Arc::new(alerts::inbound::InboundReactor),
         Arc::new(pathways::report::call::CallReactor),
         Arc::new(pathways::closing::ClosingReactor),
+        Arc::new(erasure::RetentionReactor),
         Arc::new(publishing::reactor::PublishReactor),
     ]
 }

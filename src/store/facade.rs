@@ -258,4 +258,18 @@ impl Store {
             Reading::Turn => self.write(permit, |tx| Box::pin(tx.job_counts())).await,
         }
     }
+
+    /// Clears from the database file, its WAL included, what deleted rows have left there.
+    ///
+    /// Writes go on between its runs.
+    ///
+    /// # Errors
+    /// `Busy`, where a reader holds on to an older state; it is to be asked for again.
+    pub async fn scrub(&self, _permit: &Permit) -> Result<()> {
+        let mut from = Some(0);
+        while let Some(page) = from {
+            from = self.writer.scrub(page).await?;
+        }
+        Ok(())
+    }
 }

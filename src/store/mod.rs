@@ -14,6 +14,7 @@
 mod canonical;
 mod change;
 mod counters;
+mod erase;
 mod facade;
 mod imports;
 mod jobs;
@@ -31,11 +32,13 @@ pub use self::{
     canonical::Canonical,
     change::{Change, Draft, Reactor},
     counters::Count,
+    erase::{DroppedJobs, ErasureRecord},
     facade::{ScratchOptions, Store, StoreOptions},
     imports::{ImportRow, RowState},
     jobs::{Job, LeasedJob},
     page::{History, Hit, HitMode, Page},
     prepared::Prepared,
+    sqlite::{back_up, check_copy, hold_alone, known_erasures, put_in_place, stage},
     stored::Stored,
     tx::{Tx, Written},
 };

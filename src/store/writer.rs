@@ -65,10 +65,21 @@ struct Item {
     part: Box<dyn Part>,
 }
 
+/// What the writer is asked.
+enum Order {
+    /// A request's part of a group.
+    Write(Item),
+    /// Between two groups: a run of pages to be cleared of what deleted rows have left.
+    Scrub {
+        from: u64,
+        answer: oneshot::Sender<Result<Option<u64>>>,
+    },
+}
+
 /// The sending half; clones share the writer.
 #[derive(Clone)]
 pub(super) struct Writer {
-    queue: mpsc::Sender<Item>,
+    queue: mpsc::Sender<Order>,
 }
 
 impl Writer {
@@ -103,60 +114,100 @@ impl Writer {
             value: None,
             answer,
         });
-        self.queue
-            .try_send(Item { permit, part })
-            .map_err(|refused| match refused {
-                mpsc::error::TrySendError::Full(_) => {
-                    Problem::busy("Too many writes are waiting; come again.")
-                }
-                mpsc::error::TrySendError::Closed(_) => Problem::busy("The server is stopping."),
-            })?;
+        self.order(Order::Write(Item { permit, part }))?;
         reply
             .await
             .unwrap_or_else(|_| Err(Problem::fault("the writer has stopped")))
+    }
+
+    /// Clears a run of pages between two groups; gives where to go on.
+    pub(super) async fn scrub(&self, from: u64) -> Result<Option<u64>> {
+        let (answer, reply) = oneshot::channel();
+        self.order(Order::Scrub { from, answer })?;
+        reply
+            .await
+            .unwrap_or_else(|_| Err(Problem::fault("the writer has stopped")))
+    }
+
+    fn order(&self, order: Order) -> Result<()> {
+        self.queue.try_send(order).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => {
+                Problem::busy("Too many writes are waiting; come again.")
+            }
+            mpsc::error::TrySendError::Closed(_) => Problem::busy("The server is stopping."),
+        })
     }
 }
 
 async fn serve(
     mut tx: Tx,
     reactors: Arc<[Arc<dyn Reactor>]>,
-    mut waiting: mpsc::Receiver<Item>,
+    mut waiting: mpsc::Receiver<Order>,
     jobs: Arc<Notify>,
 ) {
     let mut group = Vec::with_capacity(GROUP_MAX);
-    while let Some(first) = waiting.recv().await {
-        if let Err(problem) = begin(&mut tx).await {
-            first.part.conclude(Err(problem));
-            continue;
-        }
-        let mut next = Some(first);
-        while let Some(item) = next {
-            run_part(&mut tx, &reactors, item, &mut group).await;
-            next = if group.len() < GROUP_MAX {
-                waiting.try_recv().ok()
-            } else {
-                None
-            };
-        }
-        let outcome = match tx.session().commit().await {
-            Ok(()) => Ok(()),
-            Err(problem) => {
-                tracing::error!(reason = problem.internal, "a group could not be committed");
-                tx.forget_canonicals();
-                if let Err(again) = tx.session().rollback().await {
-                    tracing::error!(reason = again.internal, "nor rolled back");
-                }
-                Err(problem)
-            }
+    let mut left = None;
+    loop {
+        let order = match left.take() {
+            Some(order) => order,
+            None => match waiting.recv().await {
+                Some(order) => order,
+                None => return,
+            },
         };
-        // A call for nothing, as after a group given up, only costs the runner a look.
-        if tx.take_enqueued() {
-            jobs.notify_one();
-        }
-        for part in group.drain(..) {
-            part.conclude(outcome.clone());
+        match order {
+            Order::Scrub { from, answer } => {
+                // Who asked may have gone; the next one begins anew.
+                let _ = answer.send(tx.session().scrub(from).await);
+            }
+            Order::Write(first) => {
+                left = write_group(&mut tx, &reactors, first, (&mut waiting, &mut group)).await;
+                // A call for nothing, as after a group given up, only costs the runner a look.
+                if tx.take_enqueued() {
+                    jobs.notify_one();
+                }
+            }
         }
     }
+}
+
+/// Writes `first` and what waits with it as one group; gives an order that cannot be part of it.
+async fn write_group(
+    tx: &mut Tx,
+    reactors: &[Arc<dyn Reactor>],
+    first: Item,
+    (waiting, group): (&mut mpsc::Receiver<Order>, &mut Vec<Box<dyn Part>>),
+) -> Option<Order> {
+    if let Err(problem) = begin(tx).await {
+        first.part.conclude(Err(problem));
+        return None;
+    }
+    let (mut next, mut left) = (Some(first), None);
+    while let Some(item) = next.take() {
+        run_part(tx, reactors, item, group).await;
+        if group.len() < GROUP_MAX {
+            match waiting.try_recv() {
+                Ok(Order::Write(item)) => next = Some(item),
+                Ok(other) => left = Some(other),
+                Err(_) => {}
+            }
+        }
+    }
+    let outcome = match tx.session().commit().await {
+        Ok(()) => Ok(()),
+        Err(problem) => {
+            tracing::error!(reason = problem.internal, "a group could not be committed");
+            tx.forget_canonicals();
+            if let Err(again) = tx.session().rollback().await {
+                tracing::error!(reason = again.internal, "nor rolled back");
+            }
+            Err(problem)
+        }
+    };
+    for part in group.drain(..) {
+        part.conclude(outcome.clone());
+    }
+    left
 }
 
 /// Opens a group; what is at hand is forgotten where somebody else has written.

@@ -4,7 +4,15 @@ use std::{fs, process::Output};
 
 use crate::harness::{Server, vigie};
 
-const COMMANDS: [&str; 5] = ["serve", "migrate", "check-config", "load", "demo"];
+const COMMANDS: [&str; 7] = [
+    "serve",
+    "migrate",
+    "check-config",
+    "load",
+    "demo",
+    "backup",
+    "restore",
+];
 
 fn printed(output: &Output) -> String {
     let both = [output.stdout.as_slice(), output.stderr.as_slice()].concat();

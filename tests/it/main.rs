@@ -21,6 +21,8 @@ mod demo;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
+mod erasure;
+#[cfg(test)]
 mod follow_up;
 #[cfg(test)]
 mod kill;

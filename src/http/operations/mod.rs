@@ -7,12 +7,15 @@
 
 mod apply;
 mod convert;
+mod everything;
 mod extend;
 mod import;
 mod judge;
 mod matching;
+mod purge;
 mod restart;
 mod simulate;
+mod stop;
 mod transfer;
 
 use std::sync::Arc;
@@ -122,6 +125,38 @@ pub static OPERATIONS: &[Operation] = &[
         levels: &[Level::Instance],
         verbs: &[Method::POST],
         run: transfer::run,
+    },
+    Operation {
+        name: "stop",
+        definition: "https://vigie.example/fhir/OperationDefinition/CarePlan-stop",
+        kind: Some("CarePlan"),
+        levels: &[Level::Instance],
+        verbs: &[Method::POST],
+        run: stop::run,
+    },
+    Operation {
+        name: "everything",
+        definition: "http://hl7.org/fhir/OperationDefinition/Patient-everything",
+        kind: Some("Patient"),
+        levels: &[Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: everything::run,
+    },
+    Operation {
+        name: "purge",
+        definition: "http://hl7.org/fhir/OperationDefinition/Patient-purge",
+        kind: Some("Patient"),
+        levels: &[Level::Instance],
+        verbs: &[Method::POST],
+        run: purge::run,
+    },
+    Operation {
+        name: "purge-status",
+        definition: "https://vigie.example/fhir/OperationDefinition/purge-status",
+        kind: None,
+        levels: &[Level::System],
+        verbs: &[Method::GET],
+        run: purge::status,
     },
     Operation {
         name: "simulate",

@@ -52,6 +52,23 @@ impl Channel for File {
     fn send<'a>(&'a self, message: &'a Message) -> BoxFuture<'a, Result<Accepted, Rejection>> {
         Box::pin(self.write(message))
     }
+
+    fn forget<'a>(&'a self, ids: &'a [String]) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            for name in ids
+                .iter()
+                .flat_map(|id| [format!("{id}.eml"), format!("{id}.part")])
+            {
+                match tokio::fs::remove_file(self.folder.join(name)).await {
+                    Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(Problem::fault(format!("a message's file: {}", e.kind())));
+                    }
+                    _ => {}
+                }
+            }
+            Ok(())
+        })
+    }
 }
 
 #[cfg(test)]
@@ -71,6 +88,10 @@ mod tests {
             .collect();
         names.sort();
         assert_eq!(names, ["c-1.eml", "c-2.eml"]);
+        let forgotten = ["c-1", "c-2", "c-3"].map(str::to_owned);
+        channel.forget(&forgotten).await.unwrap();
+        let left = std::fs::read_dir(folder.path().join("mails")).unwrap();
+        assert_eq!(left.count(), 0);
     }
 
     #[tokio::test]

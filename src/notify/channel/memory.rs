@@ -8,6 +8,7 @@ use std::{
 use futures_util::future::BoxFuture;
 
 use super::{Accepted, Channel, Message, MessageKind, Rejection};
+use crate::kernel::problem::Result;
 
 /// Keeps the latest messages, up to a bound, and counts all.
 #[derive(Debug)]
@@ -72,6 +73,13 @@ impl Channel for Memory {
             self.keep(message);
             Ok(Accepted)
         })
+    }
+
+    fn forget<'a>(&'a self, ids: &'a [String]) -> BoxFuture<'a, Result<()>> {
+        self.kept()
+            .latest
+            .retain(|message| !ids.contains(&message.id));
+        Box::pin(async { Ok(()) })
     }
 }
 

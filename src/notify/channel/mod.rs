@@ -106,6 +106,13 @@ pub trait Channel: Send + Sync {
     /// Hands one message over. It may be called again with the same [`Message::id`], after a
     /// crash or a lost reply.
     fn send<'a>(&'a self, message: &'a Message) -> BoxFuture<'a, Result<Accepted, Rejection>>;
+
+    /// Removes what the channel itself keeps of the messages of these ids; nothing, unless it
+    /// keeps them. They may be gone already.
+    fn forget<'a>(&'a self, ids: &'a [String]) -> BoxFuture<'a, Result<()>> {
+        let _ = ids;
+        Box::pin(async { Ok(()) })
+    }
 }
 
 /// Which channel to open.

@@ -20,6 +20,9 @@ use crate::{
     kernel::problem::Result,
 };
 
+/// A reference that only earlier versions have; by it they are found when its target is erased.
+const FORMER: &str = "insert or ignore into former (target_id, target_type, key) values (?, ?, ?)";
+
 /// A row of an index table. All columns are its primary key.
 trait IndexRow: Sized {
     /// Columns that [`IndexRow::read`] reads, of the resource `?1`.
@@ -32,6 +35,11 @@ trait IndexRow: Sized {
     fn run(&self, statement: &mut Statement<'_>, key: i64) -> rusqlite::Result<usize>;
     fn read(row: &Row<'_>) -> rusqlite::Result<Self>;
     fn order(&self, other: &Self) -> Ordering;
+
+    /// Keeps what must be known of a row that an update takes away.
+    fn note_gone(&self, _connection: &Connection, _key: i64) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Writes all rows of a resource that has none.
@@ -61,7 +69,10 @@ pub(super) fn replace_rows(connection: &Connection, key: i64, rows: &IndexRows) 
 /// Removes the rows of a resource but those of its compartments: who could see the resource may
 /// see that it is gone.
 pub(super) fn delete_rows(connection: &Connection, key: i64) -> Result<()> {
-    const TABLES: [&str; 7] = [
+    const TABLES: [&str; 8] = [
+        // First, what its history goes on referring to.
+        "insert or ignore into former (target_id, target_type, key) \
+         select target_id, target_type, key from reference where key = ? and target_type <> ''",
         "delete from token where key = ?",
         "delete from string where key = ?",
         "delete from date where key = ?",
@@ -109,6 +120,9 @@ fn replace<R: IndexRow>(connection: &Connection, key: i64, rows: &[R]) -> Result
     let mut present = present.map_err(fault)?;
     present.sort_unstable_by(R::order);
     let (gone, fresh) = difference(&present, rows);
+    for row in &gone {
+        row.note_gone(connection, key)?;
+    }
     // A key that is about to come again, if only by the sign of a zero, has to go first.
     run(connection, R::DELETE, key, gone)?;
     insert(connection, key, fresh)
@@ -267,6 +281,15 @@ impl IndexRow for ReferenceRow {
 
     fn order(&self, other: &Self) -> Ordering {
         self.cmp(other)
+    }
+
+    fn note_gone(&self, connection: &Connection, key: i64) -> Result<()> {
+        let Some(kind) = self.target_type else {
+            return Ok(());
+        };
+        let mut statement = connection.prepare_cached(FORMER).map_err(fault)?;
+        let values = params![self.target_id, kind.name(), key];
+        statement.execute(values).map(|_| ()).map_err(fault)
     }
 }
 

@@ -10,11 +10,14 @@
 //! Settings and their reasons: <https://www.sqlite.org/pragma.html>,
 //! <https://www.sqlite.org/wal.html>.
 
+mod copy;
 mod counters;
+mod erase;
 mod imports;
 mod insert;
 mod jobs;
 mod lookups;
+mod pages;
 mod readers;
 mod rows;
 mod search;
@@ -29,6 +32,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
+pub use self::copy::{back_up, check_copy, hold_alone, known_erasures, put_in_place, stage};
 pub(super) use self::{readers::Readers, session::SqliteSession};
 use crate::kernel::problem::{Problem, Result};
 
@@ -79,7 +83,12 @@ pub(super) async fn open_session(path: &Path) -> Result<SqliteSession> {
         })?;
     migrate(&mut connection).await?;
     connection.close().await.map_err(rows::problem)?;
-    Ok(SqliteSession::new(connect(path, WRITER_CACHE_KIB)?))
+    let writing = connect(path, WRITER_CACHE_KIB)?;
+    // What is deleted is overwritten with zeros, at once.
+    writing
+        .execute_batch("pragma secure_delete = on;")
+        .map_err(rows::fault)?;
+    Ok(SqliteSession::new(writing, path))
 }
 
 /// Opens the only connection of a database that lives in memory, and with the connection alone.
@@ -97,7 +106,7 @@ pub(super) fn open_scratch_session() -> Result<SqliteSession> {
             .execute_batch(migration.sql.as_str())
             .map_err(rows::fault)?;
     }
-    Ok(SqliteSession::new(connection))
+    Ok(SqliteSession::new(connection, Path::new("")))
 }
 
 /// What all connections of rusqlite have in common.

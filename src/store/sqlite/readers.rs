@@ -30,6 +30,13 @@ pub(super) const OLDER: &str = "select r.key, r.type, r.id, v.version, v.updated
      from resource r join version v on v.key = r.key \
      where r.key = ? and v.version < ? order by v.version desc limit ? + 0";
 
+/// What is there of a compartment, and what is about its patient though it has no place in it.
+const ABOUT: &str = "select r.key, r.type, r.id, r.version, r.updated, r.deleted, r.hash, r.body \
+     from resource r where r.deleted = 0 and r.key > ?1 and r.key in ( \
+         select key from compartment where patient = ?2 \
+         union select key from reference where target_id = ?2 and target_type = 'Patient') \
+     order by r.key limit ?3 + 0";
+
 /// When the next waiting job is due. Two looks, each at the head of an index: the free jobs, and
 /// the end of leases.
 pub(super) const NEXT_JOB: &str = "select min(at) from ( \
@@ -143,6 +150,19 @@ impl Readers {
     pub async fn search(&self, permit: &Permit, query: &Query) -> Result<Page> {
         let mut connection = self.connection().await?;
         search::search(&mut *connection, permit, query).await
+    }
+
+    /// Current versions of what names a patient, in the order of creation, after the key `after`.
+    pub async fn about(&self, patient: &str, after: i64, limit: u32) -> Result<Vec<Stored>> {
+        let mut connection = self.connection().await?;
+        let rows = sqlx::query(ABOUT)
+            .bind(after)
+            .bind(patient)
+            .bind(i64::from(limit))
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(problem)?;
+        rows.iter().map(|row| stored_from_row(row)).collect()
     }
 
     /// When the next waiting job is due.

@@ -1,5 +1,7 @@
 //! The writing connection.
 
+use std::path::{Path, PathBuf};
+
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -23,15 +25,18 @@ use crate::{
 ///
 /// Its statements run in the thread that polls: no future of it ever waits.
 pub struct SqliteSession {
-    connection: Connection,
+    pub(super) connection: Connection,
+    /// The database file, to be scrubbed.
+    pub(super) path: PathBuf,
     /// SQLite's `data_version`, which changes when another connection has written.
     data_version: Option<i64>,
 }
 
 impl SqliteSession {
-    pub(super) const fn new(connection: Connection) -> Self {
+    pub(super) fn new(connection: Connection, path: &Path) -> Self {
         Self {
             connection,
+            path: path.to_owned(),
             data_version: None,
         }
     }
@@ -335,7 +340,7 @@ mod tests {
 
     #[test]
     fn no_part_opens_once_the_transaction_is_gone() {
-        let session = SqliteSession::new(Connection::open_in_memory().unwrap());
+        let session = SqliteSession::new(Connection::open_in_memory().unwrap(), Path::new(""));
         session.run("begin immediate").unwrap();
         session.open_part().unwrap();
         session.run("rollback").unwrap();

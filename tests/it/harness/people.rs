@@ -69,13 +69,19 @@ impl Nurse {
     /// The same for somebody in particular.
     pub fn enrol_person(&mut self, server: &Server, pathway: &str, person: &Value) -> Patient {
         let path = self.client.post("Patient", person).expect(201).location();
-        self.consent(&path);
-        let started = self.apply(&path, pathway);
+        self.follow(server, &path, pathway)
+    }
+
+    /// Records the consent of somebody who is known, and starts their follow-up.
+    pub fn follow(&mut self, server: &Server, patient: &str, pathway: &str) -> Patient {
+        self.client = server.client();
+        self.consent(patient);
+        let started = self.apply(patient, pathway);
         let plan = started.expect(200).json();
         Patient {
             client: server.client(),
             pathway: pathway.to_owned(),
-            path,
+            path: patient.to_owned(),
             plan: format!("CarePlan/{}", plan["id"].as_str().expect("an id")),
         }
     }

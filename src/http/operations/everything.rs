@@ -1,0 +1,47 @@
+//! `Patient/$everything`: the patient's own copy.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+use super::{Invocation, State};
+use crate::{
+    fhir::permit::Permit,
+    interactions::{
+        Reply,
+        everything::{Wanted, everything},
+    },
+    kernel::problem::Result,
+};
+
+/// Gives a page of the searchset.
+pub(super) fn run(
+    state: Arc<State>,
+    permit: Permit,
+    invocation: Invocation,
+) -> BoxFuture<'static, Result<Reply>> {
+    Box::pin(async move {
+        let patient = invocation.id.as_deref().unwrap_or_default();
+        let mut pairs = invocation.query;
+        if let Some(parameters) = &invocation.resource {
+            pairs.extend(given(parameters.tree()));
+        }
+        let wanted = Wanted::read(&pairs)?;
+        everything(&state.context, &permit, patient, &wanted).await
+    })
+}
+
+/// The parameters of a body, as a query has them.
+fn given(parameters: &Value) -> Vec<(String, String)> {
+    let parts = parameters["parameter"].as_array().into_iter().flatten();
+    parts
+        .filter_map(|part| {
+            let value = crate::pathways::parameters::value_of(part)?;
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            Some((part["name"].as_str()?.to_owned(), text))
+        })
+        .collect()
+}
