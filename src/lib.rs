@@ -11,12 +11,13 @@
 //! 6. [`care`]: which follow-up an answer belongs to, and who is told.
 //! 7. [`interactions`], [`pathways`], [`alerts`]: what the service does.
 //! 8. [`figures`]: what is counted, of those who were erased too.
-//! 9. [`intake`]: tables taken in.
-//! 9. [`publishing`]: what a pathway must be before people are followed by it.
+//! 9. [`publishing`], [`intake`], [`erasure`]: what a pathway must be; tables taken in; who is
+//!    erased, and how.
 //! 10. [`service`]: who reacts to changes, and who does jobs.
-//! 11. [`http`]: the router table, and problems as HTTP.
-//! 12. [`app`]: the composition root.
-//! 13. [`cli`], [`demo`]: the commands.
+//! 11. [`authoring`]: a pathway tried out.
+//! 12. [`http`]: the router table, and problems as HTTP.
+//! 13. [`app`]: the composition root.
+//! 14. [`cli`], [`demo`]: the commands.
 
 pub mod kernel;
 

@@ -75,8 +75,19 @@ pub enum Verdict {
 /// Judges all rules about answers; those that do not hold give nothing.
 #[must_use]
 pub fn judge(rules: &RuleSet, case: &Case<'_>) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    knowing(case, |known| {
+        for rule in rules.watching(Trigger::Answer) {
+            judge_rule(rule, known, &mut verdicts);
+        }
+    });
+    verdicts
+}
+
+/// Asks something of a case with all that is known of it; nothing, where there is no such answer.
+pub(super) fn knowing(case: &Case<'_>, ask: impl FnOnce(&Known<'_>)) {
     let Some(current) = case.answers.get(case.current) else {
-        return Vec::new();
+        return;
     };
     let history = &case.answers[..case.current];
     let variables = [
@@ -95,17 +106,12 @@ pub fn judge(rules: &RuleSet, case: &Case<'_>) -> Vec<Verdict> {
     let repeated: Vec<_> = answers
         .filter_map(|answer| Repeated::of(answer, "item"))
         .collect();
-    let known = Known {
+    ask(&Known {
         current,
         previous: history.last(),
         variables: &variables,
         repeated: &repeated,
-    };
-    let mut verdicts = Vec::new();
-    for rule in rules.watching(Trigger::Answer) {
-        judge_rule(rule, &known, &mut verdicts);
-    }
-    verdicts
+    });
 }
 
 /// Judges all rules about silence; those that do not hold give nothing.
@@ -149,38 +155,49 @@ fn known(resource: &Value) -> Collection<'_> {
 }
 
 /// What all rules share in one judgement.
-struct Known<'a> {
+pub(super) struct Known<'a> {
     current: &'a Value,
     previous: Option<&'a Value>,
     variables: &'a [(&'a str, Collection<'a>)],
     repeated: &'a [Repeated<'a>],
 }
 
+/// Whether a condition holds, or why that cannot be said, and its text.
+pub(super) fn test<'a>(
+    condition: &'a Condition,
+    known: &Known<'_>,
+) -> (Result<bool, String>, &'a str) {
+    match condition {
+        Condition::Always => (Ok(true), ""),
+        Condition::Broken(error) => (Err(error.clone()), ""),
+        Condition::When { expression, text } => {
+            let context = Context::new(known.current)
+                .with_variables(known.variables)
+                .with_repeated(known.repeated);
+            let holds = expression.evaluate_boolean(&context);
+            (holds.map_err(|e| e.to_string()), text)
+        }
+    }
+}
+
+impl Known<'_> {
+    /// The answers that an expression speaks of, in words.
+    pub(super) fn words(&self, expression: &str) -> String {
+        evidence::words(expression, self.current, self.previous)
+    }
+}
+
 /// Judges one rule: the highest level that holds; a level that fails is told and the next is tried.
 fn judge_rule(rule: &Rule, known: &Known<'_>, verdicts: &mut Vec<Verdict>) {
     for level in &rule.levels {
-        let (holds, text) = match &level.condition {
-            Condition::Always => (Ok(true), ""),
-            Condition::Broken(error) => (Err(error.clone()), ""),
-            Condition::When { expression, text } => {
-                let context = Context::new(known.current)
-                    .with_variables(known.variables)
-                    .with_repeated(known.repeated);
-                (
-                    expression
-                        .evaluate_boolean(&context)
-                        .map_err(|e| e.to_string()),
-                    text.as_str(),
-                )
-            }
-        };
+        let (holds, text) = test(&level.condition, known);
         match holds {
             Ok(false) => {}
             Ok(true) => {
                 verdicts.push(Verdict::Holds {
                     rule: rule.id.clone(),
                     level: level.level,
-                    evidence: evidence::words(text, known.current, known.previous),
+                    evidence: known.words(text),
                 });
                 return;
             }

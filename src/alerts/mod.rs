@@ -1,7 +1,7 @@
 //! Rules judged in the commit of the answer.
 //!
 //! Reading order: [`rule`] (the rules of a PlanDefinition, compiled; [`rule_sets`] keeps them at hand), [`judge`] (pure: rules and
-//! answers to findings), [`flag`] (what stands already, and pure: what a finding changes of it),
+//! answers to findings; [`explain`] says why), [`flag`] (what stands already, and pure: what a finding changes of it),
 //! [`record`] (the writes), and the reactors: [`answer`], [`silence`], [`handled`], [`technical`], [`inbound`].
 //!
 //! What becomes of an alert: [`telling`] tells those whose turn it is first; [`ladder`] (pure: who
@@ -13,6 +13,7 @@ pub mod advice;
 pub mod answer;
 pub mod escalation;
 pub mod evidence;
+pub mod explain;
 pub mod flag;
 pub mod handled;
 pub mod handover;

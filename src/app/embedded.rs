@@ -113,6 +113,8 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     file!("operations/OperationDefinition-Patient-import.json"),
     file!("operations/OperationDefinition-CarePlan-line-list.json"),
     file!("operations/OperationDefinition-CarePlan-daily-list.json"),
+    file!("operations/OperationDefinition-PlanDefinition-simulate.json"),
+    file!("operations/OperationDefinition-QuestionnaireResponse-judge.json"),
     file!("pathways/Questionnaire-agency-intake.json"),
     file!("pathways/Questionnaire-baseline.json"),
     file!("pathways/Questionnaire-covid-case.json"),

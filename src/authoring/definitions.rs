@@ -1,6 +1,6 @@
 //! What a simulation copies from the server: a pathway and its forms, drafts included.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -8,14 +8,18 @@ use super::request::{DAYS_MAX, Request, Source};
 use crate::{
     care::kind,
     fhir::{
+        canonical::ALERT_ROUTE,
         pathway::{Pathway, canonical_of},
         permit::Permit,
         search::query::Query,
     },
     kernel::problem::{Category, Issue, Problem, Result},
-    pathways::apply::PlanName,
+    pathways::enrolment::PlanName,
     store::Store,
 };
+
+/// Most value sets, and most code systems, that are copied.
+const TERMS_MAX: usize = 100;
 
 /// A pathway and its forms, made active for the simulation.
 #[derive(Debug, Clone)]
@@ -26,6 +30,11 @@ pub struct Definitions {
     pub pathway: Pathway,
     /// The Questionnaires by `url|version`.
     pub questionnaires: BTreeMap<String, Value>,
+    /// The ValueSets and CodeSystems that they name.
+    pub terms: Vec<Value>,
+    /// Whether it is in force on the server as it is here: it was examined when it came into
+    /// force, and need not be again.
+    pub in_force: bool,
 }
 
 /// Reads what the request names, with the caller's own permit, and checks it.
@@ -58,11 +67,17 @@ pub async fn gather(store: &Store, permit: &Permit, request: &Request) -> Result
     if !faults.is_empty() {
         return Err(Problem::with_issues(Category::Invalid, faults));
     }
+    let terms = terms(store, permit, &questionnaires).await?;
+    let in_force = matches!(request.plan, Source::Stored(_))
+        && request.questionnaires.is_empty()
+        && plan["status"] == "active";
     plan = active(plan, "pathway");
     Ok(Definitions {
         plan,
         pathway,
         questionnaires,
+        terms,
+        in_force,
     })
 }
 
@@ -133,6 +148,42 @@ async fn form(
     match request.questionnaires.iter().find(named) {
         Some(given) => Ok(Some(given.clone())),
         None => by_canonical(store, permit, ("Questionnaire", canonical)).await,
+    }
+}
+
+/// The value sets that the questions name, the code systems of these, and the codes of routes.
+async fn terms(
+    store: &Store,
+    permit: &Permit,
+    forms: &BTreeMap<String, Value>,
+) -> Result<Vec<Value>> {
+    let mut named = BTreeSet::new();
+    for form in forms.values() {
+        value_sets(&form["item"], &mut named);
+    }
+    let mut terms = Vec::new();
+    let mut systems = BTreeSet::from([ALERT_ROUTE.to_owned()]);
+    for canonical in named.iter().take(TERMS_MAX) {
+        let found = by_canonical(store, permit, ("ValueSet", canonical)).await?;
+        for include in found.iter().flat_map(|set| {
+            let includes = set["compose"]["include"].as_array();
+            includes.into_iter().flatten()
+        }) {
+            systems.extend(include["system"].as_str().map(str::to_owned));
+        }
+        terms.extend(found);
+    }
+    for system in systems.iter().take(TERMS_MAX) {
+        terms.extend(by_canonical(store, permit, ("CodeSystem", system)).await?);
+    }
+    Ok(terms)
+}
+
+fn value_sets(items: &Value, named: &mut BTreeSet<String>) {
+    for item in items.as_array().into_iter().flatten() {
+        let set = item["answerValueSet"].as_str();
+        named.extend(set.filter(|set| !set.starts_with('#')).map(str::to_owned));
+        value_sets(&item["item"], named);
     }
 }
 

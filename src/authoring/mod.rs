@@ -10,6 +10,7 @@
 
 mod definitions;
 mod draw;
+pub mod judge;
 mod outcome;
 pub mod parameters;
 mod play;

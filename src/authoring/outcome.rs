@@ -346,7 +346,27 @@ impl Reader<'_> {
         })
     }
 
-    /// Each instant at which an alert was passed on is a step; counted anew for each rule.
+    /// When the Flags of a rule were raised to a higher level.
+    fn rises(&self, rule: &str) -> Vec<Timestamp> {
+        let mut rises = Vec::new();
+        for flag in &self.seen.flags {
+            if code_in(&flag["code"], ALERT_RULE) != Some(rule) {
+                continue;
+            }
+            let mut highest = None;
+            for evidence in extensions(flag, ALERT_EVIDENCE) {
+                let level = extension(evidence, "level").and_then(Value::as_str);
+                let level = level.and_then(Level::of_code);
+                if highest.is_some() && level > highest {
+                    rises.extend(extension(evidence, "at").and_then(instant));
+                }
+                highest = highest.max(level);
+            }
+        }
+        rises
+    }
+
+    /// Each instant at which an alert was passed on is a step; a rise begins anew.
     fn escalations(&self) -> Vec<Value> {
         let mut steps: BTreeMap<(&str, Timestamp), Vec<&str>> = BTreeMap::new();
         for (sent, _, message) in self.sent(|kind| kind == "escalated") {
@@ -355,14 +375,18 @@ impl Reader<'_> {
                 steps.entry((rule, sent)).or_default().push(to);
             }
         }
-        let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+        let instants: Vec<(&str, Timestamp)> = steps.keys().copied().collect();
         let lines = steps.into_iter().map(|((rule, sent), mut told)| {
-            let step = counts.entry(rule).or_default();
-            *step += 1;
+            let rises = self.rises(rule);
+            let since = rises.into_iter().filter(|rise| *rise < sent).max();
+            let before = instants.iter().filter(|(of, at)| {
+                *of == rule && *at <= sent && since.is_none_or(|since| *at > since)
+            });
+            let step = before.count();
             told.sort_unstable();
             let mut line = vec![
                 code("rule", rule),
-                json!({ "name": "step", "valuePositiveInt": *step }),
+                json!({ "name": "step", "valuePositiveInt": step }),
                 at(sent),
             ];
             line.extend(told.into_iter().map(|to| text("to", to)));

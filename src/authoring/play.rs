@@ -33,7 +33,8 @@ pub(super) struct Played {
 /// Runs a simulation.
 pub(super) async fn play(request: &Request, definitions: &Definitions) -> Result<Played> {
     let seed = request.seed.unwrap_or_default().unsigned_abs();
-    let stage = Stage::open(from_millis(request.start.as_millisecond()), seed)?;
+    let start = from_millis(request.start.as_millisecond());
+    let stage = Stage::open(start, seed, definitions.in_force)?;
     stage.furnish(request, definitions).await?;
     let plan = stage.enrol(request, definitions).await?;
     let course = Course::of(&plan, &definitions.pathway)?;

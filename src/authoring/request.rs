@@ -7,7 +7,7 @@ use super::parameters::{Parameter, once, parameters};
 use crate::{
     fhir::date,
     kernel::problem::{Problem, Result},
-    pathways::apply::PlanName,
+    pathways::enrolment::PlanName,
 };
 
 /// Most answers of one simulation.

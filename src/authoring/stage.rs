@@ -17,7 +17,7 @@ use crate::{
         problem::{Problem, Result},
     },
     notify::{ChannelSettings, Language, Sender, SenderSettings, SmsSenderSettings},
-    pathways::apply::{self, Enrolment},
+    pathways::{apply, enrolment::Enrolment},
     queue::{Failure, Handler, Runner, RunnerLimits},
     service,
     store::{LeasedJob, Prepared, ScratchOptions, Store},
@@ -29,6 +29,9 @@ pub(super) static PERMIT: Permit = Permit::system("authoring.simulate");
 /// Jobs of these kinds are not run: what they erase is what is to be seen.
 const ERASURE: &str = "erasure.";
 
+/// Reactors of these names examine definitions.
+const PUBLISHING: &str = "publishing.";
+
 /// One scratch server.
 pub(super) struct Stage {
     pub store: Store,
@@ -39,11 +42,14 @@ pub(super) struct Stage {
 
 impl Stage {
     /// A server at `start`, with nothing in it.
-    pub fn open(start: Timestamp, seed: u64) -> Result<Self> {
+    ///
+    /// What is in force already is not examined again before it is brought in.
+    pub fn open(start: Timestamp, seed: u64, in_force: bool) -> Result<Self> {
         let clock = Arc::new(SimulatedClock::starting_at(start));
         let chance: Arc<dyn Chance> = Arc::new(Generator::from_seed(seed));
         let watch = Arc::new(Watch::default());
         let mut reactors = service::reactors();
+        reactors.retain(|reactor| !in_force || !reactor.name().starts_with(PUBLISHING));
         reactors.push(Arc::clone(&watch) as Arc<_>);
         let store = Store::scratch(ScratchOptions {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
@@ -68,7 +74,8 @@ impl Stage {
 
     /// Brings in the pathway, its forms and the people, in one transaction.
     pub async fn furnish(&self, request: &Request, definitions: &Definitions) -> Result<()> {
-        let mut resources: Vec<Value> = definitions.questionnaires.values().cloned().collect();
+        let mut resources = definitions.terms.clone();
+        resources.extend(definitions.questionnaires.values().cloned());
         resources.push(definitions.plan.clone());
         resources.push(scene::patient(&request.birth_date));
         resources.push(scene::consent());
@@ -149,15 +156,12 @@ fn handlers(clock: &Arc<dyn Clock>) -> Result<Vec<Arc<dyn Handler>>> {
     let sender = Sender::new(Arc::clone(&channel), Arc::clone(clock), settings)?;
     // The person is reachable by every channel, whatever this server itself can send.
     let sender = sender.with_sms(channel, texts)?;
-    let all = service::handlers(sender).into_iter();
-    let left_out = Arc::new(LeftOut(erasure::retention::KIND)) as Arc<dyn Handler>;
-    Ok(all
-        .chain([left_out])
-        .map(|handler| match handler.kind() {
-            kind if kind.starts_with(ERASURE) => Arc::new(LeftOut(kind)) as Arc<dyn Handler>,
-            _ => handler,
-        })
-        .collect())
+    let mut all = service::handlers(sender);
+    all.retain(|handler| !handler.kind().starts_with(ERASURE));
+    for kind in [erasure::retention::KIND, erasure::complete::KIND] {
+        all.push(Arc::new(LeftOut(kind)));
+    }
+    Ok(all)
 }
 
 /// Ends jobs of a kind without doing them.

@@ -166,6 +166,85 @@ async fn a_course_shows_what_a_follow_up_comes_to() {
 }
 
 #[tokio::test]
+async fn what_is_the_patients_own_counts() {
+    let bench = bench().await;
+    let low = json!([{ "linkId": "spo2.value", "answer": [{ "valueQuantity": {
+        "value": 91, "unit": "%", "system": "http://unitsofmeasure.org", "code": "%" } }] }]);
+    let own = |percent: u32| {
+        asked(&[
+            answer(1, low.clone()),
+            json!({ "name": "spo2UrgentThreshold", "valueDecimal": percent }),
+            json!({ "name": "reminderTime", "valueTime": "19:30:00" }),
+        ])
+    };
+    let outcome = bench.try_out(&own(85)).await.expect("an outcome");
+    assert!(!lines(&outcome, "alert")[0].starts_with("rule=U2"));
+    let outcome = bench.try_out(&own(93)).await.expect("an outcome");
+    assert!(lines(&outcome, "alert")[0].starts_with("rule=U2 level=urgent"));
+    let days = lines(&outcome, "day");
+    assert!(days[0].contains("due=2030-03-25T18:30:00.000Z"), "{days:?}");
+    let answers = lines(&outcome, "answer");
+    assert_eq!(answers, ["id=answer-1 day=1 at=2030-03-25T19:30:00.000Z"]);
+}
+
+#[tokio::test]
+async fn who_is_followed_by_telephone_is_called_and_not_reminded() {
+    let bench = bench().await;
+    let by_phone = json!({ "name": "reportChannel", "valueCode": "phone" });
+    let asked = asked(&[answer(1, chest(false)), by_phone]);
+    let outcome = bench.try_out(&asked).await.expect("an outcome");
+    assert_eq!(lines(&outcome, "reminder"), Vec::<String>::new());
+    let calls = lines(&outcome, "call");
+    assert_eq!(calls.len(), 11, "{calls:?}");
+    assert_eq!(
+        calls[0],
+        "day=1 at=2030-03-25T08:00:00.000Z status=completed"
+    );
+    assert!(calls[1].ends_with("status=failed"), "{calls:?}");
+}
+
+#[tokio::test]
+async fn an_unanswered_report_is_asked_for_twice() {
+    let bench = bench().await;
+    let until = json!({ "name": "until", "valueInstant": "2030-03-25T22:59:59Z" });
+    let outcome = bench.try_out(&asked(&[until])).await.expect("an outcome");
+    assert_eq!(
+        lines(&outcome, "reminder"),
+        [
+            "day=1 at=2030-03-25T08:00:00.000Z second=false",
+            "day=1 at=2030-03-25T12:00:00.000Z second=true",
+        ]
+    );
+    assert_eq!(lines(&outcome, "end"), ["status=active"]);
+    assert!(lines(&outcome, "day")[0].ends_with("outcome=ready"));
+}
+
+#[tokio::test]
+async fn an_alert_that_nobody_takes_is_passed_on_until_somebody_does() {
+    let bench = bench().await;
+    let until = json!({ "name": "until", "valueInstant": "2030-03-25T21:00:00Z" });
+    let take = json!({ "name": "acknowledge", "part": [
+        { "name": "rule", "valueCode": "U4" }, { "name": "afterMinutes", "valueUnsignedInt": 40 },
+    ] });
+    let left = asked(&[answer(1, chest(true)), until.clone()]);
+    let outcome = bench.try_out(&left).await.expect("an outcome");
+    let steps = lines(&outcome, "escalation");
+    assert!(steps.len() > 3, "{steps:?}");
+    let taken = asked(&[answer(1, chest(true)), until, take]);
+    let outcome = bench.try_out(&taken).await.expect("an outcome");
+    assert_eq!(
+        lines(&outcome, "escalation"),
+        [
+            "rule=U4 step=1 at=2030-03-25T09:15:00.000Z to=Practitioner/doctor",
+            "rule=U4 step=2 at=2030-03-25T09:30:00.000Z to=Practitioner/on-call",
+        ]
+    );
+    let advice = lines(&outcome, "advice");
+    assert!(advice[0].starts_with("day=1 at=2030-03-25T09:00:00.000Z text=Appelez"));
+    assert!(advice[0].ends_with("source=answer-1"), "{advice:?}");
+}
+
+#[tokio::test]
 async fn a_seed_gives_the_same_course_again_and_another_seed_another() {
     let bench = bench().await;
     let mut outcomes = Vec::new();
@@ -190,6 +269,31 @@ async fn a_draft_is_tried_from_the_request_alone() {
     ]);
     let outcome = bench.try_of(None, &asked).await.expect("an outcome");
     assert_eq!(lines(&outcome, "missed").len(), 11);
+}
+
+#[tokio::test]
+async fn a_draft_keeps_to_the_rules_of_publishing() {
+    let bench = bench().await;
+    let mut draft = bundled("PlanDefinition-covid-case");
+    draft["status"] = "draft".into();
+    let rule = draft["action"].as_array_mut().expect("actions");
+    let rule = rule.iter_mut().find(|one| one["id"] == "U4").expect("U4");
+    let wrong = "%current.repeat(item).where(linkId = 'danger.chset').answer.value = true";
+    rule["action"][0]["condition"][0]["expression"]["expression"] = wrong.into();
+    let asked = asked(&[
+        json!({ "name": "definition", "resource": draft }),
+        json!({ "name": "questionnaire", "resource": bundled("Questionnaire-covid-case") }),
+    ]);
+    let problem = bench.try_of(None, &asked).await.expect_err("refused");
+    assert_eq!(problem.category, Category::Invalid);
+    let places: Vec<&str> = problem
+        .issues
+        .iter()
+        .filter_map(|issue| issue.expression.as_deref())
+        .collect();
+    let places = places.join(" ");
+    assert!(places.contains("PlanDefinition.action["), "{places}");
+    assert!(problem.to_string().contains("danger.chset"), "{problem}");
 }
 
 #[tokio::test]
@@ -261,18 +365,4 @@ async fn a_missing_form_is_named() {
     let problem = bench.try_of(None, &asked).await.expect_err("refused");
     let place = problem.issues[0].expression.as_deref();
     assert_eq!(place, Some("PlanDefinition.action[0].definitionCanonical"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "measures, and proves nothing"]
-async fn time_of_a_simulation() {
-    let bench = bench().await;
-    for seed in 0..3 {
-        let started = std::time::Instant::now();
-        for n in 0..20 {
-            let asked = asked(&[json!({ "name": "seed", "valueInteger": seed * 100 + n })]);
-            bench.try_out(&asked).await.expect("an outcome");
-        }
-        println!("{:?} each", started.elapsed() / 20);
-    }
 }

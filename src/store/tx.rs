@@ -5,8 +5,8 @@ use std::{collections::VecDeque, sync::Arc};
 use jiff::Timestamp;
 
 use super::{
-    Canonical, Change, Draft, History, Job, LeasedJob, Page, Prepared, Reactor, Stored,
-    canonical::Canonicals, session::Session,
+    Canonical, Change, Draft, History, Page, Prepared, Reactor, Stored, canonical::Canonicals,
+    session::Session,
 };
 use crate::{
     fhir::{
@@ -42,7 +42,7 @@ pub struct Tx {
     now: Timestamp,
     pending: VecDeque<Change>,
     changes: usize,
-    enqueued: bool,
+    pub(super) enqueued: bool,
     canonicals: Canonicals,
     reactors: Arc<[Arc<dyn Reactor>]>,
 }
@@ -252,66 +252,6 @@ impl Tx {
         Ok(Some(row))
     }
 
-    /// Adds a job to this transaction.
-    ///
-    /// # Errors
-    /// `Fault`, if the database fails.
-    pub async fn enqueue(&mut self, job: &Job) -> Result<()> {
-        self.enqueued = true;
-        self.session.enqueue(job).await
-    }
-
-    /// Removes a job that has done its work; what the job wrote stands only if its lease holds.
-    ///
-    /// # Errors
-    /// `Conflict`, if the lease has passed to another worker.
-    pub async fn finish_job(&mut self, job: &LeasedJob) -> Result<()> {
-        held(self.session.finish(job).await?)
-    }
-
-    /// Gives a job back for a later run.
-    ///
-    /// # Errors
-    /// `Conflict`, if the lease has passed to another worker.
-    pub async fn postpone_job(
-        &mut self,
-        job: &LeasedJob,
-        at: Timestamp,
-        error: &str,
-    ) -> Result<()> {
-        held(self.session.postpone(job, at, error).await?)
-    }
-
-    /// Marks a job as one that cannot succeed; it stays visible as dead.
-    ///
-    /// # Errors
-    /// `Conflict`, if the lease has passed to another worker.
-    pub async fn bury_job(&mut self, job: &LeasedJob, error: &str) -> Result<()> {
-        held(self.session.bury(job, error).await?)
-    }
-
-    /// Gives a job back unrun: it is due as before, and the lease does not count as a run.
-    ///
-    /// # Errors
-    /// `Conflict`, if the lease has passed to another worker.
-    pub async fn release_job(&mut self, job: &LeasedJob) -> Result<()> {
-        held(self.session.release(job).await?)
-    }
-
-    pub(super) async fn release_all_jobs(&mut self) -> Result<u64> {
-        self.session.release_all().await
-    }
-
-    pub(super) async fn lease_jobs(
-        &mut self,
-        until: Timestamp,
-        limit: u32,
-        except: &[String],
-    ) -> Result<Vec<LeasedJob>> {
-        let now = self.now;
-        self.session.lease(now, until, limit, except).await
-    }
-
     async fn insert(&mut self, id: &str, prepared: Prepared) -> Result<Stored> {
         let mut prepared = self.shape(None, prepared)?;
         prepared.settle_compartments(id);
@@ -418,14 +358,6 @@ impl Tx {
     ) -> Result<Option<History>> {
         self.session.history(&self.permit, target, page).await
     }
-
-    pub(super) async fn next_job_at(&mut self) -> Result<Option<Timestamp>> {
-        self.session.next_job_at().await
-    }
-
-    pub(super) async fn job_counts(&mut self) -> Result<(u64, u64)> {
-        self.session.job_counts().await
-    }
 }
 
 /// What the writer does around a part.
@@ -499,15 +431,4 @@ fn out_of_reach() -> Problem {
         "forbidden",
         "The permit does not reach this resource.",
     )
-}
-
-fn held(held: bool) -> Result<()> {
-    if held {
-        return Ok(());
-    }
-    Err(Problem::new(
-        Category::Conflict,
-        "conflict",
-        "The lease of the job has passed.",
-    ))
 }

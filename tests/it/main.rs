@@ -11,6 +11,8 @@
 mod harness;
 
 #[cfg(test)]
+mod authoring;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod commands;

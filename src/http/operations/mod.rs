@@ -12,6 +12,7 @@ mod everything;
 mod extend;
 mod figures;
 mod import;
+mod judge;
 mod lists;
 mod matching;
 mod purge;
@@ -216,6 +217,14 @@ pub static OPERATIONS: &[Operation] = &[
         verbs: &[Method::GET, Method::POST],
         run: lists::daily_list,
     },
+    Operation {
+        name: "judge",
+        definition: "https://vigie.example/fhir/OperationDefinition/QuestionnaireResponse-judge",
+        kind: Some("QuestionnaireResponse"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::POST],
+        run: judge::run,
+    },
 ];
 
 /// Operations that take a table as CSV, beside JSON.
@@ -274,10 +283,12 @@ impl Operation {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
 
     use super::*;
-    use crate::http::testing::Site;
+    use crate::{authoring::Simulator, http::testing::Site};
 
     /// Answers with what it was given.
     fn echo(_: Arc<State>, _: Permit, given: Invocation) -> BoxFuture<'static, Result<Reply>> {
@@ -366,6 +377,32 @@ mod tests {
             .await
             .assert_outcome(500, "exception");
         assert_eq!(site.get("/healthz").await.status, 200);
+    }
+
+    #[tokio::test]
+    async fn a_simulation_without_room_is_told_to_come_again() {
+        let none = Simulator::within(0, Duration::from_secs(1));
+        let site = Site::with(|mut state| {
+            state.simulator = none;
+            state
+        })
+        .await;
+        let body = r#"{"resourceType":"Parameters",
+            "parameter":[{"name":"planDefinition","valueCanonical":"u"}]}"#;
+        let answer = site.post("/fhir/PlanDefinition/$simulate", body).await;
+        answer.assert_outcome(503, "throttled");
+        assert_eq!(answer.header("retry-after"), "2");
+    }
+
+    #[tokio::test]
+    async fn a_judgement_needs_an_answer() {
+        let site = Site::open().await;
+        let path = "/fhir/QuestionnaireResponse/$judge";
+        let answer = site.request(Method::POST, path, &[], "").await;
+        answer.assert_outcome(400, "required");
+        let path = "/fhir/QuestionnaireResponse/none/$judge";
+        let answer = site.request(Method::POST, path, &[], "").await;
+        answer.assert_outcome(404, "not-found");
     }
 
     #[tokio::test]
