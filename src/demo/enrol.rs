@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     app::client::Client,
-    fhir::canonical::ON_CALL,
+    fhir::canonical::{LEGAL_HOLD, ON_CALL},
     kernel::problem::{Problem, Result},
 };
 
@@ -63,7 +63,7 @@ async fn admit(client: &Client, people: &[&Person], now: Timestamp) -> Result<Ve
             let name = format!("urn:uuid:00000000-0000-4000-8000-{:012x}", person.index);
             let consent = consent(person, &name, now);
             [
-                entry("POST", "Patient", Some(name), patient(person)),
+                entry("POST", "Patient", Some(name), patient(person, true)),
                 entry("POST", "Consent", None, consent),
             ]
         })
@@ -112,8 +112,13 @@ pub(super) fn local(location: &str, kind: &str) -> Option<String> {
     Some(format!("{kind}{id}"))
 }
 
-pub(super) const fn team_of(person: &Person) -> &'static Team {
+const fn team_of(person: &Person) -> &'static Team {
     &TEAMS[person.team]
+}
+
+/// `Practitioner/{id}` of who follows somebody.
+pub(super) fn agent_of(person: &Person) -> String {
+    format!("Practitioner/{}", team_of(person).id)
 }
 
 fn transaction(entries: Vec<Value>) -> Value {
@@ -162,9 +167,11 @@ fn team(team: &Team) -> [Value; 3] {
     })
 }
 
-fn patient(person: &Person) -> Value {
+/// A patient; nobody's data is erased before the table has been counted.
+pub(super) fn patient(person: &Person, held: bool) -> Value {
     json!({
         "resourceType": "Patient", "active": true,
+        "extension": [{ "url": LEGAL_HOLD, "valueBoolean": held }],
         "name": [{ "use": "official", "family": person.family, "given": [person.given] }],
         "telecom": [{ "system": "email", "value": person.email() }],
         "gender": person.gender,
@@ -202,7 +209,7 @@ mod tests {
     fn what_is_sent_is_valid() {
         let now = "2020-05-18T06:00:00Z".parse().unwrap();
         for person in cohort(1, 0.01) {
-            validate::check(&patient(&person)).unwrap();
+            validate::check(&patient(&person, true)).unwrap();
             validate::check(&consent(&person, "Patient/a", now)).unwrap();
         }
         for entry in TEAMS.iter().flat_map(team) {

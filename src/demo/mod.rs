@@ -2,13 +2,16 @@
 //!
 //! - `people`, `course`, `script`, `timeline`, `form`, `answer`: the generator, pure and seeded.
 //! - `enrol`, `play`, `staff`: its people, through the public HTTP API of a server of its own.
+//! - `erase`, `canary`: the end of the agency's data, and the search for what may be left of it.
 //! - `count`, `measure`, `table`: what the server says has come of it, and at what speed.
 
 mod answer;
+mod canary;
 mod count;
 mod course;
 mod dice;
 mod enrol;
+mod erase;
 mod form;
 mod measure;
 mod people;
@@ -52,6 +55,9 @@ pub struct Options {
     /// The share of the cohort that takes part, above 0 up to 1.
     #[arg(long, value_name = "FRACTION", default_value_t = 1.0, value_parser = share)]
     scale: f64,
+    /// Keep the agency's data too, which is otherwise erased at the end.
+    #[arg(long)]
+    keep: bool,
     /// Keep the database in this file, which must not exist; otherwise it vanishes at the end.
     #[arg(long, value_name = "PATH")]
     database: Option<PathBuf>,
@@ -80,7 +86,8 @@ async fn demo(options: Options) -> Result<Ending> {
     let started = std::time::Instant::now();
     let fsync = measure::fsync(place.folder())?;
     let running = app::start(&config, Arc::new(Generator::from_seed(options.seed))).await?;
-    let played = play::play(running.base(), options.seed, options.scale).await?;
+    let mut played = play::begin(running.base(), options.seed, options.scale).await?;
+    played.on(Some(timeline::counted())).await?;
     let counts = count::count(&played).await?;
     let performance = measure::Performance {
         wall: started.elapsed(),
@@ -92,7 +99,14 @@ async fn demo(options: Options) -> Result<Ending> {
     for line in table::lines(&counts, &performance) {
         terminal::say(&line);
     }
-    let faults = counts.faults();
+    let mut faults = counts.faults();
+    if !options.keep {
+        let erased = erase::erase(&mut played, &place.path()).await?;
+        for line in table::erasure(&erased) {
+            terminal::say(&line);
+        }
+        faults.extend(erased.faults());
+    }
     for fault in &faults {
         terminal::note(&format!("vigie: {fault}"));
     }

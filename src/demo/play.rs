@@ -20,7 +20,7 @@ use super::{
     people::{Pathway, Person, cohort},
     progress::Progress,
     staff,
-    timeline::{Deed, Event, Reports, Step, timeline},
+    timeline::{Deed, Event, Reports, Step, Timeline, timeline},
 };
 use crate::{
     app::client::Client,
@@ -50,6 +50,11 @@ pub struct Played {
     pub latencies: Latencies,
     /// The instant at which the clock stands.
     pub end: Timestamp,
+    progress: Progress,
+    /// Steps that have been played.
+    rounds: u32,
+    /// Steps that are left.
+    steps: Timeline,
     seed: u64,
     forms: BTreeMap<Pathway, Form>,
     /// The first answer of a report: `QuestionnaireResponse/{id}`.
@@ -74,35 +79,30 @@ enum Trace {
     },
 }
 
-/// Plays the whole script against the server at `base`.
+/// Begins the script against the server at `base`: its cohort is drawn, its teams are there.
 ///
 /// # Errors
 /// The first thing that the server refuses.
-pub async fn play(base: &str, seed: u64, scale: f64) -> Result<Played> {
+pub async fn begin(base: &str, seed: u64, scale: f64) -> Result<Played> {
     let client = Client::new(base)?;
     let people = cohort(seed, scale);
     let (steps, expected) = timeline(seed, &people);
     let total: usize = steps.values().map(deeds).sum();
-    let mut played = Played {
+    let played = Played {
         forms: forms(&client).await?,
         followed: vec![None; people.len()],
         latencies: Latencies::default(),
         end: Timestamp::UNIX_EPOCH,
         answers: HashMap::new(),
+        progress: Progress::of(u64::try_from(total).unwrap_or(0)),
+        rounds: 0,
         client,
         people,
         expected,
         seed,
+        steps,
     };
-    let mut progress = Progress::of(u64::try_from(total).unwrap_or(0));
     enrol::teams(&played.client).await?;
-    for (day, (at, step)) in steps.iter().enumerate() {
-        played
-            .step(*at, step, u32::try_from(day).unwrap_or(0))
-            .await?;
-        progress.advance(*at, deeds(step));
-    }
-    progress.end();
     Ok(played)
 }
 
@@ -123,6 +123,27 @@ async fn forms(client: &Client) -> Result<BTreeMap<Pathway, Form>> {
 }
 
 impl Played {
+    /// Plays on up to an instant, or to the end of the script.
+    ///
+    /// # Errors
+    /// The first thing that the server refuses.
+    pub async fn on(&mut self, until: Option<Timestamp>) -> Result<()> {
+        while let Some(next) = self.steps.first_entry() {
+            if until.is_some_and(|until| *next.key() > until) {
+                break;
+            }
+            let (at, step) = next.remove_entry();
+            let done = deeds(&step);
+            self.step(at, &step, self.rounds).await?;
+            self.rounds += 1;
+            self.progress.advance(at, done);
+        }
+        if self.steps.is_empty() {
+            self.progress.end();
+        }
+        Ok(())
+    }
+
     async fn step(&mut self, at: Timestamp, step: &Step, number: u32) -> Result<()> {
         self.move_clock(at).await?;
         if !step.enrolments.is_empty() {
@@ -151,7 +172,7 @@ impl Played {
     }
 
     /// Moves the clock; all work due by then is done when the server replies.
-    async fn move_clock(&mut self, to: Timestamp) -> Result<()> {
+    pub(super) async fn move_clock(&mut self, to: Timestamp) -> Result<()> {
         let root = self.client.base().trim_end_matches("/fhir");
         let body = Bytes::from(format!("\"{to}\""));
         let answer = self
@@ -188,10 +209,20 @@ impl Played {
                 Ok(Trace::Nothing)
             }
             Deed::Stop => {
-                let path = format!("/{}", self.of(&event)?.1);
-                let mut plan = self.client.get(&path).await?;
-                plan["status"] = "revoked".into();
-                self.client.send_tree(Method::PUT, &path, &plan).await?;
+                let (person, plan, followed) = self.of(&event)?;
+                // The agency's people stop by themselves; a patient of professionals asks them.
+                let by = match person.pathway {
+                    Pathway::Medical => enrol::agent_of(person),
+                    Pathway::Case | Pathway::Contact => followed.patient.clone(),
+                };
+                let parameters = json!({ "resourceType": "Parameters", "parameter": [
+                    { "name": "reason", "valueCode": "patient-stop" },
+                    { "name": "by", "valueReference": { "reference": by } },
+                ]});
+                let path = format!("/{plan}/$stop");
+                self.client
+                    .send_tree(Method::POST, &path, &parameters)
+                    .await?;
                 Ok(Trace::Nothing)
             }
             Deed::Convert => {
@@ -260,7 +291,7 @@ impl Played {
             .forms
             .get(&pathway)
             .ok_or_else(|| Problem::fault("a pathway has no form"))?;
-        let agent = format!("Practitioner/{}", enrol::team_of(person).id);
+        let agent = enrol::agent_of(person);
         let author = Author {
             patient: &followed.patient,
             care_plan,

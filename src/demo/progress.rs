@@ -44,8 +44,8 @@ impl Progress {
         self.day = Some(today);
     }
 
-    pub(super) fn end(self) {
-        if let Some(bar) = self.bar {
+    pub(super) fn end(&self) {
+        if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }

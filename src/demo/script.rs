@@ -12,7 +12,9 @@ use jiff::{
 use super::{
     dice::Dice,
     people::{Pathway, Person},
-    timeline::{Deed, Event, FOLLOW_UP_DAYS, Reports, STEP, staff_round, start_of, step_after},
+    timeline::{
+        Deed, Event, FOLLOW_UP_DAYS, Reports, STEP, counted, staff_round, start_of, step_after,
+    },
 };
 
 /// Everything that one person does, in order of arrival.
@@ -124,13 +126,15 @@ impl Script {
     fn take(&mut self, leg: &Leg<'_>, days: Vec<Day>) {
         let sum = self.reports.entry(leg.pathway).or_default();
         for day in days {
+            let closes = closes(day.date, leg.zone);
+            self.ends = self.ends.max(closes);
+            self.events.extend(day.events);
             match day.outcome {
+                _ if closes > counted() => sum.open += 1,
                 Outcome::Received => sum.received += 1,
                 Outcome::Missed => sum.missed += 1,
                 Outcome::Cancelled => sum.cancelled += 1,
             }
-            self.ends = self.ends.max(closes(day.date, leg.zone));
-            self.events.extend(day.events);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     count::Counts,
+    erase::Erased,
     measure::{Performance, quantile},
     people::Pathway,
     play::Played,
@@ -22,19 +23,20 @@ pub fn lines(counts: &Counts, performance: &Performance) -> Vec<String> {
 
 fn reports(counts: &Counts, lines: &mut Vec<String>) {
     lines.push(format!(
-        "{:<18}{:>8}{:>12}{:>12}{:>10}{:>12}",
-        "pathway", "people", "reports due", "received", "missed", "cancelled"
+        "{:<18}{:>8}{:>12}{:>12}{:>10}{:>12}{:>10}",
+        "pathway", "people", "reports due", "received", "missed", "cancelled", "to come"
     ));
     for (pathway, count) in &counts.pathways {
         let of = count.reports;
         lines.push(format!(
-            "{:<18}{:>8}{:>12}{:>12}{:>10}{:>12}",
+            "{:<18}{:>8}{:>12}{:>12}{:>10}{:>12}{:>10}",
             pathway.id(),
             count.people,
             of.due(),
             of.received,
             of.missed,
-            of.cancelled
+            of.cancelled,
+            of.open
         ));
     }
 }
@@ -85,6 +87,32 @@ fn speed(performance: &Performance, lines: &mut Vec<String>) {
         millis(performance.fsync),
         performance.wall.as_secs_f64()
     ));
+}
+
+/// What has become of the data that was to be erased.
+#[must_use]
+pub fn erasure(erased: &Erased) -> Vec<String> {
+    vec![
+        String::new(),
+        format!(
+            "erased: {} people of the agency; {} left, canaries left in the files: {}",
+            erased.people,
+            erased.left,
+            erased.seen.found.len()
+        ),
+        format!(
+            "searched: {} files, {} MB, as text, UTF-16, base64 and hexadecimal; found of the {} who are kept: {}",
+            erased.seen.files,
+            erased.seen.bytes.div_ceil(1_000_000),
+            erased.kept,
+            erased.kept_found
+        ),
+        format!(
+            "figures that the erasure changed: {}. Wall time from the table on {:.1} s.",
+            erased.figures_changed,
+            erased.took.as_secs_f64()
+        ),
+    ]
 }
 
 fn millis(time: Duration) -> String {

@@ -29,6 +29,11 @@ fn a_small_cohort_lives_its_fourteen_days() {
         "reports are due and received:\n{table}"
     );
     assert!(
+        table.contains("0 left, canaries left in the files: 0")
+            && table.contains("found of the 5 who are kept: 5"),
+        "the agency's people are erased, the others are not:\n{table}"
+    );
+    assert!(
         reminders[0] > 0 && reminders[1] == 0,
         "reminders are sent, all of them:\n{table}"
     );

@@ -130,7 +130,8 @@ fn a_reminder_and_a_call_for_action_arrive_and_say_nothing_of_health() {
     patient
         .report(&[("danger.chest", json!({ "valueBoolean": true }))])
         .expect(201);
-    server.set_clock("2030-03-25T09:00:00Z");
+    // Before the quarter of an hour after which it would be passed on.
+    server.set_clock("2030-03-25T08:10:00Z");
     let mails = post.mails();
     let reminders = to(&mails, "camille@home.example");
     assert_eq!(reminders.len(), 1, "{mails:?}");

@@ -150,17 +150,25 @@ impl Patient {
     }
 }
 
-/// What there is of a type about a patient, at most a page of 500.
+/// What there is of a type about a patient, page by page.
 pub fn about(client: &mut Client, kind: &str, patient: &str) -> Vec<Value> {
-    let page = client
-        .get(&format!("{kind}?patient={patient}&_count=500"))
-        .expect(200)
-        .json();
-    let entries = page["entry"].as_array().cloned().unwrap_or_default();
-    entries
-        .into_iter()
-        .map(|mut entry| entry["resource"].take())
-        .collect()
+    let mut found = Vec::new();
+    let mut next = Some(format!("{kind}?patient={patient}&_count=500"));
+    while let Some(path) = next {
+        let page = client.get(&path).expect(200).json();
+        let entries = page["entry"].as_array().cloned().unwrap_or_default();
+        found.extend(
+            entries
+                .into_iter()
+                .map(|mut entry| entry["resource"].take()),
+        );
+        let links = page["link"].as_array().into_iter().flatten();
+        let following = links
+            .filter(|link| link["relation"] == "next")
+            .find_map(|link| link["url"].as_str()?.split_once("/fhir/"));
+        next = following.map(|(_, path)| path.to_owned());
+    }
+    found
 }
 
 /// The code of a Flag's rule.

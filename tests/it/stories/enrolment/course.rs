@@ -135,6 +135,12 @@ fn an_extension_adds_days_and_ends_after_them() {
 fn complaint_06_who_has_stopped_is_asked_nothing_more() {
     let mut desk = Desk::open();
     let (patient, plan) = contact(&mut desk);
+    // A court has the data kept, which the agency would have erased.
+    let hold = "https://vigie.example/fhir/StructureDefinition/legal-hold";
+    desk.change(&patient, |patient| {
+        patient["extension"] = json!([{ "url": hold, "valueBoolean": true }]);
+    })
+    .expect(200);
     desk.change(&plan, |plan| plan["status"] = "revoked".into())
         .expect(200);
     let before = desk.messages(&patient, "reminder").len();

@@ -19,9 +19,8 @@ fn complaint_03_no_reminder_after_the_end() {
     let mut plan = server.client().get(&stopped.plan).expect(200).json();
     plan["status"] = "revoked".into();
     server.client().put(&stopped.plan, &plan).expect(200);
-    server.set_clock("2030-05-25T09:00:00Z");
-    // Two on the first day, and the first of the second day before the stop.
-    assert_eq!(sent(&mut stopped).len(), 3);
+    // The end is over, and the agency's data is not erased yet.
+    server.set_clock("2030-04-10T09:00:00Z");
     assert_eq!(
         sent(&mut silent).len(),
         2 * 14,
@@ -29,6 +28,9 @@ fn complaint_03_no_reminder_after_the_end() {
     );
     let last = sent(&mut silent).pop();
     assert_eq!(last.as_deref(), Some("2030-04-07T11:00:00.000Z"));
+    server.set_clock("2030-05-25T09:00:00Z");
+    // Two on the first day, and the first of the second day before the stop.
+    assert_eq!(sent(&mut stopped).len(), 3);
 }
 
 /// A follow-up without an end, because its last visit is missing.
