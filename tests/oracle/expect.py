@@ -400,6 +400,8 @@ class Life:
             for report in self.out.reports.values():
                 if report.status in OPEN:
                     self.settle(report, "cancelled", "follow-up-ended")
+            for ident, _ in self.course.team.members:
+                self.out.messages.append(("follow-up-ended", ident, event.at, ""))
 
 
 def expect(course: Course, until: int, features: frozenset[str]) -> Outcome:
