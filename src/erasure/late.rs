@@ -47,12 +47,9 @@ impl Reactor for LateReactor {
                 return Ok(());
             };
             for (member, id) in subjects(resource.tree()) {
-                let there = tx.read(kind("Patient")?, id).await?.is_some();
-                if !there
-                    && tx
-                        .is_erased(&self.0.name(&format!("Patient/{id}"))?)
-                        .await?
-                {
+                // The shorter look first: hardly anybody has been erased.
+                let name = self.0.name(&format!("Patient/{id}"))?;
+                if tx.is_erased(&name).await? && tx.read(kind("Patient")?, id).await?.is_none() {
                     let says = "There is no such Patient.";
                     let place = format!("{}.{member}", change.stored.kind);
                     return Err(Problem::invalid("not-found", says).at(place));

@@ -1,7 +1,7 @@
 //! The job of one due report: remind when it is due, remind once more, note the silence when its
 //! window closes, and end the follow-up after the last one.
 //!
-//! The decision ([`step`]) is pure; the act is one commit; a second run finds the Task moved on and
+//! The decision ([`step()`]) is pure; the act is one commit; a second run finds the Task moved on and
 //! does nothing.
 
 pub mod call;
