@@ -100,7 +100,9 @@ async fn demo(options: Options) -> Result<Ending> {
         terminal::say(&line);
     }
     let mut faults = counts.faults();
-    if !options.keep {
+    if options.keep {
+        played.on(None).await?;
+    } else {
         let erased = erase::erase(&mut played, &place.path()).await?;
         for line in table::erasure(&erased) {
             terminal::say(&line);
