@@ -97,6 +97,8 @@ class Life:
         self.received: dict[str, int] = {}
         self.given: dict[tuple[str, str], int] = {}
         self.timers: list[tuple] = []
+        # What one answer brings to be told, while it is judged.
+        self.news: dict[int, tuple[Alert, str]] | None = None
         self.count = 0
         self.first, self.channel = course.person.start, course.channel
         for day, date, opens, closes, due in course.rows():
@@ -244,11 +246,15 @@ class Life:
                 self.out.messages.append(("answered", ident, event.at, event.ident))
         line = self.line()
         start = next(place for place, one in enumerate(line) if one.ident == event.ident)
+        self.news = {}
         for place in range(start, len(line)):
             one = line[place]
             earlier = [before.form for before in line[:place]]
             moment = l.Moment(self.course.person, self.day_of(one.authored), one.form, earlier)
             self.judge(moment, one.ident, event.at, False)
+        news, self.news = self.news, None
+        for alert, kind in news.values():
+            self.announce(alert, event.at, kind)
 
     def amend(self, event: Event) -> None:
         """An answer is corrected; one that was taken back counts again, and is new to the team."""
@@ -280,14 +286,21 @@ class Life:
         if alert is None:
             alert = Alert(rule, level, now, [(source, level, now)], phone)
             self.out.alerts.append(alert)
-            self.announce(alert, now, "technical" if rule == DELIVERY else "needs-action")
+            self.tell(alert, now, "technical" if rule == DELIVERY else "needs-action")
             return
         alert.evidence.append((source, level, now))
         if level > alert.level:
             alert.level = level
             if level == l.URGENT and alert.task == "on-hold":
                 alert.task = "requested"
-            self.announce(alert, now, "needs-action-raised")
+            self.tell(alert, now, "needs-action-raised")
+
+    def tell(self, alert: Alert, now: int, kind: str) -> None:
+        """One event is told once: what opens and rises with one answer is told as it is then."""
+        if self.news is None:
+            self.announce(alert, now, kind)
+        else:
+            self.news.setdefault(id(alert), (alert, kind))
 
     def announce(self, alert: Alert, now: int, kind: str) -> None:
         """The team is told at once, and the deadline begins."""

@@ -65,7 +65,8 @@ class Client:
         """One exchange; a broken connection is opened anew once, for what may be asked twice."""
         text = None if body is None else json.dumps(body).encode()
         headers = {"Accept": "application/fhir+json", "Content-Type": "application/fhir+json"}
-        for last in (verb not in ("GET", "PUT"), True):
+        repeatable = verb in ("GET", "PUT") or path.endswith("$simulate")
+        for last in (not repeatable, True):
             try:
                 link = self.connection()
                 link.request(verb, path, text, headers)
