@@ -28,7 +28,7 @@ use crate::{
     },
     kernel::problem::Result,
     notify::MessageKind,
-    queue::{Failure, Handler},
+    queue::{Failure, Handler, Schedule},
     store::{Job, LeasedJob, Prepared, Store, Stored, Tx},
 };
 
@@ -101,6 +101,10 @@ pub struct EscalationHandler;
 impl Handler for EscalationHandler {
     fn kind(&self) -> &'static str {
         KIND
+    }
+
+    fn schedule(&self) -> Schedule {
+        Schedule::ENDLESS
     }
 
     fn run<'a>(

@@ -12,7 +12,7 @@ use crate::{
     care::kind,
     fhir::{permit::Permit, resource::Resource},
     kernel::problem::Result,
-    queue::{Failure, Handler},
+    queue::{Failure, Handler, Schedule},
     store::{Job, LeasedJob, Prepared, Store, Tx},
 };
 
@@ -37,6 +37,10 @@ pub struct SnoozeHandler;
 impl Handler for SnoozeHandler {
     fn kind(&self) -> &'static str {
         KIND
+    }
+
+    fn schedule(&self) -> Schedule {
+        Schedule::ENDLESS
     }
 
     fn run<'a>(

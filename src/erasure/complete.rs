@@ -22,10 +22,10 @@ use crate::{
     fhir::permit::Permit,
     kernel::{
         clock::Clock,
-        problem::{Category, Problem, Result},
+        problem::{Category, Result},
     },
     notify::Channel,
-    queue::{Failure, Handler},
+    queue::{Failure, Handler, Schedule},
     store::{ErasureRecord, Job, LeasedJob, Store},
 };
 
@@ -291,12 +291,16 @@ impl Handler for CompleteHandler {
         1
     }
 
+    fn schedule(&self) -> Schedule {
+        Schedule::ENDLESS
+    }
+
     fn run<'a>(
         &'a self,
         _: &'a Store,
         leased: &'a LeasedJob,
     ) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(async move { self.act(leased).await.map_err(never_given_up) })
+        Box::pin(async move { self.act(leased).await.map_err(Failure::from) })
     }
 }
 
@@ -320,13 +324,5 @@ impl CompleteHandler {
                 })
             })
             .await
-    }
-}
-
-/// Somebody waits for it: whatever went wrong, it is tried again.
-fn never_given_up(problem: Problem) -> Failure {
-    match Failure::from(problem) {
-        Failure::Fail { error } => Failure::retry(error),
-        retry => retry,
     }
 }

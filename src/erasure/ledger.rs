@@ -173,7 +173,8 @@ pub fn append_lines<T: Serialize>(path: &Path, lines: &[T]) -> Result<()> {
 fn cut_half_line(path: &Path) -> Result<()> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
-        Err(_) => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(unusable(path, &error)),
     };
     if bytes.is_empty() || bytes.ends_with(b"\n") {
         return Ok(());

@@ -20,7 +20,7 @@ use crate::{
         search::query::Query,
     },
     kernel::problem::Result,
-    queue::{Failure, Handler},
+    queue::{Failure, Handler, Schedule},
     store::{Change, Job, LeasedJob, Reactor, Store, Stored, Tx},
 };
 
@@ -172,6 +172,10 @@ pub struct RetentionHandler(pub Seal);
 impl Handler for RetentionHandler {
     fn kind(&self) -> &'static str {
         KIND
+    }
+
+    fn schedule(&self) -> Schedule {
+        Schedule::ENDLESS
     }
 
     fn run<'a>(

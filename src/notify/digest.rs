@@ -19,7 +19,7 @@ use super::{
 use crate::{
     fhir::{date, permit::Permit, resource::Resource, search::query::Query},
     kernel::problem::Result,
-    queue::{Failure, Handler},
+    queue::{Failure, Handler, Schedule},
     store::{Job, LeasedJob, Prepared, Store, Tx},
 };
 
@@ -46,6 +46,10 @@ pub struct DigestHandler;
 impl Handler for DigestHandler {
     fn kind(&self) -> &'static str {
         DIGEST
+    }
+
+    fn schedule(&self) -> Schedule {
+        Schedule::ENDLESS
     }
 
     fn run<'a>(

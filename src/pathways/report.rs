@@ -30,7 +30,7 @@ use crate::{
     },
     kernel::problem::Result,
     notify::{Announcement, Medium, MessageKind, announce_by},
-    queue::{Failure, Handler},
+    queue::{Failure, Handler, Schedule},
     store::{Job, LeasedJob, Prepared, Store, Stored, Tx},
 };
 
@@ -85,6 +85,10 @@ pub struct ReportHandler;
 impl Handler for ReportHandler {
     fn kind(&self) -> &'static str {
         KIND
+    }
+
+    fn schedule(&self) -> Schedule {
+        Schedule::ENDLESS
     }
 
     fn run<'a>(

@@ -14,7 +14,8 @@ pub trait Handler: Send + Sync {
     /// The kind that it does, such as `notify.send`.
     fn kind(&self) -> &'static str;
 
-    /// When to try again; the usual schedule unless the kind has its own.
+    /// When to try again; the usual schedule unless the kind has its own. A kind by whose death
+    /// somebody would no longer be watched over has [`Schedule::ENDLESS`].
     fn schedule(&self) -> Schedule {
         Schedule::USUAL
     }

@@ -443,11 +443,15 @@ fn judge(
     now: Timestamp,
     chance: u64,
 ) -> Verdict {
-    let Failure::Retry { after, .. } = failure else {
-        return Verdict::Bury;
+    let schedule = handler.schedule();
+    let after = match failure {
+        Failure::Retry { after, .. } => after.unwrap_or_default(),
+        // What no try can help today, another program or another hand may mend.
+        Failure::Fail { .. } if schedule.is_endless() => SignedDuration::ZERO,
+        Failure::Fail { .. } => return Verdict::Bury,
     };
-    match handler.schedule().delay(job.attempts, chance) {
-        Some(delay) => Verdict::RetryAt(later(now, delay.max(after.unwrap_or_default()))),
+    match schedule.delay(job.attempts, chance) {
+        Some(delay) => Verdict::RetryAt(later(now, delay.max(after))),
         None => Verdict::Bury,
     }
 }

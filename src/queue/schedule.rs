@@ -7,9 +7,13 @@ use jiff::SignedDuration;
 /// Jobs that failed together, as when a mail server restarts, do not come back together.
 const JITTER_PER_MILLE: i128 = 200;
 
-/// Delays between tries, from the first failure on; when they are used up, the job dies.
+/// Delays between tries, from the first failure on; when they are used up, the job dies, unless
+/// the schedule has no end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Schedule(&'static [SignedDuration]);
+pub struct Schedule {
+    delays: &'static [SignedDuration],
+    endless: bool,
+}
 
 impl Schedule {
     /// Nine tries over some 45 hours: soon at first, as most faults pass in minutes; then long
@@ -25,24 +29,47 @@ impl Schedule {
         SignedDuration::from_hours(24),
     ]);
 
+    /// For what must not be left undone, as somebody is watched over by it: soon at first, and
+    /// then every hour for as long as it takes, whatever has gone wrong.
+    pub const ENDLESS: Self = Self {
+        delays: &[
+            SignedDuration::from_secs(30),
+            SignedDuration::from_mins(2),
+            SignedDuration::from_mins(10),
+            SignedDuration::from_mins(30),
+            SignedDuration::from_hours(1),
+        ],
+        endless: true,
+    };
+
     /// A schedule of these delays; the first try is immediate and not among them.
     #[must_use]
     pub const fn new(delays: &'static [SignedDuration]) -> Self {
-        Self(delays)
+        Self {
+            delays,
+            endless: false,
+        }
     }
 
     /// The delay after a failure that `failures` others came before, spread by `chance` (64
     /// random bits); none once the tries are used up.
     #[must_use]
     pub fn delay(self, failures: u32, chance: u64) -> Option<SignedDuration> {
-        let planned = *self.0.get(usize::try_from(failures).ok()?)?;
-        Some(spread(planned, chance))
+        let after_last = self.delays.last().filter(|_| self.endless);
+        let next = self.delays.get(usize::try_from(failures).ok()?);
+        Some(spread(*next.or(after_last)?, chance))
+    }
+
+    /// Whether a job is tried until it succeeds, even where no try seems to help.
+    #[must_use]
+    pub const fn is_endless(self) -> bool {
+        self.endless
     }
 
     /// The delay after a failure that must not be the last: the longest of the schedule.
     #[must_use]
     pub fn longest(self, chance: u64) -> SignedDuration {
-        let planned = self.0.iter().max().copied();
+        let planned = self.delays.iter().max().copied();
         spread(planned.unwrap_or(SignedDuration::from_hours(1)), chance)
     }
 }
@@ -91,8 +118,21 @@ mod tests {
     }
 
     #[test]
+    fn without_an_end_the_last_delay_goes_on() {
+        assert!(Schedule::ENDLESS.is_endless() && !Schedule::USUAL.is_endless());
+        let hour = SignedDuration::from_hours(1);
+        for failures in [4, 5, 1_000, u32::MAX] {
+            let delay = Schedule::ENDLESS.delay(failures, 0);
+            assert_eq!(delay, Some(hour * 8 / 10), "{failures}");
+        }
+    }
+
+    #[test]
     fn the_usual_delays_grow() {
-        let grows = Schedule::USUAL.0.windows(2).all(|pair| pair[0] < pair[1]);
+        let grows = Schedule::USUAL
+            .delays
+            .windows(2)
+            .all(|pair| pair[0] < pair[1]);
         assert!(grows);
         assert_eq!(
             Schedule::USUAL.longest(0),

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use super::*;
 use crate::{
     kernel::{chance::Generator, clock::SystemClock, clock::from_millis, problem::Problem},
+    queue::Schedule,
     store::{Job, StoreOptions, Tx},
 };
 
@@ -42,6 +43,7 @@ struct Scripted {
     concurrency: usize,
     /// Whether its last words fail.
     mute: bool,
+    schedule: Schedule,
     seen: Mutex<Vec<i64>>,
     together: AtomicUsize,
     together_max: AtomicUsize,
@@ -59,6 +61,7 @@ impl Scripted {
             play,
             concurrency: usize::MAX,
             mute: false,
+            schedule: Schedule::USUAL,
             seen: Mutex::default(),
             together: AtomicUsize::new(0),
             together_max: AtomicUsize::new(0),
@@ -121,6 +124,10 @@ async fn enqueue_marker(tx: &mut Tx, kind: &'static str, n: i64) -> Result<()> {
 impl Handler for Scripted {
     fn kind(&self) -> &'static str {
         self.kind
+    }
+
+    fn schedule(&self) -> Schedule {
+        self.schedule
     }
 
     fn concurrency(&self) -> usize {
@@ -293,6 +300,27 @@ async fn what_no_try_can_help_dies_at_once_and_a_kind_unknown_too() {
     assert_eq!(runner.run_due().await.unwrap(), 2);
     assert_eq!(bench.counts().await, (1, 2));
     assert_eq!(bench.next().await, None);
+}
+
+#[tokio::test]
+async fn what_must_not_be_left_undone_is_tried_until_it_succeeds() {
+    for play in [Play::Fail, Play::Retry, Play::Panic] {
+        let bench = Bench::open().await;
+        let handler = Arc::new(Scripted {
+            schedule: Schedule::ENDLESS,
+            ..Scripted::of("test.play", play)
+        });
+        bench.enqueue("test.play", &[0]).await;
+        let runner = bench.runner(&handler, RunnerLimits::default());
+        for _ in 0..20 {
+            assert_eq!(runner.run_due().await.unwrap(), 1);
+            let next = bench.next().await.expect("it is tried again");
+            let wait = next - bench.clock.now().as_millisecond();
+            assert!((1..=4_320_000).contains(&wait), "{wait} ms");
+            bench.clock.advance_to(from_millis(next));
+        }
+        assert_eq!(bench.counts().await, (1, 0), "it waits, and has not died");
+    }
 }
 
 #[tokio::test]
