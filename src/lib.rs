@@ -6,18 +6,19 @@
 //! 1. [`kernel`]: time, chance, problems; nothing of FHIR.
 //! 2. [`config`], [`fhir`]: what the operator says; R4 as pure functions.
 //! 3. [`store`]: versions, index rows and jobs in one transaction.
-//! 4. [`queue`]: durable jobs.
-//! 5. [`notify`]: messages and their channels.
-//! 6. [`care`]: which follow-up an answer belongs to, and who is told.
-//! 7. [`interactions`], [`pathways`], [`alerts`]: what the service does.
-//! 8. [`figures`]: what is counted, of those who were erased too.
-//! 9. [`publishing`], [`intake`], [`erasure`]: what a pathway must be; tables taken in; who is
-//!    erased, and how.
-//! 10. [`service`]: who reacts to changes, and who does jobs.
-//! 11. [`authoring`]: a pathway tried out.
-//! 12. [`http`]: the router table, and problems as HTTP.
-//! 13. [`app`]: the composition root.
-//! 14. [`cli`], [`demo`]: the commands.
+//! 4. [`library`]: the definitions that are loaded, at hand.
+//! 5. [`queue`]: durable jobs.
+//! 6. [`notify`]: messages and their channels.
+//! 7. [`care`]: which follow-up an answer belongs to, and who is told.
+//! 8. [`interactions`], [`pathways`], [`alerts`]: what the service does.
+//! 9. [`figures`]: what is counted, of those who were erased too.
+//! 10. [`publishing`], [`intake`], [`erasure`]: what a pathway must be; tables taken in; who is
+//!     erased, and how.
+//! 11. [`service`]: who reacts to changes, and who does jobs.
+//! 12. [`authoring`]: a pathway tried out.
+//! 13. [`http`]: the router table, and problems as HTTP.
+//! 14. [`app`]: the composition root.
+//! 15. [`cli`], [`demo`]: the commands.
 
 pub mod kernel;
 
@@ -25,6 +26,8 @@ pub mod config;
 pub mod fhir;
 
 pub mod store;
+
+pub mod library;
 
 pub mod queue;
 

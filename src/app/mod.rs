@@ -39,6 +39,7 @@ use crate::{
         chance::Chance,
         problem::{Problem, Result},
     },
+    library::Library,
     notify,
     queue::{Handler, Runner},
     service,
@@ -158,6 +159,7 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
         settings::runner(&config.queue),
     );
     let context = Context {
+        library: Library::of(store.clone()),
         store,
         clock: time.clock(),
         chance,

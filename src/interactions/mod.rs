@@ -45,6 +45,7 @@ use crate::{
         id,
         problem::{Category, Problem, Result},
     },
+    library::Library,
     store::{Store, Stored},
 };
 
@@ -53,6 +54,8 @@ use crate::{
 pub struct Context {
     /// Versions and their index.
     pub store: Store,
+    /// The definitions that are loaded.
+    pub library: Library,
     /// The time that new ids carry.
     pub clock: Arc<dyn Clock>,
     /// New ids.

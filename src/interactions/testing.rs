@@ -12,6 +12,7 @@ use crate::{
         chance::Generator,
         clock::{SimulatedClock, from_millis},
     },
+    library::Library,
     store::{Store, StoreOptions, Stored},
 };
 
@@ -43,6 +44,7 @@ impl Bench {
         .await
         .unwrap();
         let context = Context {
+            library: Library::of(store.clone()),
             store,
             clock: clock.clone(),
             chance,

@@ -1,10 +1,11 @@
 //! Rules on what is not Rust: documents, the manifest, the lock file, fixtures.
 
-/// Most packages in the lock file: each is code that somebody has to trust.
-pub const PACKAGES_MAX: usize = 300;
+/// Most packages in the lock file: each is code that somebody has to trust. JSON Schema, XML and
+/// UCUM bring fifty.
+pub const PACKAGES_MAX: usize = 345;
 
 /// Folders at the top of the repository; a path that begins with one is a path of ours.
-const TOPS: [&str; 9] = [
+const TOPS: [&str; 10] = [
     "src/",
     "tests/",
     "scripts/",
@@ -12,6 +13,7 @@ const TOPS: [&str; 9] = [
     "fixtures/",
     "migrations/",
     "conformance/",
+    "xml/",
     ".ci/",
     "docs/",
 ];

@@ -1,0 +1,43 @@
+//! Everything that definitions say, as one immutable value: profiles, terminology, search
+//! parameters.
+//!
+//! R4's own definitions are part of the program; those that somebody loads or posts are added by
+//! `library`, which makes a new value whenever they change.
+
+use std::sync::{Arc, LazyLock};
+
+use serde_json::Value;
+
+use super::{profile::Profiles, terminology::Terminology};
+
+/// What the definitions say at one moment.
+#[derive(Debug, Clone)]
+pub struct Knowledge {
+    /// StructureDefinitions.
+    pub profiles: Arc<Profiles>,
+    /// CodeSystems, ValueSets, ConceptMaps.
+    pub terminology: Arc<Terminology>,
+}
+
+impl Knowledge {
+    /// What R4 itself defines.
+    #[must_use]
+    pub fn core() -> &'static Arc<Self> {
+        static CORE: LazyLock<Arc<Knowledge>> = LazyLock::new(|| {
+            Arc::new(Knowledge {
+                profiles: Arc::clone(Profiles::core()),
+                terminology: Arc::clone(Terminology::core()),
+            })
+        });
+        &CORE
+    }
+
+    /// What R4 defines and these definitions do.
+    #[must_use]
+    pub fn with(loaded: &[Arc<Value>]) -> Self {
+        Self {
+            profiles: Arc::new(Profiles::with(loaded)),
+            terminology: Arc::new(Terminology::with(loaded)),
+        }
+    }
+}
