@@ -112,10 +112,10 @@ impl Terminology {
     }
 }
 
-fn missing<'a>(
+fn missing(
     what: &str,
     (url, version): (&str, Option<&str>),
-    versions: &mut dyn Iterator<Item = &'a str>,
+    versions: &mut dyn Iterator<Item = &str>,
 ) -> Missing {
     let versions: Vec<&str> = versions.collect();
     match version {
