@@ -28,7 +28,7 @@ use crate::{
         bundle::{self, BundleOptions},
         capabilities, conditional_delete, conditional_update, create,
         criteria::Criteria,
-        delete, history as versions, pairs, read as reading, search as searching,
+        delete, history as versions, pairs, read as reading, search as searching, terminology,
         update as updating, vread as version_reading,
     },
     kernel::problem::{Category, Problem, Result},
