@@ -454,6 +454,18 @@ pub fn bundle(call: Call) -> Outcome {
 /// `GET [base]/metadata`.
 pub fn capabilities(call: Call) -> Outcome {
     Box::pin(async move {
+        let mode = call.query.iter().find(|(name, _)| name == "mode");
+        match mode.map(|(_, mode)| mode.as_str()) {
+            None | Some("full" | "normative") => {}
+            Some("terminology") => {
+                let told = terminology::capabilities(&call.state.context).await?;
+                return Ok(Reply::Document(told));
+            }
+            Some(_) => {
+                let says = "`mode` is `full`, `normative` or `terminology`.";
+                return Err(Problem::malformed("value", says));
+            }
+        }
         let bytes = call.state.capabilities.get_or_init(|| {
             let context = &call.state.context;
             capabilities::statement(&router::offer(&context.base, context.clock.now()))

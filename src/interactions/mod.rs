@@ -26,6 +26,7 @@ pub mod history;
 pub mod pairs;
 pub mod read;
 pub mod search;
+pub mod terminology;
 pub mod update;
 pub mod vread;
 

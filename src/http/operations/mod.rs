@@ -19,6 +19,7 @@ mod purge;
 mod restart;
 mod simulate;
 mod stop;
+mod terminology;
 mod transfer;
 
 use std::sync::Arc;
@@ -224,6 +225,54 @@ pub static OPERATIONS: &[Operation] = &[
         levels: &[Level::Type, Level::Instance],
         verbs: &[Method::POST],
         run: judge::run,
+    },
+    Operation {
+        name: "expand",
+        definition: "http://hl7.org/fhir/OperationDefinition/ValueSet-expand",
+        kind: Some("ValueSet"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::expand,
+    },
+    Operation {
+        name: "validate-code",
+        definition: "http://hl7.org/fhir/OperationDefinition/ValueSet-validate-code",
+        kind: Some("ValueSet"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::in_value_set,
+    },
+    Operation {
+        name: "validate-code",
+        definition: "http://hl7.org/fhir/OperationDefinition/CodeSystem-validate-code",
+        kind: Some("CodeSystem"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::in_code_system,
+    },
+    Operation {
+        name: "lookup",
+        definition: "http://hl7.org/fhir/OperationDefinition/CodeSystem-lookup",
+        kind: Some("CodeSystem"),
+        levels: &[Level::Type],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::lookup,
+    },
+    Operation {
+        name: "subsumes",
+        definition: "http://hl7.org/fhir/OperationDefinition/CodeSystem-subsumes",
+        kind: Some("CodeSystem"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::subsumes,
+    },
+    Operation {
+        name: "translate",
+        definition: "http://hl7.org/fhir/OperationDefinition/ConceptMap-translate",
+        kind: Some("ConceptMap"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::translate,
     },
 ];
 
