@@ -39,7 +39,7 @@ use bytes::Bytes;
 
 pub use self::etag::VersionTag;
 use crate::{
-    fhir::{definitions::ResourceType, json, resource::Resource},
+    fhir::{definitions::ResourceType, json, resource::Resource, validate::Judgement},
     kernel::{
         chance::Chance,
         clock::Clock,
@@ -67,7 +67,7 @@ pub struct Context {
     pub limits: Limits,
 }
 
-/// Bounds on what one request may ask.
+/// Bounds on what one request may ask, and how what it brings is judged.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Bounds on JSON.
@@ -78,6 +78,20 @@ pub struct Limits {
     pub page_default: u32,
     /// Most entries of a page; a greater `_count` is cut to this.
     pub page_max: u32,
+    /// How what is to be stored is judged.
+    pub on_write: OnWrite,
+}
+
+/// How what is to be stored is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnWrite {
+    /// What R4 requires may be absent.
+    Lenient,
+    /// The structure of R4.
+    #[default]
+    Base,
+    /// That, and what definitions say.
+    Profiles,
 }
 
 impl Default for Limits {
@@ -87,6 +101,7 @@ impl Default for Limits {
             bundle_entries_max: 5_000,
             page_default: 20,
             page_max: 1_000,
+            on_write: OnWrite::default(),
         }
     }
 }
@@ -96,6 +111,18 @@ impl Context {
     #[must_use]
     pub fn new_id(&self) -> String {
         id::new_id(self.clock.now(), self.chance.as_ref())
+    }
+
+    /// How what is to be stored is judged now.
+    ///
+    /// # Errors
+    /// `Fault`, if the definitions cannot be read.
+    pub async fn judgement(&self) -> Result<Judgement> {
+        Ok(match self.limits.on_write {
+            OnWrite::Lenient => Judgement::Lenient,
+            OnWrite::Base => Judgement::Base,
+            OnWrite::Profiles => Judgement::Profiles(self.library.knowledge().await?),
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
         reference,
         resource::Resource,
         search::query::{Handling, Query},
-        validate,
+        validate::{self, Judgement},
     },
     interactions::{
         Context, VersionTag, check_kind, criteria::Criteria, history::Span, pairs, read::Held,
@@ -91,7 +91,7 @@ impl Part {
     /// Reads an entry whose resource has been taken out.
     pub fn read(
         context: &Context,
-        handling: Handling,
+        (handling, judgement): (Handling, &Judgement),
         (place, entry): (usize, &Value),
         resource: Option<Value>,
     ) -> Result<Self> {
@@ -100,6 +100,7 @@ impl Part {
         let reader = Reader {
             context,
             handling,
+            judgement,
             place,
             request: &entry["request"],
         };
@@ -109,6 +110,8 @@ impl Part {
             "GET" => (reader.get(&line)?, None),
             "DELETE" => (reader.delete(&line)?, None),
             "POST" => {
+                let mut resource = resource;
+                resource.as_mut().map(validate::leave_out_id);
                 let resource = reader.resource(line.kind, resource)?;
                 (reader.post(&line)?, Some(resource))
             }
@@ -162,6 +165,7 @@ impl<'a> Line<'a> {
 struct Reader<'a> {
     context: &'a Context,
     handling: Handling,
+    judgement: &'a Judgement,
     place: usize,
     request: &'a Value,
 }
@@ -257,7 +261,7 @@ impl Reader<'_> {
             at_entry(problem, self.place, ".resource")
         })?;
         let read = || {
-            validate::check(&tree)?;
+            self.judgement.check(&tree)?;
             let resource = Resource::trusted(tree)?;
             check_kind(&resource, kind)?;
             Ok(resource)
