@@ -13,6 +13,7 @@ use super::{
 use crate::fhir::{
     date::Span,
     definitions::{ParameterKind, ResourceType},
+    knowledge::Knowledge,
     reference,
     search::{
         hash,
@@ -37,6 +38,9 @@ impl Query {
             elements: Vec::new(),
             includes: Vec::new(),
             applied: Vec::new(),
+            notices: Vec::new(),
+            system: false,
+            others: Vec::new(),
             fault: None,
         }
     }
@@ -121,7 +125,7 @@ impl Query {
     /// Those that satisfy a parameter as a client would write it, escapes included.
     #[must_use]
     pub fn with(mut self, key: &str, value: &str) -> Self {
-        let reader = Reader::new(None);
+        let reader = Reader::new(None, Knowledge::core());
         match reader.clause(self.kind, key, value, 0) {
             Ok(Some(clause)) => self.clauses.push(clause),
             Ok(None) => self.fail(key, "is not a parameter"),
