@@ -30,7 +30,7 @@ pub fn query(
     pairs: &[(String, String)],
     handling: Handling,
 ) -> Result<Query> {
-    Query::parse(kind, pairs, &options(context, handling))
+    Query::parse(kind, pairs, &options(context, handling)?)
 }
 
 /// Reads the parameters of a search over the types that `_type` names, or all.
@@ -42,17 +42,17 @@ pub fn system_query(
     pairs: &[(String, String)],
     handling: Handling,
 ) -> Result<Query> {
-    Query::parse_system(pairs, &options(context, handling))
+    Query::parse_system(pairs, &options(context, handling)?)
 }
 
-fn options(context: &Context, handling: Handling) -> QueryOptions {
-    QueryOptions {
+fn options(context: &Context, handling: Handling) -> Result<QueryOptions> {
+    Ok(QueryOptions {
         handling,
         count_default: context.limits.page_default,
         count_max: context.limits.page_max,
         base: Some(context.base.to_string()),
-        ..QueryOptions::default()
-    }
+        knowledge: context.library.at_hand()?,
+    })
 }
 
 /// Searches what is durable.

@@ -100,7 +100,10 @@ mod tests {
     fn tags_and_entities_are_not_text() {
         for (xhtml, text) in [
             ("<div><b>a</b>b</div>", "  a b "),
-            ("d&eacute;j&#224; &#xE9;t&#233; &amp; &nbsp;c&oelig;ur", "deja ete"),
+            (
+                "d&eacute;j&#224; &#xE9;t&#233; &amp; &nbsp;c&oelig;ur",
+                "deja ete",
+            ),
             ("a & b &unknownentityname; <br", "a & b &unknownentityname;"),
             ("&;&#;&#x110000;&é;", ""),
         ] {

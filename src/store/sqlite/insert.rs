@@ -14,7 +14,8 @@ use crate::{
     fhir::{
         definitions::ResourceType,
         search::rows::{
-            CompositeRow, DateRow, IndexRows, NumberRow, ReferenceRow, StringRow, TokenRow, UriRow, WordRow,
+            CompositeRow, DateRow, IndexRows, NumberRow, ReferenceRow, StringRow, TokenRow, UriRow,
+            WordRow,
         },
     },
     kernel::problem::Result,
@@ -157,18 +158,11 @@ impl IndexRow for TokenRow {
     const SELECT: &'static str = "select param, code, system, value from token where key = ?";
     const INSERT: &'static str =
         "insert into token (key, param, code, system, value) values (?1, ?2, ?3, ?4, ?5)";
-    const DELETE: &'static str =
-        "delete from token where key = ?1 and param = ?2 and code = ?3 and system = ?4 \
+    const DELETE: &'static str = "delete from token where key = ?1 and param = ?2 and code = ?3 and system = ?4 \
          and value = ?5";
 
     fn run(&self, statement: &mut Statement<'_>, key: i64) -> rusqlite::Result<usize> {
-        statement.execute(params![
-            key,
-            self.param,
-            self.code,
-            self.system,
-            self.value
-        ])
+        statement.execute(params![key, self.param, self.code, self.system, self.value])
     }
 
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {

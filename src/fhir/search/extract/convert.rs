@@ -304,7 +304,10 @@ fn canonical_quantity(value: &Value, fhir_type: &str, param: i64, rows: &mut Ind
         ucum::canonical(amount, member(end, "code")?)
     };
     let (low, high) = match fhir_type {
-        "Range" => (value.get("low").and_then(end), value.get("high").and_then(end)),
+        "Range" => (
+            value.get("low").and_then(end),
+            value.get("high").and_then(end),
+        ),
         _ if value.is_object() => {
             let found = end(value);
             match member(value, "comparator") {

@@ -17,7 +17,7 @@ use crate::fhir::{
     reference,
     search::{
         hash,
-        parameters::{self, SearchParameter},
+        parameters::{self, Parameters, SearchParameter},
     },
 };
 
@@ -137,7 +137,7 @@ impl Query {
     /// In this order, as in `_sort`.
     #[must_use]
     pub fn sort(mut self, keys: &str) -> Self {
-        match result::sort(self.kind, keys) {
+        match result::sort(Parameters::core(), self.kind, keys) {
             Ok(keys) => self.sort = keys,
             Err(problem) => self.fail(keys, &problem.to_string()),
         }

@@ -18,7 +18,7 @@ use crate::{
         definitions::{ParameterKind, ResourceType},
         knowledge::Knowledge,
         reference,
-        search::parameters::{self, SearchParameter},
+        search::parameters::SearchParameter,
     },
     kernel::problem::{Problem, Result},
 };
@@ -160,7 +160,7 @@ impl<'a> Reader<'a> {
 
     /// The parameter of this name.
     pub(super) fn parameter(&self, kind: ResourceType, code: &str) -> Option<&'a SearchParameter> {
-        parameters::parameter(kind, code)
+        self.knowledge.parameters.parameter(kind, code)
     }
 
     /// The types that a reference may lead to, by its definition or by its modifier.

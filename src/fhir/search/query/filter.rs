@@ -69,7 +69,10 @@ impl<'a> Filter<'a> {
     /// Why the filter is refused, and where: after how many characters.
     fn refuse(&self, what: &str) -> Problem {
         let place = self.text[..self.at].chars().count();
-        Problem::malformed("value", format!("_filter, at character {}: {what}.", place + 1))
+        Problem::malformed(
+            "value",
+            format!("_filter, at character {}: {what}.", place + 1),
+        )
     }
 
     fn rest(&self) -> &'a str {
@@ -270,7 +273,9 @@ impl<'a> Filter<'a> {
                 })
             }
             Target::Has(kind, name) if operator == "eq" => {
-                let found = self.reader.clause(kind, &format!("_has:{name}"), &value, links)?;
+                let found = self
+                    .reader
+                    .clause(kind, &format!("_has:{name}"), &value, links)?;
                 found.ok_or_else(|| self.refuse("there is no such parameter"))
             }
             Target::Has(..) => Err(self.refuse("_has is compared with 'eq'")),
@@ -280,7 +285,9 @@ impl<'a> Filter<'a> {
     /// A JSON string, or all up to white space or a bracket that is not open.
     fn value(&mut self) -> Result<String> {
         if !self.rest().starts_with('"') {
-            return Ok(self.until(|c| c.is_whitespace() || c == ')' || c == ']').to_owned());
+            return Ok(self
+                .until(|c| c.is_whitespace() || c == ')' || c == ']')
+                .to_owned());
         }
         let mut values = serde_json::Deserializer::from_str(self.rest()).into_iter::<String>();
         let value = values.next().and_then(std::result::Result::ok);
@@ -300,7 +307,9 @@ impl<'a> Filter<'a> {
         let compare = |modifier| self.reader.compare(parameter, modifier, value).map(Some);
         let prefixed = || {
             let value = format!("{operator}{value}");
-            self.reader.compare(parameter, Modifier::None, &value).map(Some)
+            self.reader
+                .compare(parameter, Modifier::None, &value)
+                .map(Some)
         };
         match (operator, parameter.kind) {
             ("pr", _) => {

@@ -124,7 +124,7 @@ impl Query {
                 self.limit = Some(count);
                 applied = count.to_string();
             }
-            "_sort" => self.sort = sort(self.kind, value)?,
+            "_sort" => self.sort = sort(&options.knowledge.parameters, self.kind, value)?,
             "_total" => self.total = total(value)?,
             "_summary" => self.summary = summary(value)?,
             "_elements" => self.elements = elements(value)?,
@@ -137,8 +137,11 @@ impl Query {
                 ));
             }
             _ if matches!(key.split(':').next(), Some("_include" | "_revinclude")) => {
-                self.includes
-                    .push(include(key, value, self.includes.len())?);
+                self.includes.push(include(
+                    &options.knowledge.parameters,
+                    (key, value),
+                    self.includes.len(),
+                )?);
             }
             _ => return Ok(false),
         }

@@ -4,9 +4,7 @@
 //! puts together. Specification: <http://hl7.org/fhir/R4/http.html#search>.
 
 use super::{
-    Handling, PARAMETERS_MAX, Query, QueryOptions, VALUES_MAX,
-    chain::Reader,
-    parse::shown,
+    Handling, PARAMETERS_MAX, Query, QueryOptions, VALUES_MAX, chain::Reader, parse::shown,
 };
 use crate::{
     fhir::definitions::{ResourceType, definitions},
@@ -117,8 +115,20 @@ fn lacks(
 /// Whether a parameter is not about the resources searched.
 fn is_control(key: &str) -> bool {
     const CONTROLS: [&str; 14] = [
-        "_contained", "_containedType", "_count", "_cursor", "_elements", "_format", "_include",
-        "_pretty", "_query", "_revinclude", "_score", "_sort", "_summary", "_total",
+        "_contained",
+        "_containedType",
+        "_count",
+        "_cursor",
+        "_elements",
+        "_format",
+        "_include",
+        "_pretty",
+        "_query",
+        "_revinclude",
+        "_score",
+        "_sort",
+        "_summary",
+        "_total",
     ];
     CONTROLS.contains(&key.split(':').next().unwrap_or_default())
 }
@@ -126,7 +136,10 @@ fn is_control(key: &str) -> bool {
 fn read_types(value: &str) -> Result<Vec<ResourceType>> {
     let names: Vec<&str> = value.split(',').collect();
     if names.len() > VALUES_MAX {
-        return Err(Problem::malformed("too-costly", "_type has too many values."));
+        return Err(Problem::malformed(
+            "too-costly",
+            "_type has too many values.",
+        ));
     }
     let mut types = Vec::new();
     for name in names {

@@ -75,7 +75,7 @@ impl Reading<'_> {
     fn unanswered(&self, problem: &Problem) -> Problem {
         let issue = problem.issues.first();
         let (code, why) = issue.map_or(("not-supported", ""), |issue| {
-            (issue.code.as_ref(), issue.diagnostics.as_ref())
+            (issue.code, issue.diagnostics.as_str())
         });
         let text = format!("{}: {why}", self.name);
         match code {

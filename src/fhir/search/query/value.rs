@@ -3,8 +3,8 @@
 use super::{
     VALUES_MAX,
     clause::{
-        Clause, CompositeTest, DateTest, NumberTest, PartTest, Prefix, ReferenceTest, Rows, StringTest,
-        SystemTest, Tests, TokenTest, UriTest,
+        Clause, CompositeTest, DateTest, NumberTest, PartTest, Prefix, ReferenceTest, Rows,
+        StringTest, SystemTest, Tests, TokenTest, UriTest,
     },
     escape::{plain, split},
     number,
@@ -18,7 +18,7 @@ use crate::{
         reference,
         search::{
             hash,
-            parameters::{self, ComponentParameter, SearchParameter},
+            parameters::{ComponentParameter, SearchParameter},
             text,
         },
     },
@@ -287,7 +287,7 @@ impl Reading<'_> {
         };
         let parent = ["partof", "part-of"]
             .iter()
-            .filter_map(|code| parameters::parameter(kind, code))
+            .filter_map(|code| self.knowledge.parameters.parameter(kind, code))
             .find(|parameter| parameter.targets.contains(&kind));
         let parent = parent.ok_or_else(|| {
             Problem::malformed(

@@ -210,7 +210,10 @@ mod tests {
     #[test]
     fn words_are_put_together_as_r4_shows() {
         for (value, expected) in [
-            ("(bone OR liver) and metastases", "((bone* | liver*) & metastases*)"),
+            (
+                "(bone OR liver) and metastases",
+                "((bone* | liver*) & metastases*)",
+            ),
             ("Œdème poumon", "(oedeme* & poumon*)"),
             ("a1,b1 c1", "(a1* | (b1* & c1*))"),
             ("not \"Or\" fin", "(!or & fin*)"),
@@ -218,13 +221,19 @@ mod tests {
             ("x-ray2", "ray2*"),
             ("\"ab cd", "(ab & cd)"),
         ] {
-            assert_eq!(shown(&clause("_text", value, true).unwrap()), expected, "{value}");
+            assert_eq!(
+                shown(&clause("_text", value, true).unwrap()),
+                expected,
+                "{value}"
+            );
         }
     }
 
     #[test]
     fn what_says_nothing_is_refused() {
-        for value in ["", " ", "and", "or ab", "ab or", "(ab", "ab)", "()", "-", "not", "ab,"] {
+        for value in [
+            "", " ", "and", "or ab", "ab or", "(ab", "ab)", "()", "-", "not", "ab,",
+        ] {
             assert!(clause("_text", value, true).is_err(), "{value}");
         }
         let many = |count| vec!["ab"; count].join(" ");

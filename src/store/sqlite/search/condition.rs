@@ -239,12 +239,18 @@ pub(super) fn word(sql: &mut Sql, test: &WordTest) {
 
 /// Writes a `select` of the codes and systems; however many they are, it is one statement.
 pub(super) fn codes(sql: &mut Sql, codes: &Codes) {
-    let list: Vec<[i64; 2]> = codes.codes.iter().map(|&(code, system)| [code, system]).collect();
+    let list: Vec<[i64; 2]> = codes
+        .codes
+        .iter()
+        .map(|&(code, system)| [code, system])
+        .collect();
     let list = serde_json::json!(list).to_string();
-    sql.push("select j.value ->> 0 as code, j.value ->> 1 as system from json_each(").text(&list);
+    sql.push("select j.value ->> 0 as code, j.value ->> 1 as system from json_each(")
+        .text(&list);
     sql.push(") j");
     if codes.implied {
-        sql.push(" union all select j.value ->> 0, ").int(hash::IMPLIED);
+        sql.push(" union all select j.value ->> 0, ")
+            .int(hash::IMPLIED);
         sql.push(" from json_each(").text(&list).push(") j");
     }
 }
@@ -260,7 +266,9 @@ pub(super) fn near(sql: &mut Sql, test: &Vicinity) {
     {
         sql.push(if at > 0 { " + " } else { "" });
         sql.push(&format!("(t.{column} - ")).real(value);
-        sql.push(&format!(") * (t.{column} - ")).real(value).push(")");
+        sql.push(&format!(") * (t.{column} - "))
+            .real(value)
+            .push(")");
     }
     sql.push(" <= ").real(test.chord_squared);
 }
@@ -384,11 +392,11 @@ pub(super) fn reference(sql: &mut Sql, test: &ReferenceTest) {
 /// Writes a `select` of the ids of a resource and of those above or below it. What goes round in a
 /// circle is met once.
 fn within(sql: &mut Sql, (kind, id): (ResourceType, &str), parent: i64, above: bool) {
-    sql.push("with recursive h(id) as (select ").text(id).push(" union ");
+    sql.push("with recursive h(id) as (select ")
+        .text(id)
+        .push(" union ");
     if above {
-        sql.push(
-            "select p.target_id from h cross join resource x on x.type = ",
-        );
+        sql.push("select p.target_id from h cross join resource x on x.type = ");
         sql.text(kind.name());
         sql.push(
             " and x.id = h.id and x.deleted = 0 cross join reference p on p.key = x.key \
@@ -396,10 +404,10 @@ fn within(sql: &mut Sql, (kind, id): (ResourceType, &str), parent: i64, above: b
         );
         sql.int(parent);
     } else {
-        sql.push(
-            "select x.id from h cross join reference p on p.target_id = h.id and p.param = ",
-        );
-        sql.int(parent).push(" and p.target_type = ").text(kind.name());
+        sql.push("select x.id from h cross join reference p on p.target_id = h.id and p.param = ");
+        sql.int(parent)
+            .push(" and p.target_type = ")
+            .text(kind.name());
         sql.push(
             " cross join resource x on x.key = p.key and x.type = p.target_type \
              and x.deleted = 0",

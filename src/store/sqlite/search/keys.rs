@@ -130,7 +130,8 @@ fn of_rows(rows: &Rows) -> Option<Keys> {
             ordered = false;
             sql.push("select t.key as key from (");
             condition::codes(&mut sql, codes);
-            sql.push(") c cross join token t on t.param = ").int(rows.param);
+            sql.push(") c cross join token t on t.param = ")
+                .int(rows.param);
             sql.push(" and t.code = c.code and t.system = c.system");
             1
         }
@@ -152,8 +153,12 @@ fn of_rows(rows: &Rows) -> Option<Keys> {
         }
         Tests::Reference(tests) => {
             rank = 1;
-            let is_typed =
-                |test: &ReferenceTest| matches!(test, ReferenceTest::Local { kind: Some(_), .. } | ReferenceTest::Text(_));
+            let is_typed = |test: &ReferenceTest| {
+                matches!(
+                    test,
+                    ReferenceTest::Local { kind: Some(_), .. } | ReferenceTest::Text(_)
+                )
+            };
             ordered = tests.iter().all(is_typed);
             arms(&mut sql, rows, tests, reference)?
         }

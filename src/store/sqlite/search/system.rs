@@ -67,7 +67,11 @@ fn parts(query: &Query) -> impl Iterator<Item = Query> + Send {
 fn keep_first(query: &Query, found: &mut Vec<Found>) {
     found.sort_by(|a, b| compare(query, a, b));
     if let Some(limit) = query.limit {
-        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1));
+        found.truncate(
+            usize::try_from(limit)
+                .unwrap_or(usize::MAX)
+                .saturating_add(1),
+        );
     }
 }
 

@@ -47,7 +47,10 @@ fn searches(parameter: &SearchParameter) -> Vec<String> {
         format!("{code}:missing=false&_summary=count"),
         format!("_filter={code} pr true"),
     ];
-    if !matches!(parameter.kind, ParameterKind::Composite | ParameterKind::Special) {
+    if !matches!(
+        parameter.kind,
+        ParameterKind::Composite | ParameterKind::Special
+    ) {
         all.push(format!("_sort=-{code}"));
     }
     if code == "_id" {

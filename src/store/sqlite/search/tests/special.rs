@@ -29,9 +29,13 @@ async fn coded() -> Base {
     base.put(patient("mr", identifier("MR", "12"))).await;
     base.put(patient("ss", identifier("SS", "12"))).await;
     base.put(patient("none", json!({}))).await;
-    let mut told = observation("told", "a|b", json!({
-        "subject": {"reference": "Patient/mr", "display": "Émile  Œuvray"},
-    }));
+    let mut told = observation(
+        "told",
+        "a|b",
+        json!({
+            "subject": {"reference": "Patient/mr", "display": "Émile  Œuvray"},
+        }),
+    );
     told["code"]["text"] = json!("Température corporelle");
     told["code"]["coding"][0]["display"] = json!("Body temperature");
     base.put(told).await;
@@ -44,22 +48,25 @@ async fn coded() -> Base {
 #[tokio::test]
 async fn types_of_identifiers_and_texts_of_codes_are_compared() {
     let mut base = coded().await;
-    expect(&mut base, &[
-        ("Patient?identifier:of-type=urn:t|MR|12", "mr"),
-        ("Patient?identifier:of-type=urn:t|MR|13,urn:t|SS|12", "ss"),
-        ("Patient?identifier:of-type=urn:s|MR|12", ""),
-        ("Patient?identifier:text=dossier", "mr ss"),
-        ("Patient?identifier:text=MEDICAL r", "mr ss"),
-        ("Patient?identifier:text=record", ""),
-        ("Observation?code:text=temperature", "told"),
-        ("Observation?code:text=body,poids", "text told"),
-        ("Observation?subject:text=emile oe", "told"),
-        ("Observation?code:missing=true", ""),
-        ("Observation?subject:missing=true", ""),
-        (r"Observation?code=urn:codes|a\|b", "told"),
-        ("Patient?_has:Observation:subject:code:text=temp", "mr"),
-        ("Patient?identifier:not=urn:s|12", "none"),
-    ])
+    expect(
+        &mut base,
+        &[
+            ("Patient?identifier:of-type=urn:t|MR|12", "mr"),
+            ("Patient?identifier:of-type=urn:t|MR|13,urn:t|SS|12", "ss"),
+            ("Patient?identifier:of-type=urn:s|MR|12", ""),
+            ("Patient?identifier:text=dossier", "mr ss"),
+            ("Patient?identifier:text=MEDICAL r", "mr ss"),
+            ("Patient?identifier:text=record", ""),
+            ("Observation?code:text=temperature", "told"),
+            ("Observation?code:text=body,poids", "text told"),
+            ("Observation?subject:text=emile oe", "told"),
+            ("Observation?code:missing=true", ""),
+            ("Observation?subject:missing=true", ""),
+            (r"Observation?code=urn:codes|a\|b", "told"),
+            ("Patient?_has:Observation:subject:code:text=temp", "mr"),
+            ("Patient?identifier:not=urn:s|12", "none"),
+        ],
+    )
     .await;
     let sorted = base.ids("Patient?_sort=gender").await;
     assert_eq!(sorted, ["ss", "mr", "none"]);
@@ -90,30 +97,40 @@ async fn words_are_found_in_narratives_and_everywhere() {
         json!({"status": "generated", "div":
             format!("<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>{text}</p></div>")})
     };
-    let mut one = patient("one", json!({"name": [{"family": "Sœurette", "given": ["Zoé"]}]}));
+    let mut one = patient(
+        "one",
+        json!({"name": [{"family": "Sœurette", "given": ["Zoé"]}]}),
+    );
     one["text"] = narrative("Douleur thoracique, d&eacute;j&#xE0; vue");
     base.put(one).await;
-    let mut two = observation("two", "X", json!({"note": [{"text": "Douleurs au **foie**"}]}));
+    let mut two = observation(
+        "two",
+        "X",
+        json!({"note": [{"text": "Douleurs au **foie**"}]}),
+    );
     two["text"] = narrative("rien &amp; encore");
     two["contained"] = json!([{"resourceType": "Patient", "id": "c",
         "name": [{"text": "Caché"}]}]);
     base.put(two).await;
-    expect(&mut base, &[
-        ("Patient?_text=douleur", "one"),
-        ("Patient?_text=deja vue", "one"),
-        ("Patient?_text=THORACIQUE foie", ""),
-        ("Patient?_text=foie or thorac", "one"),
-        ("Patient?_text=not foie", "one"),
-        ("Patient?_text=\"thorac\"", ""),
-        ("Patient?_text=soeurette", ""),
-        ("Patient?_content=soeurette ZOE", "one"),
-        ("Patient?_content=zzz", ""),
-        ("Observation?_content=douleur foie", "two"),
-        ("Observation?_content=cache", "two"),
-        ("Observation?_text=foie", ""),
-        ("Observation?_text=rien&status=final", "two"),
-        ("Observation?_content=codes", ""),
-    ])
+    expect(
+        &mut base,
+        &[
+            ("Patient?_text=douleur", "one"),
+            ("Patient?_text=deja vue", "one"),
+            ("Patient?_text=THORACIQUE foie", ""),
+            ("Patient?_text=foie or thorac", "one"),
+            ("Patient?_text=not foie", "one"),
+            ("Patient?_text=\"thorac\"", ""),
+            ("Patient?_text=soeurette", ""),
+            ("Patient?_content=soeurette ZOE", "one"),
+            ("Patient?_content=zzz", ""),
+            ("Observation?_content=douleur foie", "two"),
+            ("Observation?_content=cache", "two"),
+            ("Observation?_text=foie", ""),
+            ("Observation?_text=rien&status=final", "two"),
+            ("Observation?_content=codes", ""),
+        ],
+    )
     .await;
     base.hide("one").await;
     expect(&mut base, &[("Patient?_text=douleur", "")]).await;
@@ -122,40 +139,73 @@ async fn words_are_found_in_narratives_and_everywhere() {
 #[tokio::test]
 async fn filters_say_what_parameters_say() {
     let mut base = coded().await;
-    let more = |family: &str, birth: &str| json!({"name": [{"family": family}], "birthDate": birth});
-    base.put(patient("peter", more("O'Pétère, Jr", "2014-10-11"))).await;
+    let more =
+        |family: &str, birth: &str| json!({"name": [{"family": family}], "birthDate": birth});
+    base.put(patient("peter", more("O'Pétère, Jr", "2014-10-11")))
+        .await;
     base.put(patient("pan", more("Pan", "1990"))).await;
-    expect(&mut base, &[
-        ("Patient?_filter=name co \"pet\"", "peter"),
-        ("Patient?_filter=name sw p or birthdate ge 2014-10-10", "pan peter"),
-        ("Patient?_filter=name eq \"pan\"", "pan"),
-        ("Patient?_filter=name eq pa", ""),
-        ("Patient?_filter=name ew \", jr\"", "peter"),
-        ("Patient?_filter=name ne pan", "peter"),
-        ("Patient?_filter=name pr true and not (birthdate lt 2000)", "peter"),
-        ("Patient?_filter=name pr false", "mr none ss"),
-        ("Patient?_filter=gender eq male", "mr"),
-        ("Patient?_filter=gender ne male", "ss"),
-        // From left to right.
-        ("Patient?_filter=name pr true or gender eq male and gender eq male", "mr"),
-        ("Patient?_filter=name pr true or (gender eq male and gender eq male)", "mr pan peter"),
-        ("Patient?_filter=identifier eq urn:s|12 and gender eq female", "ss"),
-        ("Patient?_filter=birthdate po 1990-06", "pan"),
-        ("Patient?_filter=birthdate sa 2000-01-01", "peter"),
-        ("Patient?_filter=_id eq pan", "pan"),
-        ("Patient?_filter=_id ne pan and name pr true", "peter"),
-        ("Patient?_filter=_has:Observation:subject:status eq final", "mr"),
-        ("Observation?_filter=subject.gender eq male", "told"),
-        ("Observation?_filter=subject:Patient[gender eq male].identifier eq 12", "told"),
-        ("Observation?_filter=subject:Patient[gender eq female].identifier eq 12", ""),
-        ("Observation?_filter=subject re Patient/mr", "told"),
-        ("Observation?_filter=NOT(subject re Patient/mr)", "text"),
-    ])
+    expect(
+        &mut base,
+        &[
+            ("Patient?_filter=name co \"pet\"", "peter"),
+            (
+                "Patient?_filter=name sw p or birthdate ge 2014-10-10",
+                "pan peter",
+            ),
+            ("Patient?_filter=name eq \"pan\"", "pan"),
+            ("Patient?_filter=name eq pa", ""),
+            ("Patient?_filter=name ew \", jr\"", "peter"),
+            ("Patient?_filter=name ne pan", "peter"),
+            (
+                "Patient?_filter=name pr true and not (birthdate lt 2000)",
+                "peter",
+            ),
+            ("Patient?_filter=name pr false", "mr none ss"),
+            ("Patient?_filter=gender eq male", "mr"),
+            ("Patient?_filter=gender ne male", "ss"),
+            // From left to right.
+            (
+                "Patient?_filter=name pr true or gender eq male and gender eq male",
+                "mr",
+            ),
+            (
+                "Patient?_filter=name pr true or (gender eq male and gender eq male)",
+                "mr pan peter",
+            ),
+            (
+                "Patient?_filter=identifier eq urn:s|12 and gender eq female",
+                "ss",
+            ),
+            ("Patient?_filter=birthdate po 1990-06", "pan"),
+            ("Patient?_filter=birthdate sa 2000-01-01", "peter"),
+            ("Patient?_filter=_id eq pan", "pan"),
+            ("Patient?_filter=_id ne pan and name pr true", "peter"),
+            (
+                "Patient?_filter=_has:Observation:subject:status eq final",
+                "mr",
+            ),
+            ("Observation?_filter=subject.gender eq male", "told"),
+            (
+                "Observation?_filter=subject:Patient[gender eq male].identifier eq 12",
+                "told",
+            ),
+            (
+                "Observation?_filter=subject:Patient[gender eq female].identifier eq 12",
+                "",
+            ),
+            ("Observation?_filter=subject re Patient/mr", "told"),
+            ("Observation?_filter=NOT(subject re Patient/mr)", "text"),
+        ],
+    )
     .await;
     let longest = vec!["(gender eq male)"; 32].join(" or ");
     expect(&mut base, &[(&format!("Patient?_filter={longest}"), "mr")]).await;
     let alternating = vec!["gender eq male and gender eq male"; 16].join(" or ");
-    expect(&mut base, &[(&format!("Patient?_filter={alternating}"), "mr")]).await;
+    expect(
+        &mut base,
+        &[(&format!("Patient?_filter={alternating}"), "mr")],
+    )
+    .await;
     let deep = format!("{}gender eq male{}", "not(".repeat(16), ")".repeat(16));
     expect(&mut base, &[(&format!("Patient?_filter={deep}"), "mr")]).await;
 }
@@ -216,18 +266,25 @@ async fn places_are_near_each_other_over_ground() {
             "position": {"latitude": latitude, "longitude": longitude}}))
             .await;
     }
-    base.put(json!({"resourceType": "Location", "id": "nowhere"})).await;
-    expect(&mut base, &[
-        ("Location?near=45.76|4.84", "lyon villeurbanne"),
-        ("Location?near=45.764|4.8357|1", "lyon"),
-        ("Location?near=45.764|4.8357|1000|m", "lyon"),
-        ("Location?near=45.764|4.8357|400|km", "lyon paris villeurbanne"),
-        ("Location?near=-17|-179.95|12|km", "fiji"),
-        ("Location?near=-17|-179.95|10|km", ""),
-        ("Location?near=45.764|4.8357|1,48.85|2.35|5", "lyon paris"),
-        ("Location?near=45.764|4.8357|10&name=lyon", "lyon"),
-        ("Location?near:missing=true", "nowhere"),
-    ])
+    base.put(json!({"resourceType": "Location", "id": "nowhere"}))
+        .await;
+    expect(
+        &mut base,
+        &[
+            ("Location?near=45.76|4.84", "lyon villeurbanne"),
+            ("Location?near=45.764|4.8357|1", "lyon"),
+            ("Location?near=45.764|4.8357|1000|m", "lyon"),
+            (
+                "Location?near=45.764|4.8357|400|km",
+                "lyon paris villeurbanne",
+            ),
+            ("Location?near=-17|-179.95|12|km", "fiji"),
+            ("Location?near=-17|-179.95|10|km", ""),
+            ("Location?near=45.764|4.8357|1,48.85|2.35|5", "lyon paris"),
+            ("Location?near=45.764|4.8357|10&name=lyon", "lyon"),
+            ("Location?near:missing=true", "nowhere"),
+        ],
+    )
     .await;
 }
 
@@ -237,26 +294,36 @@ async fn lists_and_places_above_are_followed() {
     base.put(json!({"resourceType": "List", "id": "l", "status": "current", "mode": "working",
         "entry": [{"item": {"reference": "Patient/mr"}}, {"item": {"reference": "Observation/told"}}]}))
         .await;
-    for (id, parent) in [("house", "wing"), ("wing", "room"), ("room", "house"), ("bed", "room")] {
+    for (id, parent) in [
+        ("house", "wing"),
+        ("wing", "room"),
+        ("room", "house"),
+        ("bed", "room"),
+    ] {
         // The first three go round in a circle.
         base.put(json!({"resourceType": "Location", "id": id,
             "partOf": {"reference": format!("Location/{parent}")}}))
             .await;
     }
-    base.put(json!({"resourceType": "Encounter", "id": "e", "status": "planned",
-        "class": {"code": "x"}, "location": [{"location": {"reference": "Location/bed"}}]}))
-        .await;
-    expect(&mut base, &[
-        ("Patient?_list=l", "mr"),
-        ("Patient?_list=List/l", "mr"),
-        ("Observation?_list=l,other", "told"),
-        ("Patient?_list=other", ""),
-        ("Encounter?location:below=Location/house", "e"),
-        ("Encounter?location:below=bed", "e"),
-        ("Encounter?location:above=Location/bed", "e"),
-        ("Encounter?location:above=Location/house", ""),
-        ("Location?partof:below=Location/room", "bed house room wing"),
-    ])
+    base.put(
+        json!({"resourceType": "Encounter", "id": "e", "status": "planned",
+        "class": {"code": "x"}, "location": [{"location": {"reference": "Location/bed"}}]}),
+    )
+    .await;
+    expect(
+        &mut base,
+        &[
+            ("Patient?_list=l", "mr"),
+            ("Patient?_list=List/l", "mr"),
+            ("Observation?_list=l,other", "told"),
+            ("Patient?_list=other", ""),
+            ("Encounter?location:below=Location/house", "e"),
+            ("Encounter?location:below=bed", "e"),
+            ("Encounter?location:above=Location/bed", "e"),
+            ("Encounter?location:above=Location/house", ""),
+            ("Location?partof:below=Location/room", "bed house room wing"),
+        ],
+    )
     .await;
 }
 
@@ -280,31 +347,50 @@ fn shown(page: &Page) -> String {
 #[tokio::test]
 async fn a_search_of_several_types_pages_through_all_of_them() {
     let mut base = coded().await;
-    base.put(json!({"resourceType": "Group", "id": "g", "type": "person", "actual": true,
-        "meta": {"tag": [{"system": "urn:t", "code": "x"}]}}))
-        .await;
+    base.put(
+        json!({"resourceType": "Group", "id": "g", "type": "person", "actual": true,
+        "meta": {"tag": [{"system": "urn:t", "code": "x"}]}}),
+    )
+    .await;
     for (url, expected) in [
-        ("_type=Patient,Group", "Group/g Patient/none Patient/ss Patient/mr"),
-        ("_type=Patient,Group&_sort=_id", "Group/g Patient/mr Patient/none Patient/ss"),
-        ("_type=Patient,Observation&identifier=12", "Patient/ss Patient/mr"),
+        (
+            "_type=Patient,Group",
+            "Group/g Patient/none Patient/ss Patient/mr",
+        ),
+        (
+            "_type=Patient,Group&_sort=_id",
+            "Group/g Patient/mr Patient/none Patient/ss",
+        ),
+        (
+            "_type=Patient,Observation&identifier=12",
+            "Patient/ss Patient/mr",
+        ),
         ("_tag=urn:t|x", "Group/g"),
         ("_id=mr,told", "Observation/told Patient/mr"),
         ("_content=record", "Patient/ss Patient/mr"),
-        ("_type=Observation&_include=Observation:subject",
-            "Observation/text Observation/told Patient/mr"),
+        (
+            "_type=Observation&_include=Observation:subject",
+            "Observation/text Observation/told Patient/mr",
+        ),
     ] {
         let mut query = system(url);
         query.total = crate::fhir::search::query::Total::Accurate;
         let whole = base.run(&query).await.unwrap();
         assert_eq!(shown(&whole), expected, "{url}");
-        let matches = whole.hits.iter().filter(|hit| hit.mode == crate::store::HitMode::Match);
+        let matches = whole
+            .hits
+            .iter()
+            .filter(|hit| hit.mode == crate::store::HitMode::Match);
         assert_eq!(whole.total, Some(matches.count() as u64), "{url}");
         if url.contains("_include") {
             continue;
         }
         let (mut pages, mut cursor) = (Vec::new(), String::new());
         loop {
-            let page = base.run(&system(&format!("{url}&_count=1{cursor}"))).await.unwrap();
+            let page = base
+                .run(&system(&format!("{url}&_count=1{cursor}")))
+                .await
+                .unwrap();
             pages.push(shown(&page));
             let Some(next) = page.next else { break };
             cursor = format!("&_cursor={next}");
