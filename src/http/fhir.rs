@@ -417,6 +417,15 @@ pub fn search(call: Call) -> Outcome {
     })
 }
 
+/// `GET [base]?…` and `POST [base]/_search`.
+pub fn search_system(call: Call) -> Outcome {
+    Box::pin(async move {
+        let context = &call.state.context;
+        let query = searching::system_query(context, &call.query, call.handling())?;
+        searching::search(context, &call.permit, &query).await
+    })
+}
+
 /// `PUT [base]/[type]?[criteria]`.
 pub fn conditional_update(call: Call) -> Outcome {
     Box::pin(async move {

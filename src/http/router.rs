@@ -51,6 +51,9 @@ pub static ROUTES: &[Route] = &[
     get("/metadata", &[I::Capabilities], fhir::capabilities),
     post("", &[I::Batch, I::Transaction], fhir::bundle),
     post("/", &[I::Batch, I::Transaction], fhir::bundle),
+    get("", &[I::SearchSystem], fhir::search_system),
+    get("/", &[I::SearchSystem], fhir::search_system),
+    form("/_search", &[I::SearchSystem], fhir::search_system),
     // A type.
     get("/{type}", &[I::SearchType], fhir::search),
     post("/{type}", &[I::Create], fhir::create),
@@ -64,10 +67,7 @@ pub static ROUTES: &[Route] = &[
     get("/{type}/{id}/_history", &[I::History], fhir::history),
     get("/{type}/{id}/_history/{version}", &[I::Vread], fhir::vread),
     // What R4 has and this server does not offer yet.
-    get("", &[], fhir::unsupported),
-    get("/", &[], fhir::unsupported),
     get("/_history", &[], fhir::unsupported),
-    form("/_search", &[], fhir::unsupported),
     get("/{type}/_history", &[], fhir::unsupported),
     patch("/{type}", &[], fhir::unsupported),
     patch("/{type}/{id}", &[], fhir::unsupported),

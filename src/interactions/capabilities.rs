@@ -22,6 +22,7 @@ pub enum Interaction {
     Batch,
     Transaction,
     Create,
+    SearchSystem,
     SearchType,
     ConditionalUpdate,
     ConditionalDelete,
@@ -46,6 +47,7 @@ impl Interaction {
             Self::Capabilities
             | Self::Batch
             | Self::Transaction
+            | Self::SearchSystem
             | Self::ConditionalUpdate
             | Self::ConditionalDelete => None,
         }
@@ -56,6 +58,7 @@ impl Interaction {
         match self {
             Self::Batch => Some("batch"),
             Self::Transaction => Some("transaction"),
+            Self::SearchSystem => Some("search-system"),
             _ => None,
         }
     }

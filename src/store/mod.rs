@@ -34,7 +34,7 @@ mod writer;
 ///
 /// A change that makes rows wrong that were written before raises it; a database that was indexed
 /// by another version is indexed anew when it is next opened.
-pub const INDEX_VERSION: i64 = 1;
+pub const INDEX_VERSION: i64 = 2;
 
 pub use self::{
     canonical::Canonical,
