@@ -41,7 +41,7 @@ impl Reactor for ParameterReactor {
 }
 
 /// Begins what the index lacks of these parameters, or has beside them.
-async fn settle(tx: &mut Tx, parameters: &Parameters) -> Result<()> {
+pub(super) async fn settle(tx: &mut Tx, parameters: &Parameters) -> Result<()> {
     let mut kinds = tx.indexed_kinds().await?;
     kinds.extend(parameters.types());
     kinds.sort_unstable();

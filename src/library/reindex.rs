@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::reactor;
 use crate::{
     fhir::{
         definitions::{ResourceType, definitions},
@@ -47,6 +48,9 @@ pub async fn begin_if_outdated(store: &Store) -> Result<bool> {
                 let begun = tx
                     .reindex_if_outdated(&definitions().resource_types)
                     .await?;
+                // What this program makes of the definitions may differ as well.
+                let parameters = tx.parameters().await?;
+                reactor::settle(tx, &parameters).await?;
                 if begun {
                     tx.enqueue(&job(tx.now())).await?;
                 }
