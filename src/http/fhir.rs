@@ -475,11 +475,14 @@ pub fn capabilities(call: Call) -> Outcome {
                 return Err(Problem::malformed("value", says));
             }
         }
-        let bytes = call.state.capabilities.get_or_init(|| {
-            let context = &call.state.context;
-            capabilities::statement(&router::offer(&context.base, context.clock.now()))
+        let context = &call.state.context;
+        let known = Arc::clone(&context.library.knowledge().await?.parameters);
+        let bytes = call.state.capabilities(&known, || {
+            let mut offer = router::offer(&context.base, context.clock.now());
+            offer.parameters = Arc::clone(&known);
+            capabilities::statement(&offer)
         });
-        Ok(Reply::Document(bytes.clone()))
+        Ok(Reply::Document(bytes))
     })
 }
 

@@ -23,6 +23,7 @@ use super::{
     state::State,
 };
 use crate::{
+    fhir::search::parameters::Parameters,
     interactions::capabilities::{Interaction as I, Offer, OfferedOperation},
     kernel::problem::{Category, Problem},
 };
@@ -149,6 +150,7 @@ pub(super) fn offer(base: &str, since: Timestamp) -> Offer {
     Offer {
         base: base.to_owned(),
         since,
+        parameters: Arc::clone(Parameters::core()),
         interactions: ROUTES
             .iter()
             .flat_map(|route| route.serves.iter().copied())

@@ -18,9 +18,11 @@ mod definitions;
 mod erase;
 mod facade;
 mod imports;
+mod indexing;
 mod jobs;
 mod page;
 mod prepared;
+mod registry;
 mod session;
 mod sqlite;
 mod stored;
@@ -36,6 +38,8 @@ mod writer;
 /// by another version is indexed anew when it is next opened.
 pub const INDEX_VERSION: i64 = 2;
 
+#[cfg(test)]
+pub use self::sqlite::{count_tokens, pretend_index_version};
 pub use self::{
     canonical::Canonical,
     change::{Change, Draft, Reactor},
@@ -44,6 +48,7 @@ pub use self::{
     erase::{DroppedJobs, ErasureRecord},
     facade::{ScratchOptions, Store, StoreOptions},
     imports::{ImportRow, RowState},
+    indexing::Reindex,
     jobs::{Job, LeasedJob},
     page::{History, Hit, HitMode, Page},
     prepared::Prepared,

@@ -16,6 +16,7 @@ mod judge;
 mod lists;
 mod matching;
 mod purge;
+mod reindex;
 mod restart;
 mod simulate;
 mod stop;
@@ -161,6 +162,22 @@ pub static OPERATIONS: &[Operation] = &[
         levels: &[Level::System],
         verbs: &[Method::GET],
         run: purge::status,
+    },
+    Operation {
+        name: "reindex",
+        definition: "https://vigie.example/fhir/OperationDefinition/reindex",
+        kind: None,
+        levels: &[Level::System, Level::Type],
+        verbs: &[Method::POST],
+        run: reindex::run,
+    },
+    Operation {
+        name: "reindex-status",
+        definition: "https://vigie.example/fhir/OperationDefinition/reindex-status",
+        kind: None,
+        levels: &[Level::System],
+        verbs: &[Method::GET],
+        run: reindex::status,
     },
     Operation {
         name: "simulate",

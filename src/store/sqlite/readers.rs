@@ -18,7 +18,7 @@ use crate::{
         clock::from_millis,
         problem::{Problem, Result},
     },
-    store::{Count, History, ImportRow, Known, Loaded, Page, RowState, Stored},
+    store::{Count, History, ImportRow, Known, Loaded, Page, Reindex, RowState, Stored},
 };
 
 /// How long a read waits for a connection before the client is told to come again.
@@ -121,6 +121,11 @@ impl Readers {
     /// What stands of these types, read in the calling thread.
     pub fn loaded(&self, kinds: &[ResourceType], known: &Known) -> Result<Loaded> {
         self.lookups.loaded(kinds, known)
+    }
+
+    /// The next resources of a type that is indexed anew, read in the calling thread.
+    pub fn to_reindex(&self, of: &Reindex, limit: u32) -> Result<Vec<Stored>> {
+        self.lookups.to_reindex(of, limit)
     }
 
     /// A page of versions below `before`, newest first.
