@@ -27,6 +27,8 @@ mod fhirpath;
 #[cfg(test)]
 mod follow_up;
 #[cfg(test)]
+mod formats;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod publishing;
