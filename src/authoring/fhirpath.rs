@@ -20,7 +20,7 @@ use jiff::Zoned;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-pub use asked::{Asked, Source};
+pub use asked::{Asked, FromXml, Source};
 use part::Parts;
 use places::Places;
 

@@ -24,6 +24,9 @@ const XML_VALUE: &str = "http://fhir.forms-lab.com/StructureDefinition/xml-value
 /// Most variables that one request may name.
 pub const VARIABLES_MAX: usize = 100;
 
+/// What reads XML, a format that only those above know.
+pub type FromXml<'x> = &'x dyn Fn(&str) -> Result<Value>;
+
 /// What is asked.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
@@ -64,8 +67,19 @@ impl Asked {
     ///
     /// # Errors
     /// `Malformed`, naming the parameter.
-    pub fn read(query: &[(String, String)], tree: Option<&Value>) -> Result<(Self, Source)> {
-        let mut reading = Reading::default();
+    pub fn read(
+        query: &[(String, String)],
+        tree: Option<&Value>,
+        from_xml: FromXml<'_>,
+    ) -> Result<(Self, Source)> {
+        let mut reading = Reading {
+            expression: None,
+            context: None,
+            validate: false,
+            source: None,
+            asked: Self::default(),
+            from_xml,
+        };
         for (name, text) in query {
             reading.text(name, text)?;
         }
@@ -113,8 +127,8 @@ impl Asked {
     }
 }
 
-#[derive(Default)]
-struct Reading {
+struct Reading<'x> {
+    from_xml: FromXml<'x>,
     expression: Option<String>,
     context: Option<String>,
     validate: bool,
@@ -122,7 +136,7 @@ struct Reading {
     asked: Asked,
 }
 
-impl Reading {
+impl Reading<'_> {
     fn parameter(&mut self, given: &Parameter<'_>) -> Result<()> {
         match given.name {
             "expression" => once(&mut self.expression, given.text()?.to_owned(), given),
@@ -141,7 +155,7 @@ impl Reading {
             }
             "resource" => {
                 self.asked.echoed.push(given.tree().clone());
-                let source = match embedded(given)? {
+                let source = match self.embedded(given)? {
                     Some(tree) => {
                         self.asked.resource = Some(tree);
                         Source::Given
@@ -182,10 +196,25 @@ impl Reading {
             return Ok(Source::Given);
         }
         if text.trim_start().starts_with('<') {
-            return Err(given.wrong(wanted));
+            self.asked.resource = Some(at((self.from_xml)(text), given)?);
+            return Ok(Source::Given);
         }
         reference::local(text).ok_or_else(|| given.wrong(wanted))?;
         Ok(Source::Stored(text.to_owned()))
+    }
+
+    /// The resource that a parameter has, whole or as a text within an extension.
+    fn embedded(&self, given: &Parameter<'_>) -> Result<Option<Value>> {
+        if let Some(tree) = given.tree().get("resource") {
+            return Ok(Some(tree.clone()));
+        }
+        if let Some(text) = extension(given, XML_VALUE) {
+            return at((self.from_xml)(text), given).map(Some);
+        }
+        match extension(given, JSON_VALUE) {
+            Some(text) => Ok(Some(read(text, given)?)),
+            None => Ok(None),
+        }
     }
 
     fn variable(&mut self, part: &Parameter<'_>) -> Result<()> {
@@ -206,20 +235,6 @@ impl Reading {
     }
 }
 
-/// The resource that a parameter has, whole or as a text within an extension.
-fn embedded(given: &Parameter<'_>) -> Result<Option<Value>> {
-    if let Some(tree) = given.tree().get("resource") {
-        return Ok(Some(tree.clone()));
-    }
-    if extension(given, XML_VALUE).is_some() {
-        return Err(given.wrong("a resource, or JSON"));
-    }
-    match extension(given, JSON_VALUE) {
-        Some(text) => Ok(Some(read(text, given)?)),
-        None => Ok(None),
-    }
-}
-
 /// The text of an extension.
 fn extension<'a>(given: &Parameter<'a>, url: &str) -> Option<&'a str> {
     let mut extensions = given.tree().get("extension")?.as_array()?.iter();
@@ -229,7 +244,12 @@ fn extension<'a>(given: &Parameter<'a>, url: &str) -> Option<&'a str> {
 /// A text as JSON, read as strictly as a body, but not held to R4: the author may be looking for
 /// what is wrong with it.
 fn read(text: &str, given: &Parameter<'_>) -> Result<Value> {
-    json::parse(text.as_bytes(), &Limits::default()).map_err(|mut problem| {
+    at(json::parse(text.as_bytes(), &Limits::default()), given)
+}
+
+/// A refusal of a text, at the parameter that has it.
+fn at(read: Result<Value>, given: &Parameter<'_>) -> Result<Value> {
+    read.map_err(|mut problem| {
         for issue in &mut problem.issues {
             issue.expression = Some(given.place.clone());
         }

@@ -19,9 +19,17 @@ fn patient() -> Value {
     })
 }
 
+/// Stands for a reader of XML: it knows one text.
+fn from_xml(text: &str) -> Result<Value> {
+    match text {
+        "<Patient/>" => Ok(patient()),
+        _ => Err(Problem::malformed("structure", "Bad XML.")),
+    }
+}
+
 fn ask(parameter: Value) -> Result<Value> {
     let tree = json!({ "resourceType": "Parameters", "parameter": parameter });
-    let (asked, source) = Asked::read(&[], Some(&tree))?;
+    let (asked, source) = Asked::read(&[], Some(&tree), &from_xml)?;
     assert!(matches!(source, Source::Given));
     let now = "2026-11-21T10:30:15+01:00[Europe/Paris]".parse().unwrap();
     answer(&asked, Knowledge::core(), &now)
@@ -227,12 +235,15 @@ fn a_resource_comes_in_several_ways() {
     );
     assert!(told(json!({ "name": "resource", "valueString": "{\"a\":1,\"a\":2}" })).is_err());
     assert!(told(json!({ "name": "resource", "valueString": "nothing" })).is_err());
+    let xml = json!({ "name": "resource", "valueString": "<Patient/>" });
+    assert_eq!(told(xml).unwrap(), "p1");
+    assert!(told(json!({ "name": "resource", "valueString": "<" })).is_err());
     // Without one an expression is a calculation.
     let sum = ask(json!([{ "name": "expression", "valueString": "1 + 1" }])).unwrap();
     assert_eq!(results(&sum)[0]["part"][0]["valueInteger"], 2);
     let query = [("expression", "id"), ("resource", "Patient/p1")];
     let query = query.map(|(name, text)| (name.to_owned(), text.to_owned()));
-    let (asked, source) = Asked::read(&query, None).unwrap();
+    let (asked, source) = Asked::read(&query, None, &from_xml).unwrap();
     assert!(asked.resource.is_none());
     assert!(matches!(source, Source::Stored(reference) if reference == "Patient/p1"));
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use serde_json::Value;
 
 use super::{Invocation, State};
 use crate::{
     authoring::fhirpath::{Asked, Source, run as evaluate},
-    fhir::{knowledge::Knowledge, permit::Permit, reference},
+    fhir::{json::Limits, permit::Permit, reference},
     interactions::Reply,
     kernel::problem::{Problem, Result},
 };
@@ -20,7 +21,7 @@ pub(super) fn run(
 ) -> BoxFuture<'static, Result<Reply>> {
     Box::pin(async move {
         let parameters = invocation.resource.as_ref().map(|given| given.tree());
-        let (mut asked, source) = Asked::read(&invocation.query, parameters)?;
+        let (mut asked, source) = Asked::read(&invocation.query, parameters, &from_xml)?;
         if let Source::Stored(text) = source
             && let Some(local) = reference::local(&text)
         {
@@ -29,9 +30,15 @@ pub(super) fn run(
             let found = found.ok_or_else(|| Problem::not_found(format!("There is no {text}.")))?;
             asked.resource = Some(found.tree()?);
         }
-        let knowledge = Arc::clone(Knowledge::core());
+        let knowledge = state.context.library.knowledge().await?;
         let now = state.context.clock.now().to_zoned(state.time_zone.clone());
         let told = evaluate(asked, knowledge, now).await?;
         Ok(Reply::Document(told.to_string().into()))
     })
+}
+
+/// A resource that was given as XML within a text.
+fn from_xml(text: &str) -> Result<Value> {
+    vigie_xml::from_xml(text, Limits::default().depth)
+        .map_err(|fault| Problem::malformed("structure", format!("Bad XML at {fault}.")))
 }
