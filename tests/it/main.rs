@@ -23,6 +23,8 @@ mod documents;
 #[cfg(test)]
 mod erasure;
 #[cfg(test)]
+mod fhirpath;
+#[cfg(test)]
 mod follow_up;
 #[cfg(test)]
 mod formats;

@@ -10,6 +10,7 @@ mod asked;
 mod convert;
 mod everything;
 mod extend;
+mod fhirpath;
 mod figures;
 mod import;
 mod judge;
@@ -290,6 +291,14 @@ pub static OPERATIONS: &[Operation] = &[
         levels: &[Level::Type, Level::Instance],
         verbs: &[Method::GET, Method::POST],
         run: terminology::translate,
+    },
+    Operation {
+        name: "fhirpath",
+        definition: "https://vigie.example/fhir/OperationDefinition/fhirpath",
+        kind: None,
+        levels: &[Level::System],
+        verbs: &[Method::GET, Method::POST],
+        run: fhirpath::run,
     },
 ];
 
