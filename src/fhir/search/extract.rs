@@ -62,10 +62,7 @@ fn add<'a>(
     if parameter.kind == ParameterKind::Composite {
         return composite::add(parameter, items, tree, rows);
     }
-    let ids = convert::Ids {
-        param: parameter.id,
-        identifier: parameter.identifier_id,
-    };
+    let ids = convert::Ids::of(parameter);
     for item in &items {
         convert::add(item, parameter.kind, ids, rows);
     }
