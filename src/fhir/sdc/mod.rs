@@ -9,8 +9,8 @@
 
 pub mod answer;
 mod expression;
-//pub mod extract;
-//pub mod populate;
+pub mod extract;
+pub mod populate;
 mod value;
 
 use serde_json::Value;

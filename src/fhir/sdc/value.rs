@@ -8,7 +8,9 @@ use std::cmp::Ordering;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
+use super::UNIT;
 use crate::fhir::{
+    canonical::extension,
     path::{Temporal, TemporalKind},
     ucum,
 };
@@ -95,6 +97,17 @@ fn quantities(one: &Value, other: &Value) -> Option<Ordering> {
 
 fn unit(quantity: &Value) -> Option<&str> {
     quantity["code"].as_str().or(quantity["unit"].as_str())
+}
+
+/// Gives a quantity the unit that the form states for an item, and tells whether it states one.
+pub(super) fn add_unit(quantity: &mut Value, item: &Value) -> bool {
+    let unit = extension(item, UNIT).unwrap_or(&Value::Null);
+    for (from, to) in [("display", "unit"), ("system", "system"), ("code", "code")] {
+        if unit[from].is_string() {
+            quantity[to] = unit[from].clone();
+        }
+    }
+    unit.is_object()
 }
 
 /// Whether an answer is the value that is meant: a coding by system and code, a reference by its
