@@ -79,17 +79,19 @@ pub(super) struct Engine<'a> {
     compiled: HashMap<&'a str, Result<Expression, String>>,
     left: Cell<usize>,
     now: Option<&'a Zoned>,
+    terminology: &'a Terminology,
     /// What queries have found, by the text of the query.
     found: HashMap<&'a str, &'a Value>,
 }
 
 impl<'a> Engine<'a> {
     /// Compiles what a form says.
-    pub fn of(form: &'a Value, now: Option<&'a Zoned>, _terminology: &'a Terminology) -> Self {
+    pub fn of(form: &'a Value, now: Option<&'a Zoned>, terminology: &'a Terminology) -> Self {
         let mut engine = Self {
             compiled: HashMap::new(),
             left: Cell::new(EVALUATIONS_MAX),
             now,
+            terminology,
             found: HashMap::new(),
         };
         engine.gather(form);
@@ -150,6 +152,7 @@ impl<'a> Engine<'a> {
         let mut context = Context::new(resource)
             .with_focus(focus)
             .with_variables(named)
+            .with_terminology(self.terminology)
             .with_limits(limits);
         if let Some(now) = self.now {
             context = context.with_now(now);

@@ -15,6 +15,9 @@ use crate::fhir::{
     reference,
 };
 
+/// Most codes of a value set that a code without a system is looked for among.
+const VALUE_SET_CODES_MAX: usize = 1_000;
+
 /// The FHIR name of a type that a suffix of `value[x]` names.
 pub(super) fn fhir_name(suffix: &str) -> String {
     let is_primitive = matches!(
@@ -192,7 +195,11 @@ fn is_option(option: &Value, given: &Value) -> bool {
 /// A code with the system that the question's value set has it in.
 fn of_value_set(item: &Value, code: &str, known: &Known<'_>) -> Option<Value> {
     let set = item["answerValueSet"].as_str()?;
-    let id = set.strip_prefix('#')?;
+    let Some(id) = set.strip_prefix('#') else {
+        let codes = known.terminology.codes(set, VALUE_SET_CODES_MAX).ok()?;
+        let (system, code) = codes.into_iter().find(|(_, one)| one == code)?;
+        return Some(json!({ "system": system, "code": code }));
+    };
     let set = items(&known.form["contained"]).find(|one| one["id"] == id)?;
     items(&set["compose"]["include"]).find_map(|include| {
         let concept = items(&include["concept"]).find(|one| one["code"] == code)?;
