@@ -10,7 +10,6 @@ mod assembly;
 mod batch;
 mod etag;
 mod links;
-mod subset;
 mod transaction;
 
 pub mod advice;
@@ -29,6 +28,7 @@ pub mod pairs;
 pub mod populate;
 pub mod read;
 pub mod search;
+pub mod subset;
 pub mod update;
 pub mod vread;
 

@@ -9,6 +9,7 @@ mod apply;
 mod asked;
 mod convert;
 mod everything;
+mod export;
 mod extend;
 mod extract;
 mod figures;
@@ -242,6 +243,30 @@ pub static OPERATIONS: &[Operation] = &[
         levels: &[Level::Type, Level::Instance],
         verbs: &[Method::GET, Method::POST],
         run: extract::run,
+    },
+    Operation {
+        name: "export",
+        definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export",
+        kind: None,
+        levels: &[Level::System],
+        verbs: &[Method::GET, Method::POST],
+        run: export::run,
+    },
+    Operation {
+        name: "export",
+        definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export",
+        kind: Some("Patient"),
+        levels: &[Level::Type],
+        verbs: &[Method::GET, Method::POST],
+        run: export::run,
+    },
+    Operation {
+        name: "export",
+        definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export",
+        kind: Some("Group"),
+        levels: &[Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: export::run,
     },
 ];
 

@@ -290,83 +290,64 @@ fn an_expression_that_cannot_be_evaluated_hides_nothing() {
     assert_eq!(told(&form, &given, Severity::Warning).len(), 1);
 }
 
+/// A form of one question that has an extension of R4.
+fn bounded(kind: &str, name: &str, (member, value): (&str, Value)) -> Value {
+    form(&json!([{ "linkId": "a", "type": kind, "extension": [
+        { "url": format!("http://hl7.org/fhir/StructureDefinition/{name}"), member: value }] }]))
+}
+
+/// Fails unless the form takes the first value and refuses the second.
+fn parts(form: &Value, member: &str, (good, bad): (Value, Value)) {
+    let found = |value: &Value| faults(form, &json!([one("a", &json!({ member: value }))]));
+    assert_eq!(found(&good), Vec::<String>::new(), "{form}");
+    assert_eq!(found(&bad).len(), 1, "{form}");
+}
+
 #[test]
-fn values_keep_to_the_bounds_of_the_form() {
-    let of = |kind: &str, name: &str, member: &str, value: Value| {
-        form(&json!([{ "linkId": "a", "type": kind, "extension": [
-            { "url": format!("http://hl7.org/fhir/StructureDefinition/{name}"), member: value }] }]))
-    };
-    let cases = [
-        (
-            of("integer", "minValue", "valueInteger", json!(5)),
-            "valueInteger",
-            json!(5),
-            json!(4),
-        ),
-        (
-            of("decimal", "maxValue", "valueDecimal", json!(5.5)),
-            "valueDecimal",
-            json!(5.50),
-            json!(5.51),
-        ),
-        (
-            of("date", "maxValue", "valueDate", json!("2022-06-30")),
-            "valueDate",
-            json!("2022-06-30"),
-            json!("2022-07-01"),
-        ),
-        (
-            of("decimal", "maxDecimalPlaces", "valueInteger", json!(2)),
-            "valueDecimal",
-            json!(1.25),
-            serde_json::from_str("1.250").unwrap(),
-        ),
-        (
-            of("string", "minLength", "valueInteger", json!(2)),
-            "valueString",
-            json!("éé"),
-            json!("é"),
-        ),
-        (
-            of("string", "regex", "valueString", json!("[a-z]+")),
-            "valueString",
-            json!("abc"),
-            json!("abc1"),
-        ),
-        (
-            of(
-                "quantity",
-                "minValue",
-                "valueQuantity",
-                json!({ "value": 3, "unit": "kg" }),
-            ),
-            "valueQuantity",
-            json!({ "value": 3, "unit": "kg" }),
-            json!({ "value": 3, "unit": "m" }),
-        ),
-        (
-            of("attachment", "maxSize", "valueDecimal", json!(2)),
-            "valueAttachment",
-            json!({ "size": 2 }),
-            json!({ "size": 3 }),
-        ),
-        (
-            of(
-                "reference",
-                "questionnaire-referenceResource",
-                "valueCode",
-                json!("Patient"),
-            ),
-            "valueReference",
-            json!({ "reference": "Patient/1" }),
-            json!({ "reference": "Group/1" }),
-        ),
-    ];
-    for (form, member, good, bad) in cases {
-        let found = |value: &Value| faults(&form, &json!([one("a", &json!({ member: value }))]));
-        assert_eq!(found(&good), Vec::<String>::new(), "{form}");
-        assert_eq!(found(&bad).len(), 1, "{form}");
-    }
+fn numbers_and_texts_keep_to_the_bounds_of_the_form() {
+    let least = bounded("integer", "minValue", ("valueInteger", json!(5)));
+    parts(&least, "valueInteger", (json!(5), json!(4)));
+    let most = bounded("decimal", "maxValue", ("valueDecimal", json!(5.5)));
+    parts(&most, "valueDecimal", (json!(5.50), json!(5.51)));
+    let last = bounded("date", "maxValue", ("valueDate", json!("2022-06-30")));
+    parts(
+        &last,
+        "valueDate",
+        (json!("2022-06-30"), json!("2022-07-01")),
+    );
+    let places = bounded("decimal", "maxDecimalPlaces", ("valueInteger", json!(2)));
+    let long = serde_json::from_str("1.250").unwrap();
+    parts(&places, "valueDecimal", (json!(1.25), long));
+    let length = bounded("string", "minLength", ("valueInteger", json!(2)));
+    parts(&length, "valueString", (json!("éé"), json!("é")));
+    let pattern = bounded("string", "regex", ("valueString", json!("[a-z]+")));
+    parts(&pattern, "valueString", (json!("abc"), json!("abc1")));
+}
+
+#[test]
+fn quantities_files_and_references_keep_to_the_bounds_of_the_form() {
+    let quantity = |value: u32, unit: &str| json!({ "value": value, "unit": unit });
+    let least = bounded("quantity", "minValue", ("valueQuantity", quantity(3, "kg")));
+    parts(
+        &least,
+        "valueQuantity",
+        (quantity(3, "kg"), quantity(2, "kg")),
+    );
+    parts(
+        &least,
+        "valueQuantity",
+        (quantity(3, "kg"), quantity(3, "m")),
+    );
+    let size = bounded("attachment", "maxSize", ("valueDecimal", json!(2)));
+    parts(
+        &size,
+        "valueAttachment",
+        (json!({ "size": 2 }), json!({ "size": 3 })),
+    );
+    let kind = ("valueCode", json!("Patient"));
+    let patient = bounded("reference", "questionnaire-referenceResource", kind);
+    let to = |reference: &str| json!({ "reference": reference });
+    parts(&patient, "valueReference", (to("Patient/1"), to("Group/1")));
 }
 
 #[test]
