@@ -28,6 +28,7 @@ mod erasure;
 mod follow_up;
 #[cfg(test)]
 mod forms;
+mod formats;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
