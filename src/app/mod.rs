@@ -31,6 +31,7 @@ use self::{
     clock::{Hand, Time},
 };
 use crate::{
+    bulk,
     config::Config,
     erasure::Eraser,
     http,
@@ -154,23 +155,24 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
     definitions::load(&store).await?;
     let channels = channels(config)?;
     let (eraser, erasing) = erasure::open(config, &store, &time, &channels)?;
-    let mut handlers = handlers(config, &time, channels)?;
-    handlers.extend(erasing);
-    let runner = Runner::new(
-        store.clone(),
-        time.clock(),
-        Arc::clone(&chance),
-        handlers,
-        settings::runner(&config.queue),
-    );
     let context = Context {
         library: Library::of(store.clone()),
-        store,
+        store: store.clone(),
         clock: time.clock(),
-        chance,
+        chance: Arc::clone(&chance),
         base: config.server.base(config.server.listen).into(),
         limits: settings::interactions(&config.fhir),
     };
+    let mut handlers = handlers(config, &time, channels)?;
+    handlers.extend(erasing);
+    handlers.extend(bulk::handlers(&context));
+    let runner = Runner::new(
+        store,
+        time.clock(),
+        chance,
+        handlers,
+        settings::runner(&config.queue),
+    );
     Ok(Composed {
         context,
         time,

@@ -8,6 +8,7 @@
 //! Specification: <http://hl7.org/fhir/R4/http.html>.
 
 pub mod auth;
+mod bulk;
 pub mod clock;
 pub mod fhir;
 pub mod health;

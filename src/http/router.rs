@@ -14,7 +14,7 @@ use axum::{
 use jiff::Timestamp;
 
 use super::{
-    clock,
+    bulk, clock,
     fhir::{self, Body, Run},
     health,
     negotiate::{self, Wanted},
@@ -125,7 +125,8 @@ pub(super) fn router_with(state: Arc<State>, operations: &'static [Operation]) -
     let mut router = Router::new()
         .merge(health::routes(&state))
         .merge(clock::routes(&state))
-        .merge(sms::routes(&state));
+        .merge(sms::routes(&state))
+        .merge(bulk::routes(&state));
     for route in ROUTES {
         router = add(router, &state, fhir::Endpoint::of_route(route));
     }

@@ -10,7 +10,6 @@ mod assembly;
 mod batch;
 mod etag;
 mod links;
-mod subset;
 mod transaction;
 
 pub mod advice;
@@ -22,11 +21,15 @@ pub mod create;
 pub mod criteria;
 pub mod delete;
 pub mod everything;
+pub mod extract;
+pub mod forms;
 pub mod history;
 pub mod pairs;
+pub mod populate;
 pub mod read;
 pub mod search;
 pub mod terminology;
+pub mod subset;
 pub mod update;
 pub mod vread;
 

@@ -16,6 +16,7 @@ mod change;
 mod counters;
 mod definitions;
 mod erase;
+mod errands;
 mod facade;
 mod imports;
 mod indexing;
@@ -46,6 +47,7 @@ pub use self::{
     counters::Count,
     definitions::{IndexedParameter, Known, Loaded},
     erase::{DroppedJobs, ErasureRecord},
+    errands::{Errand, ErrandKind, ErrandState, Listed, Listing},
     facade::{ScratchOptions, Store, StoreOptions},
     imports::{ImportRow, RowState},
     indexing::Reindex,

@@ -15,6 +15,8 @@ mod authoring;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod bulk;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod demo;
@@ -27,6 +29,7 @@ mod fhirpath;
 #[cfg(test)]
 mod follow_up;
 #[cfg(test)]
+mod forms;
 mod formats;
 #[cfg(test)]
 mod kill;

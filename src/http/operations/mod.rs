@@ -9,13 +9,16 @@ mod apply;
 mod asked;
 mod convert;
 mod everything;
+mod export;
 mod extend;
 mod fhirpath;
+mod extract;
 mod figures;
 mod import;
 mod judge;
 mod lists;
 mod matching;
+mod populate;
 mod purge;
 mod reindex;
 mod restart;
@@ -300,6 +303,46 @@ pub static OPERATIONS: &[Operation] = &[
         verbs: &[Method::GET, Method::POST],
         run: fhirpath::run,
     },
+    Operation {
+        name: "populate",
+        definition: "http://hl7.org/fhir/uv/sdc/OperationDefinition/Questionnaire-populate",
+        kind: Some("Questionnaire"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: populate::run,
+    },
+    Operation {
+        name: "extract",
+        definition: "http://hl7.org/fhir/uv/sdc/OperationDefinition/QuestionnaireResponse-extract",
+        kind: Some("QuestionnaireResponse"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: extract::run,
+    },
+    Operation {
+        name: "export",
+        definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export",
+        kind: None,
+        levels: &[Level::System],
+        verbs: &[Method::GET, Method::POST],
+        run: export::run,
+    },
+    Operation {
+        name: "export",
+        definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export",
+        kind: Some("Patient"),
+        levels: &[Level::Type],
+        verbs: &[Method::GET, Method::POST],
+        run: export::run,
+    },
+    Operation {
+        name: "export",
+        definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export",
+        kind: Some("Group"),
+        levels: &[Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: export::run,
+    },
 ];
 
 /// Operations that take a table as CSV, beside JSON.
@@ -307,6 +350,22 @@ const CSV_IN: &[&str] = &["import"];
 
 /// Operations that can answer with CSV, beside JSON.
 const CSV_OUT: &[&str] = &["evaluate-measure", "line-list", "daily-list"];
+
+/// The body of an invocation, the parameters of its query added to it as texts.
+fn as_parameters(invocation: &Invocation) -> serde_json::Value {
+    let body = invocation.resource.as_ref().map(|body| body.tree().clone());
+    let mut body = body.unwrap_or_else(|| serde_json::json!({ "resourceType": "Parameters" }));
+    let given = invocation.query.iter();
+    let given = given.map(|(name, text)| serde_json::json!({ "name": name, "valueString": text }));
+    let given: Vec<serde_json::Value> = given.collect();
+    if body["resourceType"] == "Parameters" && !given.is_empty() {
+        match body["parameter"].as_array_mut() {
+            Some(parameters) => parameters.extend(given),
+            None => body["parameter"] = given.into(),
+        }
+    }
+    body
+}
 
 /// The refusal of a path that ends in `$name`, as no line of the table serves it.
 pub(super) fn unknown(segment: &str) -> Option<Problem> {

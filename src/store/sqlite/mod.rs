@@ -14,6 +14,7 @@ mod copy;
 mod counters;
 mod definitions;
 mod erase;
+mod errands;
 mod imports;
 mod indexing;
 mod insert;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sqlx::{Row, SqlitePool, pool::PoolConnection, sqlite::Sqlite, sqlite::SqlitePoolOptions};
 
 use super::{
-    counters, imports,
+    counters, errands, imports,
     lookups::Lookups,
     options,
     rows::{problem, stored_from_row},
@@ -194,6 +194,25 @@ impl Readers {
             .await
             .map_err(problem)?;
         rows.iter().map(|row| counters::read(row)).collect()
+    }
+
+    /// The versions that a file of an export is made of, after a key.
+    pub async fn errand_lines(
+        &self,
+        (errand, part): (&str, i64),
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Stored>> {
+        let mut connection = self.connection().await?;
+        let rows = sqlx::query(errands::LINES)
+            .bind(errand)
+            .bind(part)
+            .bind(after)
+            .bind(i64::from(limit))
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(problem)?;
+        rows.iter().map(|row| stored_from_row(row)).collect()
     }
 
     /// The rows of an import in a state, by line.
