@@ -32,6 +32,7 @@ use crate::{
         update as updating, vread as version_reading,
     },
     kernel::problem::{Category, Problem, Result},
+    store::HistoryOf,
 };
 
 const IF_NONE_EXIST: HeaderName = HeaderName::from_static("if-none-exist");
@@ -397,8 +398,19 @@ pub fn delete(call: Call) -> Outcome {
 /// `GET [base]/[type]/[id]/_history`.
 pub fn history(call: Call) -> Outcome {
     Box::pin(async move {
-        let span = versions::Span::read(&call.query)?;
-        versions::history(&call.state.context, &call.permit, call.target()?, &span).await
+        let span = versions::Span::read(&call.query, call.handling())?;
+        let (kind, id) = call.target()?;
+        let of = HistoryOf::Instance(kind, id.to_owned());
+        versions::history(&call.state.context, &call.permit, of, &span).await
+    })
+}
+
+/// `GET [base]/_history` and `GET [base]/[type]/_history`.
+pub fn history_of_many(call: Call) -> Outcome {
+    Box::pin(async move {
+        let span = versions::Span::read(&call.query, call.handling())?;
+        let of = call.kind.map_or(HistoryOf::System, HistoryOf::Type);
+        versions::history(&call.state.context, &call.permit, of, &span).await
     })
 }
 

@@ -50,7 +50,9 @@ pub static ROUTES: &[Route] = &[
     get("/metadata", &[I::Capabilities], fhir::capabilities),
     post("", &[I::Batch, I::Transaction], fhir::bundle),
     post("/", &[I::Batch, I::Transaction], fhir::bundle),
+    get("/_history", &[I::HistoryOfSystem], fhir::history_of_many),
     // A type.
+    get("/{type}/_history", &[I::HistoryOfType], fhir::history_of_many),
     get("/{type}", &[I::SearchType], fhir::search),
     post("/{type}", &[I::Create], fhir::create),
     form("/{type}/_search", &[I::SearchType], fhir::search),
@@ -65,9 +67,7 @@ pub static ROUTES: &[Route] = &[
     // What R4 has and this server does not offer yet.
     get("", &[], fhir::unsupported),
     get("/", &[], fhir::unsupported),
-    get("/_history", &[], fhir::unsupported),
     form("/_search", &[], fhir::unsupported),
-    get("/{type}/_history", &[], fhir::unsupported),
     patch("/{type}", &[], fhir::unsupported),
     patch("/{type}/{id}", &[], fhir::unsupported),
 ];

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     fhir::{permit::Permit, resource::Resource},
     kernel::problem::{Problem, Result},
+    store::HistoryOf,
 };
 
 /// Entries of one batch that are worked on at the same time; the writes among them share a commit.
@@ -78,7 +79,7 @@ async fn run(context: &Context, permit: &Permit, part: Part) -> Result<Reply> {
             vread::vread(context, permit, (kind, &id), &version).await
         }
         Request::History((kind, id), span) => {
-            history::history(context, permit, (kind, &id), &span).await
+            history::history(context, permit, HistoryOf::Instance(kind, id), &span).await
         }
         Request::Search(query) => search::search(context, permit, &query).await,
     }

@@ -29,7 +29,11 @@ pub enum Interaction {
     Update,
     Delete,
     History,
+    HistoryOfType,
+    HistoryOfSystem,
     Vread,
+    Patch,
+    ConditionalPatch,
 }
 
 impl Interaction {
@@ -42,8 +46,12 @@ impl Interaction {
             Self::Update => Some("update"),
             Self::Delete => Some("delete"),
             Self::History => Some("history-instance"),
+            Self::HistoryOfType => Some("history-type"),
             Self::Vread => Some("vread"),
+            Self::Patch => Some("patch"),
             Self::Capabilities
+            | Self::HistoryOfSystem
+            | Self::ConditionalPatch
             | Self::Batch
             | Self::Transaction
             | Self::ConditionalUpdate
@@ -56,6 +64,7 @@ impl Interaction {
         match self {
             Self::Batch => Some("batch"),
             Self::Transaction => Some("transaction"),
+            Self::HistoryOfSystem => Some("history-system"),
             _ => None,
         }
     }

@@ -36,7 +36,7 @@ pub use self::{
     facade::{ScratchOptions, Store, StoreOptions},
     imports::{ImportRow, RowState},
     jobs::{Job, LeasedJob},
-    page::{History, Hit, HitMode, Page},
+    page::{Excerpt, History, HistoryOf, Hit, HitMode, Moment, Page},
     prepared::Prepared,
     sqlite::{back_up, check_copy, hold_alone, known_erasures, put_in_place, stage},
     stored::Stored,

@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use super::{Count, History, ImportRow, Job, LeasedJob, Page, RowState, Stored, erase::Erasing};
+use super::{Count, Excerpt, History, ImportRow, Job, LeasedJob, Page, RowState, Stored, erase::Erasing};
 use crate::{
     fhir::{
         definitions::ResourceType, permit::Permit, search::query::Query, search::rows::IndexRows,
@@ -53,12 +53,12 @@ pub(super) trait Session: Erasing {
         version: u64,
     ) -> BoxFuture<'a, Result<Option<Stored>>>;
 
-    /// A page of `count` versions below `before`, newest first, if the permit reaches the resource.
+    /// A page of versions, newest first; none if they are those of one resource that the permit
+    /// does not reach.
     fn history<'a>(
         &'a mut self,
         permit: &'a Permit,
-        target: (ResourceType, &'a str),
-        page: (Option<u64>, u32),
+        excerpt: &'a Excerpt,
     ) -> BoxFuture<'a, Result<Option<History>>>;
 
     /// When the next waiting job is due.

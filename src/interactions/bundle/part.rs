@@ -189,7 +189,7 @@ impl Reader<'_> {
                 },
             }),
             [id, "_history"] if reference::is_id(id) => {
-                let span = Span::read(&pairs(line.query)?).map_err(|p| self.at_url(p))?;
+                let span = Span::read(&pairs(line.query)?, self.handling).map_err(|p| self.at_url(p))?;
                 Ok(Request::History((line.kind, (*id).to_owned()), span))
             }
             [id, "_history", version] if reference::is_id(id) => Ok(Request::Vread(

@@ -13,6 +13,7 @@
 mod copy;
 mod counters;
 mod erase;
+mod history;
 mod imports;
 mod insert;
 mod jobs;
