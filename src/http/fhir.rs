@@ -28,8 +28,8 @@ use crate::{
         bundle::{self, BundleOptions},
         capabilities, conditional_delete, conditional_update, create,
         criteria::Criteria,
-        delete, history as versions, pairs, read as reading, search as searching,
-        update as updating, vread as version_reading,
+        delete, history as versions, pairs, patch as patching, read as reading,
+        search as searching, update as updating, vread as version_reading,
     },
     kernel::problem::{Category, Problem, Result},
     store::HistoryOf,
@@ -50,6 +50,8 @@ pub enum Body {
     JsonOrCsv,
     /// A form, or nothing.
     Form,
+    /// A patch: Parameters, or a JSON Patch.
+    Patch,
     /// Not looked at: the route refuses.
     Any,
 }
@@ -290,10 +292,13 @@ async fn read_body(
     let format = match wanted {
         Body::None | Body::Any => return Ok(Bytes::new()),
         Body::JsonOrCsv if negotiate::is_csv(&parts.headers) => BodyFormat::Csv,
-        Body::Json | Body::OptionalJson | Body::JsonOrCsv => BodyFormat::Json,
+        Body::Patch if negotiate::is_json_patch(&parts.headers) => BodyFormat::JsonPatch,
+        Body::Json | Body::OptionalJson | Body::JsonOrCsv | Body::Patch => BodyFormat::Json,
         Body::Form => BodyFormat::Form,
     };
-    if wanted == Body::Json || parts.headers.contains_key(header::CONTENT_TYPE) {
+    if matches!(wanted, Body::Json | Body::Patch)
+        || parts.headers.contains_key(header::CONTENT_TYPE)
+    {
         negotiate::check_content(&parts.headers, format)?;
     }
     let limit = state.limits.body_bytes_max;
@@ -433,6 +438,38 @@ pub fn conditional_update(call: Call) -> Outcome {
         conditional_update::conditional_update(context, permit, criteria, body, if_match.as_ref())
             .await
     })
+}
+
+/// `PATCH [base]/[type]/[id]`.
+pub fn patch(call: Call) -> Outcome {
+    Box::pin(async move {
+        let (kind, id) = call.target()?;
+        let target = patching::Target::Instance(kind, id.to_owned());
+        patch_target(&call, target).await
+    })
+}
+
+/// `PATCH [base]/[type]?[criteria]`.
+pub fn conditional_patch(call: Call) -> Outcome {
+    Box::pin(async move {
+        let criteria = Criteria::of_pairs(&call.state.context, call.kind()?, &call.query)?;
+        patch_target(&call, patching::Target::Criteria(Box::new(criteria))).await
+    })
+}
+
+async fn patch_target(call: &Call, target: patching::Target) -> Result<Reply> {
+    let context = &call.state.context;
+    let is_json_patch = negotiate::is_json_patch(&call.headers);
+    let patch = patching::read(&call.body, is_json_patch, &context.limits.json)?;
+    let if_match = call.if_match();
+    patching::patch(
+        context,
+        &call.permit,
+        target,
+        Arc::new(patch),
+        if_match.as_ref(),
+    )
+    .await
 }
 
 /// `DELETE [base]/[type]?[criteria]`.

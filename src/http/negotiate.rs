@@ -5,7 +5,10 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::kernel::problem::{Category, Problem, Result};
+use crate::{
+    interactions::patch::JSON_PATCH,
+    kernel::problem::{Category, Problem, Result},
+};
 
 /// What answers are.
 pub const FHIR_JSON: HeaderValue = HeaderValue::from_static("application/fhir+json; charset=utf-8");
@@ -116,6 +119,15 @@ fn names_json(headers: &HeaderMap) -> bool {
         .any(|range| !range.contains('*') && is_json(range))
 }
 
+/// Whether a body is said to be a JSON Patch.
+#[must_use]
+pub fn is_json_patch(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE);
+    let text = value.and_then(|value| value.to_str().ok()).unwrap_or("");
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case(JSON_PATCH)
+}
+
 /// Whether a body is said to be CSV.
 #[must_use]
 pub fn is_csv(headers: &HeaderMap) -> bool {
@@ -174,6 +186,8 @@ pub enum BodyFormat {
     Json,
     /// `application/x-www-form-urlencoded`, for `_search`.
     Form,
+    /// A JSON Patch.
+    JsonPatch,
     /// `text/csv`; who reads it tells its encoding from its bytes.
     Csv,
 }
@@ -192,6 +206,7 @@ pub fn check_content(headers: &HeaderMap, wanted: BodyFormat) -> Result<()> {
     let known: &[&str] = match wanted {
         BodyFormat::Json => &["application/fhir+json", "application/json", "text/json"],
         BodyFormat::Form => &["application/x-www-form-urlencoded"],
+        BodyFormat::JsonPatch => &[JSON_PATCH],
         BodyFormat::Csv => &["text/csv"],
     };
     let readable = known.iter().any(|name| essence.eq_ignore_ascii_case(name))

@@ -52,15 +52,21 @@ pub static ROUTES: &[Route] = &[
     post("/", &[I::Batch, I::Transaction], fhir::bundle),
     get("/_history", &[I::HistoryOfSystem], fhir::history_of_many),
     // A type.
-    get("/{type}/_history", &[I::HistoryOfType], fhir::history_of_many),
+    get(
+        "/{type}/_history",
+        &[I::HistoryOfType],
+        fhir::history_of_many,
+    ),
     get("/{type}", &[I::SearchType], fhir::search),
     post("/{type}", &[I::Create], fhir::create),
     form("/{type}/_search", &[I::SearchType], fhir::search),
     put("/{type}", &[I::ConditionalUpdate], fhir::conditional_update),
     delete("/{type}", &[I::ConditionalDelete], fhir::conditional_delete),
+    patch("/{type}", &[I::ConditionalPatch], fhir::conditional_patch),
     // An instance.
     get("/{type}/{id}", &[I::Read], fhir::read),
     put("/{type}/{id}", &[I::Update], fhir::update),
+    patch("/{type}/{id}", &[I::Patch], fhir::patch),
     delete("/{type}/{id}", &[I::Delete], fhir::delete),
     get("/{type}/{id}/_history", &[I::History], fhir::history),
     get("/{type}/{id}/_history/{version}", &[I::Vread], fhir::vread),
@@ -68,8 +74,6 @@ pub static ROUTES: &[Route] = &[
     get("", &[], fhir::unsupported),
     get("/", &[], fhir::unsupported),
     form("/_search", &[], fhir::unsupported),
-    patch("/{type}", &[], fhir::unsupported),
-    patch("/{type}/{id}", &[], fhir::unsupported),
 ];
 
 type Interactions = &'static [I];
@@ -91,7 +95,7 @@ const fn put(path: &'static str, serves: Interactions, run: Run) -> Route {
 }
 
 const fn patch(path: &'static str, serves: Interactions, run: Run) -> Route {
-    route(Method::PATCH, path, Body::Any, (serves, run))
+    route(Method::PATCH, path, Body::Patch, (serves, run))
 }
 
 const fn delete(path: &'static str, serves: Interactions, run: Run) -> Route {

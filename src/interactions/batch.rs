@@ -8,12 +8,11 @@ use super::{
     Context, Reply,
     bundle::{Part, Request, at_entry},
     conditional_delete::conditional_delete,
-    conditional_update, create, delete, history, read, search, update, vread,
+    conditional_update, create, delete, history, patch, read, search, update, vread,
 };
 use crate::{
     fhir::{permit::Permit, resource::Resource},
     kernel::problem::{Problem, Result},
-    store::HistoryOf,
 };
 
 /// Entries of one batch that are worked on at the same time; the writes among them share a commit.
@@ -71,6 +70,11 @@ async fn run(context: &Context, permit: &Permit, part: Part) -> Result<Reply> {
             if_match,
         } => delete::delete(context, permit, (kind, &id), if_match.as_ref()).await,
         Request::ConditionalDelete(criteria) => conditional_delete(context, permit, criteria).await,
+        Request::Patch {
+            target,
+            patch,
+            if_match,
+        } => patch::store(context, permit, (target, patch), if_match).await,
         Request::Read {
             target: (kind, id),
             held,
@@ -78,9 +82,7 @@ async fn run(context: &Context, permit: &Permit, part: Part) -> Result<Reply> {
         Request::Vread((kind, id), version) => {
             vread::vread(context, permit, (kind, &id), &version).await
         }
-        Request::History((kind, id), span) => {
-            history::history(context, permit, HistoryOf::Instance(kind, id), &span).await
-        }
+        Request::History(of, span) => history::history(context, permit, of, &span).await,
         Request::Search(query) => search::search(context, permit, &query).await,
     }
 }

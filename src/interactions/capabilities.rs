@@ -120,6 +120,7 @@ pub fn statement(offer: &Offer) -> Bytes {
         "implementation": { "description": "Vigie, a FHIR telemonitoring server", "url": offer.base },
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
+        "patchFormat": ["application/fhir+json", "application/json-patch+json"],
         "rest": [rest],
     });
     statement.to_string().into()

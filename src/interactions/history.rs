@@ -9,11 +9,7 @@ use super::{
     assembly::{Assembly, BundleKind, Entry, response},
 };
 use crate::{
-    fhir::{
-        date,
-        permit::Permit,
-        search::query::Handling,
-    },
+    fhir::{date, permit::Permit, search::query::Handling},
     kernel::{
         clock::from_millis,
         problem::{Category, Problem, Result},
@@ -263,7 +259,9 @@ mod tests {
         bench.update("a", a).await;
         let b = r#"{"resourceType":"Patient","id":"b"}"#;
         bench.update("b", b).await;
-        bench.create(r#"{"resourceType":"Basic","code":{"text":"x"}}"#).await;
+        bench
+            .create(r#"{"resourceType":"Basic","code":{"text":"x"}}"#)
+            .await;
         bench.clock.advance_to(later(1));
         bench.update("a", a).await;
         bench.clock.advance_to(later(2));
@@ -302,7 +300,13 @@ mod tests {
             let Some(next) = page["link"].get(1) else {
                 break;
             };
-            query = next["url"].as_str().unwrap().split_once('?').unwrap().1.to_owned();
+            query = next["url"]
+                .as_str()
+                .unwrap()
+                .split_once('?')
+                .unwrap()
+                .1
+                .to_owned();
         }
         assert_eq!(seen, expected);
     }
@@ -354,7 +358,13 @@ mod tests {
         let read = |text: &str, handling| {
             Span::read(&crate::interactions::pairs::read(text).unwrap(), handling)
         };
-        for bad in ["_count=-1", "_since=x", "_at=2020-13", "_cursor=1", "_list=1"] {
+        for bad in [
+            "_count=-1",
+            "_since=x",
+            "_at=2020-13",
+            "_cursor=1",
+            "_list=1",
+        ] {
             assert!(read(bad, Handling::Lenient).is_err(), "{bad}");
         }
         assert!(read("name=x", Handling::Lenient).is_ok());

@@ -24,6 +24,7 @@ pub mod delete;
 pub mod everything;
 pub mod history;
 pub mod pairs;
+pub mod patch;
 pub mod read;
 pub mod search;
 pub mod update;

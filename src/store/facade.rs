@@ -148,11 +148,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::read`].
-    pub async fn history(
-        &self,
-        permit: &Permit,
-        excerpt: &Excerpt,
-    ) -> Result<Option<History>> {
+    pub async fn history(&self, permit: &Permit, excerpt: &Excerpt) -> Result<Option<History>> {
         match &self.reading {
             Reading::Pool(readers) => readers.history(permit, excerpt).await,
             Reading::Turn => {

@@ -3,7 +3,9 @@
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use super::{Count, Excerpt, History, ImportRow, Job, LeasedJob, Page, RowState, Stored, erase::Erasing};
+use super::{
+    Count, Excerpt, History, ImportRow, Job, LeasedJob, Page, RowState, Stored, erase::Erasing,
+};
 use crate::{
     fhir::{
         definitions::ResourceType, permit::Permit, search::query::Query, search::rows::IndexRows,

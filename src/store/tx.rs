@@ -5,8 +5,8 @@ use std::{collections::VecDeque, sync::Arc};
 use jiff::Timestamp;
 
 use super::{
-    Canonical, Change, Draft, Excerpt, History, Page, Prepared, Reactor, Stored, canonical::Canonicals,
-    session::Session,
+    Canonical, Change, Draft, Excerpt, History, Page, Prepared, Reactor, Stored,
+    canonical::Canonicals, session::Session,
 };
 use crate::{
     fhir::{

@@ -71,7 +71,10 @@ impl Step {
         };
         let path = pointer("path")?;
         let from = || pointer("from");
-        let op = members.get("op").and_then(Value::as_str).unwrap_or_default();
+        let op = members
+            .get("op")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         Ok(match op {
             "remove" => Self::Remove(path),
             "move" => Self::Move(from()?, path),
@@ -169,17 +172,12 @@ fn find_mut<'v>(document: &'v mut Value, path: &[String]) -> Result<&'v mut Valu
 
 /// An index: digits, without a zero in front.
 fn index(token: &str) -> Option<usize> {
-    let is_plain = token.bytes().all(|b| b.is_ascii_digit())
-        && (token.len() == 1 || !token.starts_with('0'));
+    let is_plain =
+        token.bytes().all(|b| b.is_ascii_digit()) && (token.len() == 1 || !token.starts_with('0'));
     is_plain.then(|| token.parse().ok())?
 }
 
-fn add(
-    document: &mut Value,
-    path: &[String],
-    value: Value,
-    room: &mut Room,
-) -> Result<(), Issue> {
+fn add(document: &mut Value, path: &[String], value: Value, room: &mut Room) -> Result<(), Issue> {
     room.take(&value, path.len())?;
     let Some((last, parent)) = path.split_last() else {
         *document = value;

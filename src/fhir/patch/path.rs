@@ -259,7 +259,10 @@ fn few<T>(found: usize) -> Result<Option<T>, Issue> {
     if found == 0 {
         return Ok(None);
     }
-    Err(misfit("multiple-matches", "The path finds more than one element."))
+    Err(misfit(
+        "multiple-matches",
+        "The path finds more than one element.",
+    ))
 }
 
 fn place_of_node(tree: &Value, node: &Node<'_>) -> Result<Place, Issue> {
@@ -279,15 +282,20 @@ fn list(tree: &Value, path: &Expression) -> Result<Option<Place>, Issue> {
         return Ok(None);
     };
     let Some(0) = first.index else {
-        return Err(misfit("value", "The path must find all elements of one list."));
+        return Err(misfit(
+            "value",
+            "The path must find all elements of one list.",
+        ));
     };
     for (at, place) in places.enumerate() {
         let place = place?;
-        let follows = place.index == Some(at + 1)
-            && place.name == first.name
-            && place.parent == first.parent;
+        let follows =
+            place.index == Some(at + 1) && place.name == first.name && place.parent == first.parent;
         if !follows {
-            return Err(misfit("value", "The path must find all elements of one list."));
+            return Err(misfit(
+                "value",
+                "The path must find all elements of one list.",
+            ));
         }
     }
     Ok(Some(first))

@@ -97,7 +97,12 @@ pub fn companion(name: &str) -> String {
 
 /// How many elements a list has.
 pub fn length(members: &Map<String, Value>, name: &str) -> usize {
-    let of = |name: &str| members.get(name).and_then(Value::as_array).map_or(0, Vec::len);
+    let of = |name: &str| {
+        members
+            .get(name)
+            .and_then(Value::as_array)
+            .map_or(0, Vec::len)
+    };
     of(name).max(of(&companion(name)))
 }
 
@@ -109,7 +114,9 @@ pub fn insert(members: &mut Map<String, Value>, name: &str, at: usize, given: Gi
         if value.is_none() && !members.contains_key(&name) {
             return;
         }
-        let list = members.entry(name).or_insert_with(|| Value::Array(Vec::new()));
+        let list = members
+            .entry(name)
+            .or_insert_with(|| Value::Array(Vec::new()));
         if let Value::Array(items) = list {
             items.resize(length, Value::Null);
             items.insert(at.min(length), value.unwrap_or_default());

@@ -137,7 +137,10 @@ fn a_patch_grows_no_further_than_a_body_may() {
     assert_eq!(refused.issues[0].code, "too-costly");
     let long = "a".repeat(100_000);
     let mut steps = vec![json!({"op": "add", "path": "/x", "value": [long]})];
-    steps.extend(vec![json!({"op": "copy", "from": "/x", "path": "/x/-"}); 60]);
+    steps.extend(vec![
+        json!({"op": "copy", "from": "/x", "path": "/x/-"});
+        60
+    ]);
     let refused = by_json(Value::Array(steps)).unwrap_err();
     assert_eq!(refused.issues[0].code, "too-costly");
 }
@@ -158,18 +161,42 @@ fn what_has_been_emptied_is_gone() {
 #[test]
 fn elements_are_added_replaced_and_deleted_by_path() {
     let patched = by_path(&[
-        operation("replace", "Patient.birthDate", json!([{"name": "value", "valueDate": "1930-01-01"}])),
-        operation("add", "Patient", json!([{"name": "name", "valueString": "gender"},
-            {"name": "value", "valueCode": "male"}])),
-        operation("add", "Patient", json!([{"name": "name", "valueString": "contact"},
+        operation(
+            "replace",
+            "Patient.birthDate",
+            json!([{"name": "value", "valueDate": "1930-01-01"}]),
+        ),
+        operation(
+            "add",
+            "Patient",
+            json!([{"name": "name", "valueString": "gender"},
+            {"name": "value", "valueCode": "male"}]),
+        ),
+        operation(
+            "add",
+            "Patient",
+            json!([{"name": "name", "valueString": "contact"},
             {"name": "value", "part": [
                 {"name": "name", "valueHumanName": {"text": "N"}},
                 {"name": "telecom", "valueContactPoint": {"value": "1"}},
-                {"name": "telecom", "valueContactPoint": {"value": "2"}}]}])),
-        operation("add", "Patient.contact[0]", json!([{"name": "name", "valueString": "gender"},
-            {"name": "value", "valueCode": "other"}])),
-        operation("replace", "Patient.deceased", json!([{"name": "value", "valueDateTime": "2020"}])),
-        operation("delete", "Patient.name.where(family = 'A').given.where($this = 'x')", json!([])),
+                {"name": "telecom", "valueContactPoint": {"value": "2"}}]}]),
+        ),
+        operation(
+            "add",
+            "Patient.contact[0]",
+            json!([{"name": "name", "valueString": "gender"},
+            {"name": "value", "valueCode": "other"}]),
+        ),
+        operation(
+            "replace",
+            "Patient.deceased",
+            json!([{"name": "value", "valueDateTime": "2020"}]),
+        ),
+        operation(
+            "delete",
+            "Patient.name.where(family = 'A').given.where($this = 'x')",
+            json!([]),
+        ),
         operation("delete", "Patient.photo", json!([])),
     ])
     .unwrap();
@@ -181,7 +208,10 @@ fn elements_are_added_replaced_and_deleted_by_path() {
     assert_eq!(patched["deceasedDateTime"], "2020");
     assert_eq!(patched.get("deceasedBoolean"), None);
     assert_eq!(patched["name"][0]["given"], json!(["y"]));
-    assert_eq!(patched["name"][0]["_given"][0]["extension"][0]["url"], "urn:e");
+    assert_eq!(
+        patched["name"][0]["_given"][0]["extension"][0]["url"],
+        "urn:e"
+    );
 }
 
 #[test]
@@ -189,25 +219,48 @@ fn lists_are_inserted_into_and_reordered_by_path() {
     let index = |name: &str, at: u32| json!({"name": name, "valueInteger": at});
     let value = json!({"name": "value", "valueIdentifier": {"value": "new"}});
     let patched = by_path(&[
-        operation("insert", "Patient.identifier", json!([index("index", 1), value])),
-        operation("move", "Patient.identifier", json!([index("source", 3), index("destination", 0)])),
-        operation("insert", "Patient.photo", json!([index("index", 0),
-            {"name": "value", "valueAttachment": {"title": "t"}}])),
-        operation("move", "Patient.name[0].given", json!([index("source", 1), index("destination", 0)])),
+        operation(
+            "insert",
+            "Patient.identifier",
+            json!([index("index", 1), value]),
+        ),
+        operation(
+            "move",
+            "Patient.identifier",
+            json!([index("source", 3), index("destination", 0)]),
+        ),
+        operation(
+            "insert",
+            "Patient.photo",
+            json!([index("index", 0),
+            {"name": "value", "valueAttachment": {"title": "t"}}]),
+        ),
+        operation(
+            "move",
+            "Patient.name[0].given",
+            json!([index("source", 1), index("destination", 0)]),
+        ),
     ])
     .unwrap();
     let values = json!([{"value": "3"}, {"value": "1"}, {"value": "new"}, {"value": "2"}]);
     assert_eq!(patched["identifier"], values);
     assert_eq!(patched["photo"], json!([{"title": "t"}]));
     assert_eq!(patched["name"][0]["given"], json!(["y", "x"]));
-    assert_eq!(patched["name"][0]["_given"][0]["extension"][0]["url"], "urn:e");
+    assert_eq!(
+        patched["name"][0]["_given"][0]["extension"][0]["url"],
+        "urn:e"
+    );
 }
 
 #[test]
 fn a_choice_is_added_under_each_of_its_names() {
     for name in ["multipleBirth", "multipleBirth[x]", "multipleBirthInteger"] {
-        let patched = by_path(&[operation("add", "Patient", json!([
-            {"name": "name", "valueString": name}, {"name": "value", "valueInteger": 2}]))])
+        let patched = by_path(&[operation(
+            "add",
+            "Patient",
+            json!([
+            {"name": "name", "valueString": name}, {"name": "value", "valueInteger": 2}]),
+        )])
         .unwrap();
         assert_eq!(patched["multipleBirthInteger"], 2, "{name}");
     }
@@ -220,32 +273,61 @@ fn extensions_beside_a_primitive_are_elements_too() {
     let patched = by_path(&[operation("replace", path, value)]).unwrap();
     let expected = json!({"extension": [{"url": "urn:b", "valueString": "new"}]});
     assert_eq!(patched["_birthDate"], expected);
-    let patched = by_path(&[operation("delete", "Patient.birthDate.extension", json!([]))]);
+    let patched = by_path(&[operation(
+        "delete",
+        "Patient.birthDate.extension",
+        json!([]),
+    )]);
     assert_eq!(patched.unwrap().get("_birthDate"), None);
 }
 
 #[test]
 fn a_path_that_finds_none_or_too_many_is_refused() {
     let value = || json!([{"name": "value", "valueString": "v"}]);
-    let index = |at: u32| json!([{"name": "source", "valueInteger": 0},
-        {"name": "destination", "valueInteger": at}]);
+    let index = |at: u32| {
+        json!([{"name": "source", "valueInteger": 0},
+        {"name": "destination", "valueInteger": at}])
+    };
     for (step, code) in [
         (operation("replace", "Patient.gender", value()), "not-found"),
-        (operation("replace", "Patient.identifier", value()), "multiple-matches"),
-        (operation("delete", "Patient.identifier.value", json!([])), "multiple-matches"),
-        (operation("delete", "Patient.name.family + 'x'", json!([])), "value"),
+        (
+            operation("replace", "Patient.identifier", value()),
+            "multiple-matches",
+        ),
+        (
+            operation("delete", "Patient.identifier.value", json!([])),
+            "multiple-matches",
+        ),
+        (
+            operation("delete", "Patient.name.family + 'x'", json!([])),
+            "value",
+        ),
         (operation("delete", "Patient", json!([])), "not-found"),
         (operation("move", "Patient.identifier", index(3)), "value"),
-        (operation("move", "Patient.identifier[1]", index(0)), "value"),
-        (operation("replace", "Patient.name[0]", json!([{"name": "value"}])), "required"),
         (
-            operation("add", "Patient", json!([{"name": "name", "valueString": "birthDate"},
-                {"name": "value", "valueDate": "1930"}])),
+            operation("move", "Patient.identifier[1]", index(0)),
+            "value",
+        ),
+        (
+            operation("replace", "Patient.name[0]", json!([{"name": "value"}])),
+            "required",
+        ),
+        (
+            operation(
+                "add",
+                "Patient",
+                json!([{"name": "name", "valueString": "birthDate"},
+                {"name": "value", "valueDate": "1930"}]),
+            ),
             "duplicate",
         ),
         (
-            operation("add", "Patient", json!([{"name": "name", "valueString": "nonsense"},
-                {"name": "value", "valueDate": "1930"}])),
+            operation(
+                "add",
+                "Patient",
+                json!([{"name": "name", "valueString": "nonsense"},
+                {"name": "value", "valueDate": "1930"}]),
+            ),
             "structure",
         ),
     ] {
@@ -261,7 +343,11 @@ fn parameters_that_are_no_patch_are_malformed() {
         json!({"name": "other"}),
         operation("spam", "Patient", json!([])),
         operation("add", "Patient", json!([])),
-        operation("insert", "Patient.name", json!([{"name": "value", "valueString": "v"}])),
+        operation(
+            "insert",
+            "Patient.name",
+            json!([{"name": "value", "valueString": "v"}]),
+        ),
         operation("delete", "Patient.(", json!([])),
     ] {
         let refused = by_path(&[step.clone()]).unwrap_err();

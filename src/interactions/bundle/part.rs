@@ -1,21 +1,30 @@
 //! One entry of a batch or transaction, read.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::{at_entry, in_resource};
 use crate::{
     fhir::{
         definitions::ResourceType,
+        patch::Patch,
         reference,
         resource::Resource,
         search::query::{Handling, Query},
         validate,
     },
     interactions::{
-        Context, VersionTag, check_kind, criteria::Criteria, history::Span, pairs, read::Held,
+        Context, VersionTag, check_kind,
+        criteria::Criteria,
+        history::Span,
+        pairs,
+        patch::{self, Target},
+        read::Held,
         search, update,
     },
     kernel::problem::{Category, Problem, Result},
+    store::HistoryOf,
 };
 
 /// What an entry asks.
@@ -47,6 +56,15 @@ pub enum Request {
     },
     /// `DELETE [type]?[criteria]`.
     ConditionalDelete(Criteria),
+    /// `PATCH [type]/[id]` and `PATCH [type]?[criteria]`.
+    Patch {
+        /// What is to be patched.
+        target: Target,
+        /// The change.
+        patch: Arc<Patch>,
+        /// `ifMatch`.
+        if_match: Option<u64>,
+    },
     /// `GET [type]/[id]`.
     Read {
         /// The resource.
@@ -57,18 +75,18 @@ pub enum Request {
     /// `GET [type]/[id]/_history/[version]`.
     Vread((ResourceType, String), String),
     /// `GET [type]/[id]/_history`.
-    History((ResourceType, String), Span),
+    History(HistoryOf, Span),
     /// `GET [type]?[parameters]`.
     Search(Box<Query>),
 }
 
 impl Request {
-    /// The order of work that R4 prescribes: DELETE, POST, PUT, GET.
+    /// The order of work that R4 prescribes: DELETE, POST, PUT and PATCH, GET.
     pub const fn rank(&self) -> u8 {
         match self {
             Self::Delete { .. } | Self::ConditionalDelete(_) => 0,
             Self::Create { .. } => 1,
-            Self::Update { .. } | Self::ConditionalUpdate { .. } => 2,
+            Self::Update { .. } | Self::ConditionalUpdate { .. } | Self::Patch { .. } => 2,
             Self::Read { .. } | Self::Vread(..) | Self::History(..) | Self::Search(_) => 3,
         }
     }
@@ -116,6 +134,7 @@ impl Part {
                 let resource = reader.resource(line.kind, resource)?;
                 (reader.put(&line, &resource)?, Some(resource))
             }
+            "PATCH" => (reader.patch(&line, resource)?, None),
             _ => return Err(reader.unsupported(".request.method")),
         };
         Ok(Self {
@@ -189,8 +208,12 @@ impl Reader<'_> {
                 },
             }),
             [id, "_history"] if reference::is_id(id) => {
-                let span = Span::read(&pairs(line.query)?, self.handling).map_err(|p| self.at_url(p))?;
-                Ok(Request::History((line.kind, (*id).to_owned()), span))
+                let span =
+                    Span::read(&pairs(line.query)?, self.handling).map_err(|p| self.at_url(p))?;
+                Ok(Request::History(
+                    HistoryOf::Instance(line.kind, (*id).to_owned()),
+                    span,
+                ))
             }
             [id, "_history", version] if reference::is_id(id) => Ok(Request::Vread(
                 (line.kind, (*id).to_owned()),
@@ -228,11 +251,7 @@ impl Reader<'_> {
     }
 
     fn put(&self, line: &Line<'_>, resource: &Resource) -> Result<Request> {
-        let if_match = self
-            .member("ifMatch")
-            .map(VersionTag::read)
-            .map_or(Ok(None), |tag| tag.demanded())
-            .map_err(|problem| at_entry(problem, self.place, ".request.ifMatch"))?;
+        let if_match = self.if_match()?;
         match (line.rest.as_slice(), line.query) {
             ([id], None) => {
                 update::check_id(resource, id)
@@ -247,15 +266,40 @@ impl Reader<'_> {
         }
     }
 
+    fn patch(&self, line: &Line<'_>, tree: Option<Value>) -> Result<Request> {
+        let target = match (line.rest.as_slice(), line.query) {
+            ([id], None) if reference::is_id(id) => Target::Instance(line.kind, (*id).to_owned()),
+            ([], Some(query)) => Target::Criteria(Box::new(self.criteria(line.kind, query)?)),
+            _ => return Err(self.unsupported(".request.url")),
+        };
+        let tree = tree.ok_or_else(|| self.no_resource())?;
+        let patch = patch::read_entry(&tree, &self.context.limits.json)
+            .map_err(|problem| in_resource(problem, self.place))?;
+        Ok(Request::Patch {
+            target,
+            patch: Arc::new(patch),
+            if_match: self.if_match()?,
+        })
+    }
+
+    fn if_match(&self) -> Result<Option<u64>> {
+        self.member("ifMatch")
+            .map(VersionTag::read)
+            .map_or(Ok(None), |tag| tag.demanded())
+            .map_err(|problem| at_entry(problem, self.place, ".request.ifMatch"))
+    }
+
+    fn no_resource(&self) -> Problem {
+        let problem = Problem::malformed("required", "POST, PUT and PATCH need a resource.");
+        at_entry(problem, self.place, ".resource")
+    }
+
     fn criteria(&self, kind: ResourceType, text: &str) -> Result<Criteria> {
         Criteria::read(self.context, kind, text).map_err(|problem| self.at_url(problem))
     }
 
     fn resource(&self, kind: ResourceType, tree: Option<Value>) -> Result<Resource> {
-        let tree = tree.ok_or_else(|| {
-            let problem = Problem::malformed("required", "POST and PUT need a resource.");
-            at_entry(problem, self.place, ".resource")
-        })?;
+        let tree = tree.ok_or_else(|| self.no_resource())?;
         let read = || {
             validate::check(&tree)?;
             let resource = Resource::trusted(tree)?;

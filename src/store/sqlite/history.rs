@@ -68,9 +68,9 @@ fn statement(permit: &Permit, excerpt: &Excerpt, newest: Option<&Stored>) -> Sql
     match (newest, permit.patient(), &excerpt.of) {
         // That the permit reaches the one resource has been seen.
         (Some(_), ..) => sql.push("change c indexed by change_by_key"),
-        (None, Some(_), _) => sql.push(
-            "compartment m cross join change c indexed by change_by_key on c.key = m.key",
-        ),
+        (None, Some(_), _) => {
+            sql.push("compartment m cross join change c indexed by change_by_key on c.key = m.key")
+        }
         (None, None, HistoryOf::System) => sql.push("change c indexed by change_by_time"),
         (None, None, _) => sql.push("change c indexed by change_by_type"),
     };

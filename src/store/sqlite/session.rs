@@ -18,7 +18,10 @@ use crate::{
         definitions::ResourceType, permit::Permit, search::query::Query, search::rows::IndexRows,
     },
     kernel::problem::{Problem, Result},
-    store::{Count, Excerpt, History, HistoryOf, ImportRow, Job, LeasedJob, Page, RowState, Stored, session::Session},
+    store::{
+        Count, Excerpt, History, HistoryOf, ImportRow, Job, LeasedJob, Page, RowState, Stored,
+        session::Session,
+    },
 };
 
 /// The one connection that writes.
