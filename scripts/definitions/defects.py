@@ -54,3 +54,9 @@ PARAMETER_TARGETS = {
         "RelatedPerson",
     ],
 }
+
+# Code systems and value sets that the package adds under HL7's name.
+ADDED_TERMINOLOGY = {"http://hl7.org/fhir/detectedissue-status", "http://hl7.org/fhir/ValueSet/detectedissue-status"}
+
+# Concepts that the package adds, by code system.
+ADDED_CONCEPTS = {"http://hl7.org/fhir/questionnaire-item-control": {"multi-select"}}

@@ -15,7 +15,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
     auth,
-    negotiate::{self, BodyFormat, Preference, Return},
+    negotiate::{self, BodyFormat, Preference, Return, Wanted},
     operations, reply,
     router::{self, Route},
     state::State,
@@ -42,7 +42,7 @@ const IF_NONE_EXIST: HeaderName = HeaderName::from_static("if-none-exist");
 pub enum Body {
     /// None; one that is sent is not read.
     None,
-    /// A resource.
+    /// A resource, in JSON by the time that it is read.
     Json,
     /// A resource, or nothing.
     OptionalJson,
@@ -165,7 +165,8 @@ pub(super) async fn dispatch(
     request: Request,
 ) -> Response<axum::body::Body> {
     let preference = Preference::read(request.headers());
-    let work = answer(state.clone(), &endpoint, preference, request);
+    let wanted = Wanted::read(request.headers(), request.uri().query());
+    let work = answer(state.clone(), &endpoint, (preference, &wanted), request);
     // A fault in one request must not take the connection, and the others on it, down.
     let outcome = AssertUnwindSafe(work)
         .catch_unwind()
@@ -178,6 +179,7 @@ pub(super) async fn dispatch(
         }
         Err(problem) => reply::problem(&problem, &state.request_id()),
     };
+    let response = negotiate::give(response, &wanted).await;
     // The route and not the URL: ids and queries are health information.
     tracing::debug!(
         verb = %endpoint.verb,
@@ -191,7 +193,7 @@ pub(super) async fn dispatch(
 async fn answer(
     state: Arc<State>,
     endpoint: &Endpoint,
-    preference: Preference,
+    (preference, wanted): (Preference, &Wanted),
     mut request: Request,
 ) -> Result<(Reply, Option<Advice>)> {
     let permit = auth::permit(state.access)?;
@@ -205,7 +207,7 @@ async fn answer(
     let (query, format) = query(parts.uri.query())?;
     let csv = endpoint.csv && negotiate::wants_csv(&parts.headers, format.as_deref());
     if !csv {
-        negotiate::check_accept(&parts.headers, format.as_deref())?;
+        wanted.check()?;
     }
     let mut call = Call {
         state: state.clone(),
@@ -293,7 +295,7 @@ async fn read_body(
         Body::None | Body::Any => return Ok(Bytes::new()),
         Body::JsonOrCsv if negotiate::is_csv(&parts.headers) => BodyFormat::Csv,
         Body::Patch if negotiate::is_json_patch(&parts.headers) => BodyFormat::JsonPatch,
-        Body::Json | Body::OptionalJson | Body::JsonOrCsv | Body::Patch => BodyFormat::Json,
+        Body::Json | Body::OptionalJson | Body::JsonOrCsv | Body::Patch => BodyFormat::Resource,
         Body::Form => BodyFormat::Form,
     };
     if matches!(wanted, Body::Json | Body::Patch)
@@ -320,6 +322,10 @@ async fn read_body(
             "incomplete",
             "The body broke off before its end.",
         )),
+        Ok(Ok(collected)) if format == BodyFormat::Resource => {
+            let depth = state.context.limits.json.depth;
+            negotiate::body_to_json(&parts.headers, collected.to_bytes(), depth)
+        }
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
     }
 }

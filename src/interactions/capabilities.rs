@@ -119,8 +119,12 @@ pub fn statement(offer: &Offer) -> Bytes {
         "software": { "name": "Vigie", "version": env!("CARGO_PKG_VERSION") },
         "implementation": { "description": "Vigie, a FHIR telemonitoring server", "url": offer.base },
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json", "json"],
-        "patchFormat": ["application/fhir+json", "application/json-patch+json"],
+        "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
+        "patchFormat": [
+            "application/fhir+json",
+            "application/fhir+xml",
+            "application/json-patch+json",
+        ],
         "rest": [rest],
     });
     statement.to_string().into()

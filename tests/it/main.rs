@@ -25,9 +25,13 @@ mod erasure;
 #[cfg(test)]
 mod follow_up;
 #[cfg(test)]
+mod formats;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod publishing;
+#[cfg(test)]
+mod rest;
 #[cfg(test)]
 mod schedule;
 #[cfg(test)]

@@ -331,7 +331,7 @@ fn a_path_that_finds_none_or_too_many_is_refused() {
             "structure",
         ),
     ] {
-        let refused = by_path(&[step.clone()]).unwrap_err();
+        let refused = by_path(std::slice::from_ref(&step)).unwrap_err();
         assert_eq!(refused.category, Category::Invalid, "{step}");
         assert_eq!(refused.issues[0].code, code, "{step}");
     }
@@ -350,7 +350,7 @@ fn parameters_that_are_no_patch_are_malformed() {
         ),
         operation("delete", "Patient.(", json!([])),
     ] {
-        let refused = by_path(&[step.clone()]).unwrap_err();
+        let refused = by_path(std::slice::from_ref(&step)).unwrap_err();
         assert_eq!(refused.category, Category::Malformed, "{step}");
     }
     assert!(Patch::path(&json!({"resourceType": "Patient"})).is_err());

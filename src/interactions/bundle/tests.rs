@@ -227,12 +227,17 @@ async fn what_is_no_batch_is_refused() {
         (
             "transaction",
             json!([request("PATCH", "Patient/1")]),
+            "Bundle.entry[0].resource",
+        ),
+        (
+            "transaction",
+            json!([request("HEAD", "Patient/1")]),
             "Bundle.entry[0].request.method",
         ),
         (
             "transaction",
             json!([request("GET", "Patient/1/_history")]),
-            "Bundle.entry[0].request.url",
+            "Bundle.entry[0]",
         ),
         (
             "transaction",

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     fhir::{definitions::ResourceType, permit::Permit, search::query::Query},
     kernel::{clock::from_millis, problem::Result},
-    store::{Count, Excerpt, History, HistoryOf, ImportRow, Page, RowState, Stored},
+    store::{Count, Excerpt, History, HistoryOf, ImportRow, Known, Loaded, Page, RowState, Stored},
 };
 
 /// How long a read waits for a connection before the client is told to come again.
@@ -83,6 +83,11 @@ impl Readers {
         version: u64,
     ) -> Result<Option<Stored>> {
         self.lookups.version(permit, target, version)
+    }
+
+    /// What stands of these types, read in the calling thread.
+    pub fn loaded(&self, kinds: &[ResourceType], known: &Known) -> Result<Loaded> {
+        self.lookups.loaded(kinds, known)
     }
 
     /// A page of versions, newest first.
