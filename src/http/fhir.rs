@@ -14,7 +14,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
-    auth,
+    auth, binary,
     negotiate::{self, BodyFormat, Preference, Return, Wanted},
     operations, reply,
     router::{self, Route},
@@ -25,7 +25,7 @@ use crate::{
     interactions::{
         Reply, VersionTag,
         advice::{self, Advice},
-        bundle::{self, BundleOptions},
+        bundle::{self, BundleOptions, Returned},
         capabilities, conditional_delete, conditional_update, create,
         criteria::Criteria,
         delete, history as versions, pairs, patch as patching, read as reading,
@@ -50,6 +50,8 @@ pub enum Body {
     JsonOrCsv,
     /// A form, or nothing.
     Form,
+    /// What a Binary is to hold.
+    Content,
     /// A patch: Parameters, or a JSON Patch.
     Patch,
     /// Not looked at: the route refuses.
@@ -173,7 +175,24 @@ pub(super) async fn dispatch(
         .await
         .unwrap_or_else(|_| Err(Problem::fault("a panic while a request was served")));
     let response = match outcome {
-        Ok((done, advice)) => {
+        Ok(Answer {
+            reply: Reply::Version(stored),
+            as_content: true,
+            ..
+        }) => match binary::response(&stored) {
+            Some(response) => reply::content(response, &stored),
+            None => reply::reply(
+                Reply::Version(stored),
+                None,
+                preference.returns,
+                &state.context.base,
+            ),
+        },
+        Ok(Answer {
+            reply: done,
+            advice,
+            ..
+        }) => {
             let base = &state.context.base;
             reply::reply(done, advice.as_ref(), preference.returns, base)
         }
@@ -190,12 +209,20 @@ pub(super) async fn dispatch(
     response
 }
 
+/// What an interaction came to, and how it is to be told.
+struct Answer {
+    reply: Reply,
+    advice: Option<Advice>,
+    /// Whether a Binary is given as what it holds.
+    as_content: bool,
+}
+
 async fn answer(
     state: Arc<State>,
     endpoint: &Endpoint,
     (preference, wanted): (Preference, &Wanted),
     mut request: Request,
-) -> Result<(Reply, Option<Advice>)> {
+) -> Result<Answer> {
     let permit = auth::permit(state.access)?;
     let path: RawPathParams = request
         .extract_parts()
@@ -206,9 +233,6 @@ async fn answer(
     pairs::decode(parts.uri.path())?;
     let (query, format) = query(parts.uri.query())?;
     let csv = endpoint.csv && negotiate::wants_csv(&parts.headers, format.as_deref());
-    if !csv {
-        wanted.check()?;
-    }
     let mut call = Call {
         state: state.clone(),
         permit,
@@ -221,7 +245,21 @@ async fn answer(
         body: Bytes::new(),
     };
     read_path(&mut call, &path, endpoint.kind)?;
-    let body = read_body(&state, endpoint.body, &parts, body).await?;
+    let is_binary = binary::is_binary(call.kind);
+    let as_content = is_binary
+        && endpoint.verb == Method::GET
+        && binary::is_content_wanted(&parts.headers, format.as_deref());
+    if !csv && !as_content {
+        wanted.check()?;
+    }
+    let given = match endpoint.body {
+        Body::Json if is_binary && binary::is_content(&parts.headers) => Body::Content,
+        given => given,
+    };
+    let mut body = read_body(&state, given, &parts, body).await?;
+    if given == Body::Content {
+        body = binary::wrap(&parts.headers, call.id.as_deref(), &body)?;
+    }
     if endpoint.body == Body::Form {
         let text = std::str::from_utf8(&body)
             .map_err(|_| Problem::malformed("value", "The form is not UTF-8."))?;
@@ -236,7 +274,11 @@ async fn answer(
         Serve::Operation(run) => run_operation(run, call, csv).await,
     }?;
     let advice = advice::of(&state.context, &permit, &reply).await;
-    Ok((reply, advice))
+    Ok(Answer {
+        reply,
+        advice,
+        as_content,
+    })
 }
 
 /// Names and values of a query.
@@ -297,6 +339,7 @@ async fn read_body(
         Body::Patch if negotiate::is_json_patch(&parts.headers) => BodyFormat::JsonPatch,
         Body::Json | Body::OptionalJson | Body::JsonOrCsv | Body::Patch => BodyFormat::Resource,
         Body::Form => BodyFormat::Form,
+        Body::Content => BodyFormat::Content,
     };
     if matches!(wanted, Body::Json | Body::Patch)
         || parts.headers.contains_key(header::CONTENT_TYPE)
@@ -492,9 +535,14 @@ pub fn bundle(call: Call) -> Outcome {
     Box::pin(async move {
         let options = BundleOptions {
             status: reply::status_line,
-            representation: call.preference.returns_named
-                && call.preference.returns == Return::Representation,
+            returned: match call.preference.returns {
+                _ if !call.preference.returns_named => Returned::Minimal,
+                Return::Minimal => Returned::Minimal,
+                Return::Representation => Returned::Representation,
+                Return::OperationOutcome => Returned::Outcome,
+            },
             handling: call.handling(),
+            operate: Arc::new(operations::Table(call.state.clone())),
         };
         bundle::process(&call.state.context, &call.permit, &call.body, options).await
     })

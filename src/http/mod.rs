@@ -8,7 +8,9 @@
 //! Specification: <http://hl7.org/fhir/R4/http.html>.
 
 pub mod auth;
+mod binary;
 pub mod clock;
+pub mod cors;
 pub mod fhir;
 pub mod health;
 pub mod negotiate;
@@ -28,6 +30,7 @@ mod tests;
 
 pub use self::{
     auth::Access,
+    cors::Origins,
     router::{BASE_PATH, router},
     server::{ServerLimits, serve},
     state::{ClockControl, RequestLimits, State},

@@ -95,7 +95,8 @@ pub fn wants_csv(headers: &HeaderMap, format: Option<&str>) -> bool {
 }
 
 /// Whether `Accept` names a format of resources, and not merely anything.
-fn names_resource(headers: &HeaderMap) -> bool {
+#[must_use]
+pub fn names_resource(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::ACCEPT).iter();
     values
         .filter_map(|value| value.to_str().ok())
@@ -115,6 +116,16 @@ pub fn is_json_patch(headers: &HeaderMap) -> bool {
     let text = value.and_then(|value| value.to_str().ok()).unwrap_or("");
     let essence = text.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case(JSON_PATCH)
+}
+
+/// Whether a body is said to be a resource.
+#[must_use]
+pub fn is_resource(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE);
+    let text = value.and_then(|value| value.to_str().ok()).unwrap_or("");
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    let mut known = RESOURCE.iter();
+    known.any(|name| essence.eq_ignore_ascii_case(name))
 }
 
 /// Whether a body is said to be CSV.
@@ -158,6 +169,8 @@ pub enum BodyFormat {
     Form,
     /// A JSON Patch.
     JsonPatch,
+    /// What a Binary is to hold; of any kind.
+    Content,
     /// `text/csv`; who reads it tells its encoding from its bytes.
     Csv,
 }
@@ -167,6 +180,9 @@ pub enum BodyFormat {
 /// # Errors
 /// `UnsupportedMediaType`.
 pub fn check_content(headers: &HeaderMap, wanted: BodyFormat) -> Result<()> {
+    if wanted == BodyFormat::Content {
+        return Ok(());
+    }
     let value = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -177,7 +193,7 @@ pub fn check_content(headers: &HeaderMap, wanted: BodyFormat) -> Result<()> {
         BodyFormat::Resource => RESOURCE,
         BodyFormat::Form => &["application/x-www-form-urlencoded"],
         BodyFormat::JsonPatch => &[JSON_PATCH],
-        BodyFormat::Csv => &["text/csv"],
+        BodyFormat::Csv | BodyFormat::Content => &["text/csv"],
     };
     let readable = known.iter().any(|name| essence.eq_ignore_ascii_case(name))
         && (wanted == BodyFormat::Csv || parts.all(is_offered));
@@ -186,7 +202,7 @@ pub fn check_content(headers: &HeaderMap, wanted: BodyFormat) -> Result<()> {
     }
     let due = match wanted {
         BodyFormat::Resource => "application/fhir+json or application/fhir+xml, of FHIR 4.0,",
-        BodyFormat::Form | BodyFormat::JsonPatch | BodyFormat::Csv => known[0],
+        _ => known[0],
     };
     Err(Problem::new(
         Category::UnsupportedMediaType,

@@ -14,7 +14,7 @@ use axum::{
 use jiff::Timestamp;
 
 use super::{
-    clock,
+    clock, cors,
     fhir::{self, Body, Run},
     health,
     negotiate::{self, Wanted},
@@ -135,17 +135,28 @@ pub(super) fn router_with(state: Arc<State>, operations: &'static [Operation]) -
     for endpoint in operations.iter().flat_map(Operation::endpoints) {
         router = add(router, &state, endpoint);
     }
+    let origins = state.origins.clone();
     let (unknown, wrong_verb) = (state.clone(), state);
-    router
+    let router = router
         .fallback(move |uri: Uri, headers: HeaderMap| {
             let state = unknown.clone();
             let problem = Problem::not_found("Nothing is served at this path.");
             async move { refuse(&state, (&uri, &headers), problem).await }
         })
-        .method_not_allowed_fallback(move |uri: Uri, headers: HeaderMap| {
+        .method_not_allowed_fallback(move |verb: Method, uri: Uri, headers: HeaderMap| {
             let state = wrong_verb.clone();
-            async move { refuse(&state, (&uri, &headers), wrong_verb_problem()).await }
-        })
+            async move {
+                // The router adds which verbs are offered.
+                if verb == Method::OPTIONS {
+                    return reply::options();
+                }
+                refuse(&state, (&uri, &headers), wrong_verb_problem()).await
+            }
+        });
+    match origins {
+        Some(origins) => cors::open(router, origins),
+        None => router,
+    }
 }
 
 /// What the tables offer, for the CapabilityStatement.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{at_entry, in_resource};
+use super::{OperationCall, at_entry, in_resource, line::Line};
 use crate::{
     fhir::{
         definitions::ResourceType,
@@ -78,16 +78,23 @@ pub enum Request {
     History(HistoryOf, Span),
     /// `GET [type]?[parameters]`.
     Search(Box<Query>),
+    /// `GET` and `POST` of `…/$name`.
+    Operation(Box<OperationCall>),
 }
 
 impl Request {
     /// The order of work that R4 prescribes: DELETE, POST, PUT and PATCH, GET.
-    pub const fn rank(&self) -> u8 {
+    pub fn rank(&self) -> u8 {
         match self {
             Self::Delete { .. } | Self::ConditionalDelete(_) => 0,
             Self::Create { .. } => 1,
+            Self::Operation(call) if call.is_post => 1,
             Self::Update { .. } | Self::ConditionalUpdate { .. } | Self::Patch { .. } => 2,
-            Self::Read { .. } | Self::Vread(..) | Self::History(..) | Self::Search(_) => 3,
+            Self::Read { .. }
+            | Self::Vread(..)
+            | Self::History(..)
+            | Self::Search(_)
+            | Self::Operation(_) => 3,
         }
     }
 }
@@ -124,14 +131,19 @@ impl Part {
         let line = Line::read(&context.base, url)
             .map_err(|problem| at_entry(problem, place, ".request.url"))?;
         let (request, resource) = match member("method").unwrap_or_default() {
-            "GET" => (reader.get(&line)?, None),
+            "GET" | "HEAD" => (reader.get(&line)?, None),
             "DELETE" => (reader.delete(&line)?, None),
+            "POST" if line.rest.last().is_some_and(|last| last.starts_with('$')) => {
+                let called = reader.operation(&line, Some(resource))?;
+                let called = called.ok_or_else(|| reader.unsupported(".request.url"))?;
+                (called, None)
+            }
             "POST" => {
-                let resource = reader.resource(line.kind, resource)?;
+                let resource = reader.resource(reader.kind(&line)?, resource)?;
                 (reader.post(&line)?, Some(resource))
             }
             "PUT" => {
-                let resource = reader.resource(line.kind, resource)?;
+                let resource = reader.resource(reader.kind(&line)?, resource)?;
                 (reader.put(&line, &resource)?, Some(resource))
             }
             "PATCH" => (reader.patch(&line, resource)?, None),
@@ -146,38 +158,6 @@ impl Part {
     }
 }
 
-/// `request.url` taken apart.
-struct Line<'a> {
-    kind: ResourceType,
-    rest: Vec<&'a str>,
-    query: Option<&'a str>,
-}
-
-impl<'a> Line<'a> {
-    fn read(base: &str, url: &'a str) -> Result<Self> {
-        let relative = url.strip_prefix(base).unwrap_or(url);
-        let relative = relative.strip_prefix('/').unwrap_or(relative);
-        let (path, query) = match relative.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (relative, None),
-        };
-        let mut segments = path.split('/');
-        let name = segments.next().unwrap_or_default();
-        let kind = ResourceType::named(name).ok_or_else(|| {
-            Problem::new(
-                Category::NotFound,
-                "not-found",
-                "The URL does not begin with a resource type of R4.",
-            )
-        })?;
-        Ok(Self {
-            kind,
-            rest: segments.collect(),
-            query,
-        })
-    }
-}
-
 struct Reader<'a> {
     context: &'a Context,
     handling: Handling,
@@ -187,19 +167,21 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn get(&self, line: &Line<'_>) -> Result<Request> {
-        let pairs = |text: Option<&str>| {
-            pairs::read(text.unwrap_or_default()).map_err(|problem| self.at_url(problem))
-        };
-        match line.rest.as_slice() {
-            [] => {
-                let pairs = pairs(line.query)?;
-                let query = search::query(self.context, line.kind, &pairs, self.handling);
+        if let Some(called) = self.operation(line, None)? {
+            return Ok(called);
+        }
+        match (line.kind, line.rest.as_slice()) {
+            (Some(kind), []) => {
+                let query = search::query(self.context, kind, &self.pairs(line)?, self.handling);
                 query
                     .map(|query| Request::Search(Box::new(query)))
                     .map_err(|problem| self.at_url(problem))
             }
-            [id] if reference::is_id(id) => Ok(Request::Read {
-                target: (line.kind, (*id).to_owned()),
+            (kind, ["_history"]) => {
+                self.history(line, kind.map_or(HistoryOf::System, HistoryOf::Type))
+            }
+            (Some(kind), [id]) if reference::is_id(id) => Ok(Request::Read {
+                target: (kind, (*id).to_owned()),
                 held: Held {
                     none_match: self.member("ifNoneMatch").map(VersionTag::read),
                     modified_since: self
@@ -207,34 +189,71 @@ impl Reader<'_> {
                         .and_then(|text| text.parse().ok()),
                 },
             }),
-            [id, "_history"] if reference::is_id(id) => {
-                let span =
-                    Span::read(&pairs(line.query)?, self.handling).map_err(|p| self.at_url(p))?;
-                Ok(Request::History(
-                    HistoryOf::Instance(line.kind, (*id).to_owned()),
-                    span,
-                ))
+            (Some(kind), [id, "_history"]) if reference::is_id(id) => {
+                self.history(line, HistoryOf::Instance(kind, (*id).to_owned()))
             }
-            [id, "_history", version] if reference::is_id(id) => Ok(Request::Vread(
-                (line.kind, (*id).to_owned()),
+            (Some(kind), [id, "_history", version]) if reference::is_id(id) => Ok(Request::Vread(
+                (kind, (*id).to_owned()),
                 (*version).to_owned(),
             )),
             _ => Err(self.unsupported(".request.url")),
         }
     }
 
+    fn history(&self, line: &Line<'_>, of: HistoryOf) -> Result<Request> {
+        let span = Span::read(&self.pairs(line)?, self.handling);
+        let span = span.map_err(|problem| self.at_url(problem))?;
+        Ok(Request::History(of, span))
+    }
+
+    fn pairs(&self, line: &Line<'_>) -> Result<Vec<(String, String)>> {
+        pairs::read(line.query.unwrap_or_default()).map_err(|problem| self.at_url(problem))
+    }
+
+    /// The operation that a URL ends in, if it ends in one; `body` of a POST.
+    fn operation(&self, line: &Line<'_>, body: Option<Option<Value>>) -> Result<Option<Request>> {
+        let (id, name) = match line.rest.as_slice() {
+            [name] => (None, *name),
+            [id, name] if line.kind.is_some() && reference::is_id(id) => (Some(*id), *name),
+            _ => return Ok(None),
+        };
+        let Some(name) = name.strip_prefix('$') else {
+            return Ok(None);
+        };
+        let is_post = body.is_some();
+        let resource = body.flatten().map(|tree| {
+            let checked = validate::check(&tree).and_then(|()| Resource::trusted(tree));
+            checked.map_err(|problem| in_resource(problem, self.place))
+        });
+        Ok(Some(Request::Operation(Box::new(OperationCall {
+            kind: line.kind,
+            id: id.map(str::to_owned),
+            name: name.to_owned(),
+            is_post,
+            query: self.pairs(line)?,
+            resource: resource.transpose()?,
+        }))))
+    }
+
+    /// The type, where there must be one.
+    fn kind(&self, line: &Line<'_>) -> Result<ResourceType> {
+        line.kind.ok_or_else(|| self.unsupported(".request.url"))
+    }
+
     fn delete(&self, line: &Line<'_>) -> Result<Request> {
+        let kind = self.kind(line)?;
         match (line.rest.as_slice(), line.query) {
             ([id], None) if reference::is_id(id) => Ok(Request::Delete {
-                target: (line.kind, (*id).to_owned()),
+                target: (kind, (*id).to_owned()),
                 if_match: self.member("ifMatch").map(VersionTag::read),
             }),
-            ([], Some(query)) => Ok(Request::ConditionalDelete(self.criteria(line.kind, query)?)),
+            ([], Some(query)) => Ok(Request::ConditionalDelete(self.criteria(kind, query)?)),
             _ => Err(self.unsupported(".request.url")),
         }
     }
 
     fn post(&self, line: &Line<'_>) -> Result<Request> {
+        let kind = self.kind(line)?;
         if !line.rest.is_empty() || line.query.is_some() {
             return Err(self.unsupported(".request.url"));
         }
@@ -243,7 +262,7 @@ impl Reader<'_> {
             .map(|text| {
                 // Some clients put the type before it, as in a URL.
                 let text = text.split_once('?').map_or(text, |(_, criteria)| criteria);
-                Criteria::read(self.context, line.kind, text)
+                Criteria::read(self.context, kind, text)
             })
             .transpose()
             .map_err(|problem| at_entry(problem, self.place, ".request.ifNoneExist"))?;
@@ -251,7 +270,7 @@ impl Reader<'_> {
     }
 
     fn put(&self, line: &Line<'_>, resource: &Resource) -> Result<Request> {
-        let if_match = self.if_match()?;
+        let (kind, if_match) = (self.kind(line)?, self.if_match()?);
         match (line.rest.as_slice(), line.query) {
             ([id], None) => {
                 update::check_id(resource, id)
@@ -259,7 +278,7 @@ impl Reader<'_> {
                 Ok(Request::Update { if_match })
             }
             ([], Some(query)) => Ok(Request::ConditionalUpdate {
-                criteria: self.criteria(line.kind, query)?,
+                criteria: self.criteria(kind, query)?,
                 if_match,
             }),
             _ => Err(self.unsupported(".request.url")),
@@ -267,9 +286,10 @@ impl Reader<'_> {
     }
 
     fn patch(&self, line: &Line<'_>, tree: Option<Value>) -> Result<Request> {
+        let kind = self.kind(line)?;
         let target = match (line.rest.as_slice(), line.query) {
-            ([id], None) if reference::is_id(id) => Target::Instance(line.kind, (*id).to_owned()),
-            ([], Some(query)) => Target::Criteria(Box::new(self.criteria(line.kind, query)?)),
+            ([id], None) if reference::is_id(id) => Target::Instance(kind, (*id).to_owned()),
+            ([], Some(query)) => Target::Criteria(Box::new(self.criteria(kind, query)?)),
             _ => return Err(self.unsupported(".request.url")),
         };
         let tree = tree.ok_or_else(|| self.no_resource())?;

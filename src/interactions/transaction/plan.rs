@@ -11,7 +11,7 @@ use crate::{
         links::{self, Links},
         patch::Target,
     },
-    kernel::problem::{Problem, Result},
+    kernel::problem::{Category, Problem, Result},
     store::Prepared,
 };
 
@@ -91,6 +91,9 @@ impl Plan {
         for part in parts {
             match (part.request.rank(), part.resource) {
                 (0, _) => plan.add_delete(part.place, part.request)?,
+                (1 | 3, _) if matches!(part.request, Request::Operation(_)) => {
+                    return Err(no_operation(part.place));
+                }
                 (3, _) => plan.reads.push((part.place, part.request)),
                 (_, None) => plan.add_patch(part.place, part.request)?,
                 (_, Some(resource)) => {
@@ -213,6 +216,16 @@ impl Plan {
         self.conditional.push((place, link.to_owned(), criteria));
         Ok(())
     }
+}
+
+/// An operation may write and wait on its own: it cannot be undone with the rest.
+fn no_operation(place: usize) -> Problem {
+    let problem = Problem::new(
+        Category::NotSupported,
+        "not-supported",
+        "Operations are called outside of transactions, or in a batch.",
+    );
+    at_entry(problem, place, ".request.url")
 }
 
 /// Refuses two writes under the same condition: the second would meet the first's result.

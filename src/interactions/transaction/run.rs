@@ -33,12 +33,12 @@ enum Decision {
 pub async fn run(tx: &mut Tx, context: &Context, mut plan: Plan) -> Result<Done> {
     let mut done = Done::new();
     for (place, request) in std::mem::take(&mut plan.deletes) {
-        let reply = delete(tx, request).await.map_err(at(place))?;
-        if let Reply::Deleted(Some(stored)) = &reply {
-            // A conditional deletion shows only now what it concerns.
-            plan.touched.insert((stored.kind, stored.id.clone()));
-        }
-        done.push((place, reply));
+        let several = context.limits.delete_several;
+        let gone = delete(tx, request, several).await.map_err(at(place))?;
+        // A conditional deletion shows only now what it concerns.
+        let touched = gone.iter().map(|stored| (stored.kind, stored.id.clone()));
+        plan.touched.extend(touched);
+        done.push((place, conditional_delete::reply(gone)));
     }
     let (mut first, mut last, mut conditions) = (Vec::new(), Vec::new(), Vec::new());
     for mut write in std::mem::take(&mut plan.writes) {
@@ -87,16 +87,20 @@ fn at(place: usize) -> impl Fn(Problem) -> Problem {
     }
 }
 
-async fn delete(tx: &mut Tx, request: Request) -> Result<Reply> {
+/// The deletions that a request comes to.
+async fn delete(tx: &mut Tx, request: Request, several: bool) -> Result<Vec<Stored>> {
     match request {
         Request::Delete {
             target: (kind, id),
             if_match,
         } => {
             let if_match = if_match.as_ref().map_or(Ok(None), VersionTag::demanded)?;
-            tx.delete(kind, &id, if_match).await.map(Reply::Deleted)
+            let gone = tx.delete(kind, &id, if_match).await?;
+            Ok(gone.into_iter().collect())
         }
-        Request::ConditionalDelete(criteria) => conditional_delete::within(tx, &criteria).await,
+        Request::ConditionalDelete(criteria) => {
+            conditional_delete::within(tx, &criteria, several).await
+        }
         _ => Err(Problem::fault("a deletion that is none")),
     }
 }
