@@ -244,6 +244,7 @@ fn state(context: Context, access: http::Access, config: &Config) -> Result<http
     Ok(state
         .with_time_zone(zone)
         .with_small_cell(config.figures.small_cell)
+        .with_origins(http::Origins::read(&config.server.cors_origins))
         .with_gateway_secret(config.sms.callback_secret.reveal()))
 }
 

@@ -36,6 +36,8 @@ mod kill;
 #[cfg(test)]
 mod publishing;
 #[cfg(test)]
+mod rest;
+#[cfg(test)]
 mod schedule;
 #[cfg(test)]
 mod sms;

@@ -39,7 +39,10 @@ use super::{
 };
 use crate::{
     fhir::{definitions::ResourceType, permit::Permit, resource::Resource},
-    interactions::Reply,
+    interactions::{
+        Reply,
+        bundle::{Operate, OperationCall},
+    },
     kernel::problem::{Category, Problem, Result},
 };
 
@@ -344,6 +347,48 @@ pub static OPERATIONS: &[Operation] = &[
         run: export::run,
     },
 ];
+
+/// The table, for the entries of a batch.
+pub(super) struct Table(pub(super) Arc<State>);
+
+impl Operate for Table {
+    fn operate(&self, permit: Permit, call: OperationCall) -> BoxFuture<'static, Result<Reply>> {
+        let level = match (call.kind, &call.id) {
+            (None, _) => Level::System,
+            (Some(_), None) => Level::Type,
+            (Some(_), Some(_)) => Level::Instance,
+        };
+        let verb = if call.is_post {
+            Method::POST
+        } else {
+            Method::GET
+        };
+        let serves = |operation: &&Operation| {
+            let of_kind = operation
+                .kind
+                .is_none_or(|kind| call.kind.is_some_and(|called| called.name() == kind));
+            operation.name == call.name
+                && of_kind
+                && operation.levels.contains(&level)
+                && operation.verbs.contains(&verb)
+        };
+        let Some(operation) = OPERATIONS.iter().find(serves) else {
+            let refused = unknown(&format!("${}", call.name));
+            let refused = refused.unwrap_or_else(|| Problem::fault("an operation without a name"));
+            return Box::pin(async move { Err(refused) });
+        };
+        let invocation = Invocation {
+            kind: call.kind,
+            id: call.id,
+            query: call.query,
+            resource: call.resource,
+            table: None,
+            csv: false,
+            respond_async: false,
+        };
+        (operation.run)(self.0.clone(), permit, invocation)
+    }
+}
 
 /// Operations that take a table as CSV, beside JSON.
 const CSV_IN: &[&str] = &["import"];

@@ -15,6 +15,7 @@ mod counters;
 mod definitions;
 mod erase;
 mod errands;
+mod history;
 mod imports;
 mod indexing;
 mod insert;
