@@ -54,3 +54,6 @@ PARAMETER_TARGETS = {
         "RelatedPerson",
     ],
 }
+
+# FHIRPath expressions of constraints, by key.
+CONSTRAINTS = {}

