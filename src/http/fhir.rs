@@ -15,7 +15,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
     auth,
-    negotiate::{self, BodyFormat, Preference, Return},
+    negotiate::{self, BodyFormat, Preference, Return, Wanted},
     operations, reply,
     router::{self, Route},
     state::State,
@@ -41,7 +41,7 @@ const IF_NONE_EXIST: HeaderName = HeaderName::from_static("if-none-exist");
 pub enum Body {
     /// None; one that is sent is not read.
     None,
-    /// A resource.
+    /// A resource, in JSON by the time that it is read.
     Json,
     /// A resource, or nothing.
     OptionalJson,
@@ -162,7 +162,8 @@ pub(super) async fn dispatch(
     request: Request,
 ) -> Response<axum::body::Body> {
     let preference = Preference::read(request.headers());
-    let work = answer(state.clone(), &endpoint, preference, request);
+    let wanted = Wanted::read(request.headers(), request.uri().query());
+    let work = answer(state.clone(), &endpoint, (preference, &wanted), request);
     // A fault in one request must not take the connection, and the others on it, down.
     let outcome = AssertUnwindSafe(work)
         .catch_unwind()
@@ -175,6 +176,7 @@ pub(super) async fn dispatch(
         }
         Err(problem) => reply::problem(&problem, &state.request_id()),
     };
+    let response = negotiate::give(response, &wanted).await;
     // The route and not the URL: ids and queries are health information.
     tracing::debug!(
         verb = %endpoint.verb,
@@ -188,7 +190,7 @@ pub(super) async fn dispatch(
 async fn answer(
     state: Arc<State>,
     endpoint: &Endpoint,
-    preference: Preference,
+    (preference, wanted): (Preference, &Wanted),
     mut request: Request,
 ) -> Result<(Reply, Option<Advice>)> {
     let permit = auth::permit(state.access)?;
@@ -202,7 +204,7 @@ async fn answer(
     let (query, format) = query(parts.uri.query())?;
     let csv = endpoint.csv && negotiate::wants_csv(&parts.headers, format.as_deref());
     if !csv {
-        negotiate::check_accept(&parts.headers, format.as_deref())?;
+        wanted.check()?;
     }
     let mut call = Call {
         state: state.clone(),
@@ -289,7 +291,7 @@ async fn read_body(
     let format = match wanted {
         Body::None | Body::Any => return Ok(Bytes::new()),
         Body::JsonOrCsv if negotiate::is_csv(&parts.headers) => BodyFormat::Csv,
-        Body::Json | Body::OptionalJson | Body::JsonOrCsv => BodyFormat::Json,
+        Body::Json | Body::OptionalJson | Body::JsonOrCsv => BodyFormat::Resource,
         Body::Form => BodyFormat::Form,
     };
     if wanted == Body::Json || parts.headers.contains_key(header::CONTENT_TYPE) {
@@ -314,6 +316,10 @@ async fn read_body(
             "incomplete",
             "The body broke off before its end.",
         )),
+        Ok(Ok(collected)) if format == BodyFormat::Resource => {
+            let depth = state.context.limits.json.depth;
+            negotiate::body_to_json(&parts.headers, collected.to_bytes(), depth)
+        }
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
     }
 }

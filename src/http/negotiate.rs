@@ -1,13 +1,16 @@
 //! Formats and preferences: `Accept`, `_format`, `Content-Type`, `Prefer`.
 //!
-//! JSON is the one format today. Specification: <http://hl7.org/fhir/R4/http.html#mime-type>,
+//! Specification: <http://hl7.org/fhir/R4/http.html#mime-type>,
 //! <http://hl7.org/fhir/R4/http.html#ops>.
+
+mod format;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
+pub use self::format::{Wanted, body_to_json, give, is_xml};
 use crate::kernel::problem::{Category, Problem, Result};
 
-/// What answers are.
+/// What answers are, as they leave the interactions.
 pub const FHIR_JSON: HeaderValue = HeaderValue::from_static("application/fhir+json; charset=utf-8");
 
 /// `Prefer: return=`, what a write answers with.
@@ -68,27 +71,8 @@ impl Preference {
     }
 }
 
-/// Refuses a request that takes no JSON; `_format` goes before `Accept`.
-///
-/// # Errors
-/// `NotAcceptable`.
-pub fn check_accept(headers: &HeaderMap, format: Option<&str>) -> Result<()> {
-    let acceptable = match format {
-        Some(format) => is_json(format),
-        None => accepts_json(headers),
-    };
-    if acceptable {
-        return Ok(());
-    }
-    Err(Problem::new(
-        Category::NotAcceptable,
-        "not-supported",
-        "Answers are application/fhir+json only.",
-    ))
-}
-
-/// Whether an answer is wanted as CSV; `_format` goes before `Accept`, and JSON before CSV where
-/// both are named.
+/// Whether an answer is wanted as CSV; `_format` goes before `Accept`, and JSON or XML before CSV
+/// where both are named.
 #[must_use]
 pub fn wants_csv(headers: &HeaderMap, format: Option<&str>) -> bool {
     let is_csv = |range: &str| {
@@ -102,18 +86,23 @@ pub fn wants_csv(headers: &HeaderMap, format: Option<&str>) -> bool {
             let mut ranges = values
                 .filter_map(|value| value.to_str().ok())
                 .flat_map(|value| value.split(','));
-            ranges.any(is_csv) && !names_json(headers)
+            ranges.any(is_csv) && !names_resource(headers)
         }
     }
 }
 
-/// Whether `Accept` names JSON, and not merely anything.
-fn names_json(headers: &HeaderMap) -> bool {
+/// Whether `Accept` names a format of resources, and not merely anything.
+fn names_resource(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::ACCEPT).iter();
     values
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .any(|range| !range.contains('*') && is_json(range))
+        .any(|range| {
+            let essence = range.split(';').next().unwrap_or_default().trim();
+            RESOURCE
+                .iter()
+                .any(|name| essence.eq_ignore_ascii_case(name))
+        })
 }
 
 /// Whether a body is said to be CSV.
@@ -125,35 +114,17 @@ pub fn is_csv(headers: &HeaderMap) -> bool {
     essence.eq_ignore_ascii_case("text/csv")
 }
 
-fn accepts_json(headers: &HeaderMap) -> bool {
-    let mut values = headers.get_all(header::ACCEPT).iter().peekable();
-    if values.peek().is_none() {
-        return true;
-    }
-    values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(is_json)
-}
+/// What a resource may be said to be; the first is its name.
+const RESOURCE: &[&str] = &[
+    "application/fhir+json",
+    "application/json",
+    "text/json",
+    "application/fhir+xml",
+    "application/xml",
+    "text/xml",
+];
 
-/// Whether a media range, or a `_format` code, takes FHIR's JSON of version 4.0.
-fn is_json(range: &str) -> bool {
-    let mut parts = range.split(';').map(str::trim);
-    let essence = parts.next().unwrap_or_default();
-    let known = [
-        "application/fhir+json",
-        // A `+` that was not encoded in `_format` arrives as a space.
-        "application/fhir json",
-        "application/json",
-        "text/json",
-        "json",
-        "*/*",
-        "application/*",
-    ];
-    known.iter().any(|name| essence.eq_ignore_ascii_case(name)) && parts.all(is_offered)
-}
-
-/// Whether a parameter of a media range leaves our JSON acceptable.
+/// Whether a parameter of a media range leaves what we have acceptable.
 fn is_offered(parameter: &str) -> bool {
     let Some((name, value)) = parameter.split_once('=') else {
         return true;
@@ -162,7 +133,6 @@ fn is_offered(parameter: &str) -> bool {
     match name.trim() {
         "fhirVersion" => value == "4.0",
         "charset" => value.eq_ignore_ascii_case("utf-8"),
-        "q" => value.parse().is_ok_and(|q: f32| q > 0.0),
         _ => true,
     }
 }
@@ -170,8 +140,8 @@ fn is_offered(parameter: &str) -> bool {
 /// What a body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyFormat {
-    /// A resource as JSON.
-    Json,
+    /// A resource, as JSON or XML.
+    Resource,
     /// `application/x-www-form-urlencoded`, for `_search`.
     Form,
     /// `text/csv`; who reads it tells its encoding from its bytes.
@@ -190,7 +160,7 @@ pub fn check_content(headers: &HeaderMap, wanted: BodyFormat) -> Result<()> {
     let mut parts = value.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
     let known: &[&str] = match wanted {
-        BodyFormat::Json => &["application/fhir+json", "application/json", "text/json"],
+        BodyFormat::Resource => RESOURCE,
         BodyFormat::Form => &["application/x-www-form-urlencoded"],
         BodyFormat::Csv => &["text/csv"],
     };
@@ -199,10 +169,14 @@ pub fn check_content(headers: &HeaderMap, wanted: BodyFormat) -> Result<()> {
     if readable {
         return Ok(());
     }
+    let due = match wanted {
+        BodyFormat::Resource => "application/fhir+json or application/fhir+xml, of FHIR 4.0,",
+        BodyFormat::Form | BodyFormat::Csv => known[0],
+    };
     Err(Problem::new(
         Category::UnsupportedMediaType,
         "not-supported",
-        format!("The body must be {} in UTF-8.", known[0]),
+        format!("The body must be {due} in UTF-8."),
     ))
 }
 
@@ -212,19 +186,6 @@ mod tests {
 
     fn with(name: HeaderName, value: &'static str) -> HeaderMap {
         HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
-    }
-
-    #[test]
-    fn json_is_given_to_whoever_takes_it() {
-        for accept in [
-            "application/fhir+json",
-            "application/fhir+json; fhirVersion=4.0",
-            "text/html,application/xhtml+xml,*/*;q=0.8",
-            "application/json;charset=UTF-8",
-        ] {
-            assert!(check_accept(&with(header::ACCEPT, accept), None).is_ok());
-        }
-        assert!(check_accept(&HeaderMap::new(), None).is_ok());
     }
 
     #[test]
@@ -251,39 +212,22 @@ mod tests {
     }
 
     #[test]
-    fn other_formats_are_refused() {
-        for accept in [
-            "image/png",
-            "application/fhir+xml",
-            "text/html",
-            "application/fhir+json; fhirVersion=5.0",
-            "*/*;q=0",
-        ] {
-            let refused = check_accept(&with(header::ACCEPT, accept), None).unwrap_err();
-            assert_eq!(refused.category, Category::NotAcceptable, "{accept}");
-        }
-    }
-
-    #[test]
-    fn the_format_parameter_goes_before_accept() {
-        let html = with(header::ACCEPT, "text/html");
-        for format in ["json", "application/fhir+json", "application/fhir json"] {
-            assert!(check_accept(&html, Some(format)).is_ok());
-        }
-        let json = with(header::ACCEPT, "application/json");
-        assert!(check_accept(&json, Some("xml")).is_err());
-    }
-
-    #[test]
-    fn bodies_are_json_in_utf_8() {
+    fn bodies_are_json_or_xml_in_utf_8() {
         let json = with(header::CONTENT_TYPE, "application/fhir+json; charset=utf-8");
-        assert!(check_content(&json, BodyFormat::Json).is_ok());
+        assert!(check_content(&json, BodyFormat::Resource).is_ok());
         assert!(check_content(&json, BodyFormat::Form).is_err());
-        for refused in ["text/plain", "application/json; charset=latin1"] {
+        let xml = with(header::CONTENT_TYPE, "application/fhir+xml;fhirVersion=4.0");
+        assert!(check_content(&xml, BodyFormat::Resource).is_ok());
+        for refused in [
+            "text/plain",
+            "application/json; charset=latin1",
+            "application/fhir+xml; charset=utf-16",
+            "application/xhtml+xml",
+        ] {
             let headers = with(header::CONTENT_TYPE, refused);
-            assert!(check_content(&headers, BodyFormat::Json).is_err());
+            assert!(check_content(&headers, BodyFormat::Resource).is_err());
         }
-        assert!(check_content(&HeaderMap::new(), BodyFormat::Json).is_err());
+        assert!(check_content(&HeaderMap::new(), BodyFormat::Resource).is_err());
     }
 
     #[test]

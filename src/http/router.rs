@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::Request,
-    http::{Method, Response, Uri},
+    http::{HeaderMap, Method, Response, Uri},
     routing::{MethodFilter, on},
 };
 use jiff::Timestamp;
@@ -17,6 +17,7 @@ use super::{
     clock,
     fhir::{self, Body, Run},
     health,
+    negotiate::{self, Wanted},
     operations::{self, OPERATIONS, Operation},
     reply, sms,
     state::State,
@@ -132,19 +133,14 @@ pub(super) fn router_with(state: Arc<State>, operations: &'static [Operation]) -
     }
     let (unknown, wrong_verb) = (state.clone(), state);
     router
-        .fallback(move |uri: Uri| {
+        .fallback(move |uri: Uri, headers: HeaderMap| {
             let state = unknown.clone();
-            async move {
-                refuse(
-                    &state,
-                    &uri,
-                    Problem::not_found("Nothing is served at this path."),
-                )
-            }
+            let problem = Problem::not_found("Nothing is served at this path.");
+            async move { refuse(&state, (&uri, &headers), problem).await }
         })
-        .method_not_allowed_fallback(move |uri: Uri| {
+        .method_not_allowed_fallback(move |uri: Uri, headers: HeaderMap| {
             let state = wrong_verb.clone();
-            async move { refuse(&state, &uri, wrong_verb_problem()) }
+            async move { refuse(&state, (&uri, &headers), wrong_verb_problem()).await }
         })
 }
 
@@ -178,10 +174,15 @@ fn add(router: Router, state: &Arc<State>, endpoint: fhir::Endpoint) -> Router {
     router.route(&path, on(filter, serve))
 }
 
-fn refuse(state: &State, uri: &Uri, problem: Problem) -> Response<axum::body::Body> {
+async fn refuse(
+    state: &State,
+    (uri, headers): (&Uri, &HeaderMap),
+    problem: Problem,
+) -> Response<axum::body::Body> {
     let last = uri.path().rsplit('/').next().unwrap_or_default();
     let problem = operations::unknown(last).unwrap_or(problem);
-    reply::problem(&problem, &state.request_id())
+    let response = reply::problem(&problem, &state.request_id());
+    negotiate::give(response, &Wanted::read(headers, uri.query())).await
 }
 
 fn wrong_verb_problem() -> Problem {

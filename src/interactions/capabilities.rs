@@ -110,7 +110,7 @@ pub fn statement(offer: &Offer) -> Bytes {
         "software": { "name": "Vigie", "version": env!("CARGO_PKG_VERSION") },
         "implementation": { "description": "Vigie, a FHIR telemonitoring server", "url": offer.base },
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json", "json"],
+        "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
         "rest": [rest],
     });
     statement.to_string().into()

@@ -52,6 +52,7 @@ impl Criteria {
             count_default: 2,
             count_max: 2,
             base: Some(context.base.to_string()),
+            knowledge: context.library.at_hand()?,
         };
         let parsed = Query::parse(kind, pairs, &options)?;
         if parsed.clauses.is_empty() {

@@ -34,6 +34,7 @@ pub fn query(
         count_default: context.limits.page_default,
         count_max: context.limits.page_max,
         base: Some(context.base.to_string()),
+        knowledge: context.library.at_hand()?,
     };
     Query::parse(kind, pairs, &options)
 }

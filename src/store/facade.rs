@@ -1,6 +1,12 @@
 //! What the other layers hold of the store.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
@@ -9,7 +15,7 @@ use tokio::sync::Notify;
 use super::{
     History, LeasedJob, Page, Reactor, Stored, Tx,
     sqlite::{self, Readers},
-    writer::Writer,
+    writer::{Told, Writer},
 };
 use crate::{
     fhir::{definitions::ResourceType, permit::Permit, search::query::Query},
@@ -55,6 +61,7 @@ pub struct Store {
     reading: Reading,
     writer: Writer,
     jobs: Arc<Notify>,
+    stamp: Arc<AtomicU64>,
 }
 
 impl Store {
@@ -66,12 +73,7 @@ impl Store {
         let session = sqlite::open_session(&options.path).await?;
         let readers = Readers::open(&options.path, options.readers).await?;
         let tx = Tx::new(Box::new(session), options.clock, options.chance);
-        let jobs = Arc::new(Notify::new());
-        Ok(Self {
-            reading: Reading::Pool(readers),
-            writer: Writer::start(tx, options.reactors.into(), Arc::clone(&jobs))?,
-            jobs,
-        })
+        Self::start(Reading::Pool(readers), tx, options.reactors)
     }
 
     /// A store in memory, empty and with all its rules, that is gone with its last clone.
@@ -84,12 +86,25 @@ impl Store {
     pub fn scratch(options: ScratchOptions) -> Result<Self> {
         let session = sqlite::open_scratch_session()?;
         let tx = Tx::new(Box::new(session), options.clock, options.chance);
-        let jobs = Arc::new(Notify::new());
+        Self::start(Reading::Turn, tx, options.reactors)
+    }
+
+    fn start(reading: Reading, tx: Tx, reactors: Vec<Arc<dyn Reactor>>) -> Result<Self> {
+        let (jobs, stamp) = (Arc::new(Notify::new()), Arc::default());
+        let told = Told {
+            jobs: Arc::clone(&jobs),
+            stamp: Arc::clone(&stamp),
+        };
         Ok(Self {
-            reading: Reading::Turn,
-            writer: Writer::start(tx, options.reactors.into(), Arc::clone(&jobs))?,
+            reading,
+            writer: Writer::start(tx, reactors.into(), told)?,
             jobs,
+            stamp,
         })
+    }
+
+    pub(super) fn stamp(&self) -> u64 {
+        self.stamp.load(Ordering::Acquire)
     }
 
     /// Where it reads.

@@ -14,6 +14,7 @@
 mod canonical;
 mod change;
 mod counters;
+mod definitions;
 mod erase;
 mod facade;
 mod imports;
@@ -28,10 +29,18 @@ mod tests;
 mod tx;
 mod writer;
 
+/// The version of the rules by which index rows are made of a resource: the tables, the extraction,
+/// the hashes.
+///
+/// A change that makes rows wrong that were written before raises it; a database that was indexed
+/// by another version is indexed anew when it is next opened.
+pub const INDEX_VERSION: i64 = 1;
+
 pub use self::{
     canonical::Canonical,
     change::{Change, Draft, Reactor},
     counters::Count,
+    definitions::{IndexedParameter, Known, Loaded},
     erase::{DroppedJobs, ErasureRecord},
     facade::{ScratchOptions, Store, StoreOptions},
     imports::{ImportRow, RowState},

@@ -3,7 +3,10 @@
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use super::{Count, History, ImportRow, Job, LeasedJob, Page, RowState, Stored, erase::Erasing};
+use super::{
+    Count, History, ImportRow, Job, LeasedJob, Page, RowState, Stored, definitions::Defining,
+    erase::Erasing,
+};
 use crate::{
     fhir::{
         definitions::ResourceType, permit::Permit, search::query::Query, search::rows::IndexRows,
@@ -12,7 +15,7 @@ use crate::{
 };
 
 /// One connection with a transaction open: rows in, rows out, no rules.
-pub(super) trait Session: Erasing {
+pub(super) trait Session: Erasing + Defining {
     /// Opens the transaction that a group of requests shares.
     fn begin(&mut self) -> BoxFuture<'_, Result<()>>;
 

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     fhir::{
         definitions::ResourceType,
+        knowledge,
         permit::{Actor, Permit},
         reference,
         resource::Resource,
@@ -43,6 +44,7 @@ pub struct Tx {
     pending: VecDeque<Change>,
     changes: usize,
     pub(super) enqueued: bool,
+    defined: bool,
     canonicals: Canonicals,
     reactors: Arc<[Arc<dyn Reactor>]>,
 }
@@ -72,6 +74,7 @@ impl Tx {
             pending: VecDeque::new(),
             changes: 0,
             enqueued: false,
+            defined: false,
             canonicals: Canonicals::none(),
             reactors: Arc::new([]),
         }
@@ -328,6 +331,7 @@ impl Tx {
 
     fn note(&mut self, change: Change) -> Result<()> {
         self.canonicals.note(change.stored.kind);
+        self.defined |= knowledge::is_source(change.stored.kind);
         self.changes += 1;
         if self.changes > CHANGES_PER_REQUEST_MAX {
             return Err(Problem::new(
@@ -371,9 +375,10 @@ impl Tx {
         self.session.as_mut()
     }
 
-    /// Forgets the definitions at hand.
-    pub(super) fn forget_canonicals(&mut self) {
+    /// Forgets the definitions at hand: somebody else may have changed them.
+    pub(super) fn forget_definitions(&mut self) {
         self.canonicals.forget();
+        self.defined = true;
     }
 
     pub(super) fn start(&mut self, permit: Permit) {
@@ -382,6 +387,11 @@ impl Tx {
         self.pending.clear();
         self.changes = 0;
         self.canonicals.settle();
+    }
+
+    /// Whether definitions may have changed since the last call; asked once for each group.
+    pub(super) const fn take_defined(&mut self) -> bool {
+        std::mem::replace(&mut self.defined, false)
     }
 
     /// Whether jobs were added since the last call; asked once for each group.

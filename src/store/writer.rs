@@ -5,7 +5,13 @@
 //!
 //! The writer has a thread of its own, since its statements run where they are asked for.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -76,6 +82,14 @@ enum Order {
     },
 }
 
+/// Who is told of a group.
+pub(super) struct Told {
+    /// Notified after each group that has added jobs.
+    pub jobs: Arc<Notify>,
+    /// Raised with each group that has changed definitions, and where somebody else has written.
+    pub stamp: Arc<AtomicU64>,
+}
+
 /// The sending half; clones share the writer.
 #[derive(Clone)]
 pub(super) struct Writer {
@@ -85,19 +99,13 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the thread that owns the writing connection; it ends when the last clone is dropped
     /// and the queue is empty. Should it end before that, whoever waits is told so.
-    ///
-    /// `jobs` is notified after each group that has added jobs.
-    pub(super) fn start(
-        mut tx: Tx,
-        reactors: Arc<[Arc<dyn Reactor>]>,
-        jobs: Arc<Notify>,
-    ) -> Result<Self> {
+    pub(super) fn start(mut tx: Tx, reactors: Arc<[Arc<dyn Reactor>]>, told: Told) -> Result<Self> {
         tx.attach(Arc::clone(&reactors));
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let runtime = tokio::runtime::Handle::current();
         std::thread::Builder::new()
             .name("writer".to_owned())
-            .spawn(move || runtime.block_on(serve(tx, reactors, waiting, jobs)))
+            .spawn(move || runtime.block_on(serve(tx, reactors, waiting, told)))
             .map_err(Problem::fault)?;
         Ok(Self { queue })
     }
@@ -143,7 +151,7 @@ async fn serve(
     mut tx: Tx,
     reactors: Arc<[Arc<dyn Reactor>]>,
     mut waiting: mpsc::Receiver<Order>,
-    jobs: Arc<Notify>,
+    told: Told,
 ) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     let mut left = None;
@@ -161,11 +169,8 @@ async fn serve(
                 let _ = answer.send(tx.session().scrub(from).await);
             }
             Order::Write(first) => {
-                left = write_group(&mut tx, &reactors, first, (&mut waiting, &mut group)).await;
-                // A call for nothing, as after a group given up, only costs the runner a look.
-                if tx.take_enqueued() {
-                    jobs.notify_one();
-                }
+                let queues = (&mut waiting, &mut group);
+                left = write_group(&mut tx, &reactors, first, queues, &told).await;
             }
         }
     }
@@ -177,6 +182,7 @@ async fn write_group(
     reactors: &[Arc<dyn Reactor>],
     first: Item,
     (waiting, group): (&mut mpsc::Receiver<Order>, &mut Vec<Box<dyn Part>>),
+    told: &Told,
 ) -> Option<Order> {
     if let Err(problem) = begin(tx).await {
         first.part.conclude(Err(problem));
@@ -197,15 +203,23 @@ async fn write_group(
         Ok(()) => Ok(()),
         Err(problem) => {
             tracing::error!(reason = problem.internal, "a group could not be committed");
-            tx.forget_canonicals();
+            tx.forget_definitions();
             if let Err(again) = tx.session().rollback().await {
                 tracing::error!(reason = again.internal, "nor rolled back");
             }
             Err(problem)
         }
     };
+    // Whoever is answered finds what it has defined. A call for nothing, as after a group given
+    // up, only costs a look.
+    if tx.take_defined() {
+        told.stamp.fetch_add(1, Ordering::AcqRel);
+    }
     for part in group.drain(..) {
         part.conclude(outcome.clone());
+    }
+    if tx.take_enqueued() {
+        told.jobs.notify_one();
     }
     left
 }
@@ -216,7 +230,7 @@ async fn begin(tx: &mut Tx) -> Result<()> {
     match tx.session().others_wrote().await {
         Ok(false) => Ok(()),
         Ok(true) => {
-            tx.forget_canonicals();
+            tx.forget_definitions();
             Ok(())
         }
         Err(problem) => {

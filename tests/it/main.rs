@@ -25,6 +25,8 @@ mod erasure;
 #[cfg(test)]
 mod follow_up;
 #[cfg(test)]
+mod formats;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod publishing;

@@ -15,6 +15,7 @@ use super::{
     quantity::{CalendarUnit, Quantity, Unit},
     temporal::{Precision, Temporal, TemporalKind},
 };
+use crate::fhir::ucum;
 
 type Calculated<'a> = Result<Option<Item<'a>>, EvaluationError>;
 
@@ -84,8 +85,7 @@ fn decimals<'a>(operator: Operator, a: Decimal, b: Decimal) -> Option<Item<'a>> 
     result.map(Item::Decimal)
 }
 
-/// Sums in the finer unit; products and quotients where one side is a mere number,
-/// and quotients of comparable units.
+/// Sums in the finer unit; products and quotients in the unit that UCUM makes of the two.
 fn quantities<'a>(operator: Operator, a: &Quantity<'a>, b: &Quantity<'a>) -> Calculated<'a> {
     let result = match operator {
         Operator::Add | Operator::Subtract => sum(operator, a, b),
@@ -105,11 +105,20 @@ fn quantities<'a>(operator: Operator, a: &Quantity<'a>, b: &Quantity<'a>) -> Cal
             .aligned(b)
             .and_then(|(a, b)| a.checked_div(b))
             .map(dimensionless),
-        Operator::Multiply | Operator::Divide => {
-            return Err(EvaluationError::NotSupported(
-                "Multiplying or dividing units".into(),
-            ));
-        }
+        Operator::Multiply => a.value.checked_mul(b.value).and_then(|value| {
+            let unit = ucum::product(a.unit.ucum()?, b.unit.ucum()?)?;
+            Some(Quantity {
+                value,
+                unit: Unit::Code(unit.into()),
+            })
+        }),
+        Operator::Divide => a.value.checked_div(b.value).and_then(|value| {
+            let unit = ucum::quotient(a.unit.ucum()?, b.unit.ucum()?)?;
+            Some(Quantity {
+                value,
+                unit: Unit::Code(unit.into()),
+            })
+        }),
         _ => {
             return Err(EvaluationError::semantics(
                 "'div' and 'mod' have no meaning for quantities.",
@@ -120,12 +129,12 @@ fn quantities<'a>(operator: Operator, a: &Quantity<'a>, b: &Quantity<'a>) -> Cal
 }
 
 fn sum<'a>(operator: Operator, a: &Quantity<'a>, b: &Quantity<'a>) -> Option<Quantity<'a>> {
-    let finer = if a.unit == b.unit || a.finer_unit(b)? {
+    let finer = if a.unit == b.unit || a.has_finer_unit_than(b)? {
         a
     } else {
         b
     };
-    let (left, right) = (a.value_in(finer)?, b.value_in(finer)?);
+    let (left, right) = (a.value_in(&finer.unit)?, b.value_in(&finer.unit)?);
     let value = if operator == Operator::Add {
         left.checked_add(right)
     } else {

@@ -99,7 +99,7 @@ pub(super) fn equivalent(steps: &Steps, a: &Item<'_>, b: &Item<'_>) -> bool {
             a.kind == b.kind && a.compare(&b) == Some(Ordering::Equal)
         }
         (Item::Quantity(a), Item::Quantity(b)) => a
-            .aligned(&b)
+            .coarsened(&b)
             .is_some_and(|(a, b)| decimals_equivalent(a, b)),
         (Item::Node(a), Item::Node(b)) => values_equal(steps, (a.value, b.value), true),
         (a, b) => match (number(&a), number(&b)) {

@@ -8,11 +8,18 @@ use super::{
     item::{Collection, Item},
     limits::Limits,
 };
+use crate::fhir::terminology::Terminology;
 
 /// Finds the resource that a reference means.
 pub trait Resolver {
     /// The resource, if it is at hand. `#id` is not asked for: the engine looks into `contained` itself.
     fn resolve(&self, reference: &str) -> Option<&Value>;
+}
+
+/// Judges whether something conforms to a profile, for `conformsTo`.
+pub trait Conformance {
+    /// Whether an item conforms; none where no such profile is known.
+    fn conforms(&self, item: &Item<'_>, profile: &str) -> Option<bool>;
 }
 
 /// What an evaluation knows besides the expression.
@@ -25,6 +32,8 @@ pub struct Context<'a> {
     pub(super) variables: &'a [(&'a str, Collection<'a>)],
     pub(super) now: Option<&'a Zoned>,
     pub(super) resolver: Option<&'a dyn Resolver>,
+    pub(super) terminology: Option<&'a Terminology>,
+    pub(super) conformance: Option<&'a dyn Conformance>,
     pub(super) repeated: &'a [Repeated<'a>],
     pub(super) limits: Limits,
 }
@@ -68,6 +77,8 @@ impl<'a> Context<'a> {
             variables: &[],
             now: None,
             resolver: None,
+            terminology: None,
+            conformance: None,
             repeated: &[],
             limits: Limits::default(),
         }
@@ -106,6 +117,20 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn with_resolver(mut self, resolver: &'a dyn Resolver) -> Self {
         self.resolver = Some(resolver);
+        self
+    }
+
+    /// The same, with what `memberOf`, `subsumes` and `subsumedBy` ask. Without it they are errors.
+    #[must_use]
+    pub const fn with_terminology(mut self, terminology: &'a Terminology) -> Self {
+        self.terminology = Some(terminology);
+        self
+    }
+
+    /// The same, with what `conformsTo` asks. Without it that is an error.
+    #[must_use]
+    pub fn with_conformance(mut self, conformance: &'a dyn Conformance) -> Self {
+        self.conformance = Some(conformance);
         self
     }
 

@@ -12,9 +12,10 @@
 //! - Among primitives `as` and `ofType` want the very type; `is` follows inheritance.
 //! - `resolve()` gives, for `Patient/1` that no resolver finds, a Patient without content, so that
 //!   `resolve() is Patient` works on the text alone.
-//! - Units are compared when equal or both durations; other UCUM units are not converted.
+//! - Units are compared when equal, both durations, or of one dimension to UCUM.
 //! - `trace` is silent: values are health information.
-//! - `memberOf`, `conformsTo`, `subsumes`, `slice`, `elementDefinition` and `checkModifiers` are errors.
+//! - `memberOf` and `conformsTo` are errors where the context has nobody to ask.
+//! - `subsumes`, `slice`, `elementDefinition` and `checkModifiers` are errors.
 //! - Every evaluation is bounded by [`Limits`], and every pattern in size.
 
 mod arithmetic;
@@ -40,7 +41,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use context::{Context, Repeated, Resolver};
+pub use context::{Conformance, Context, Repeated, Resolver};
 pub use encoding::{decode_base64, encode_base64};
 pub use error::{Bound, CompileError, EvaluationError};
 pub use item::{Collection, Item, Node, TypeName};

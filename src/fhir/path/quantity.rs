@@ -1,15 +1,16 @@
 //! Quantities: a decimal and a unit.
 //!
 //! Specification: <http://hl7.org/fhirpath/N1/#quantity>. Units compare when they
-//! are the same, or when both are durations of a fixed length (weeks to
-//! milliseconds; years and months among themselves). Other UCUM units are not
-//! converted: such quantities are neither equal nor ordered, and yield empty.
+//! are the same, when both are durations of a fixed length (weeks to
+//! milliseconds; years and months among themselves), or when UCUM knows them to be of one
+//! dimension. Others are neither equal nor ordered, and yield empty.
 
 use std::{cmp::Ordering, fmt};
 
 use rust_decimal::Decimal;
 
 use super::text::Text;
+use crate::fhir::ucum;
 
 /// A duration word of FHIRPath.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +119,18 @@ impl<'a> Unit<'a> {
             Self::Code(code) => CalendarUnit::from_definite_code(code),
         }
     }
+
+    /// The UCUM code; the calendar's years and months are of no fixed length, and have none.
+    pub(super) fn ucum(&self) -> Option<&str> {
+        match self {
+            Self::Code(code) => Some(code),
+            Self::Calendar(CalendarUnit::Year | CalendarUnit::Month) => None,
+            Self::Calendar(unit) => {
+                let found = CalendarUnit::ALL.iter().find(|(known, ..)| known == unit);
+                found.map(|(.., code)| *code)
+            }
+        }
+    }
 }
 
 /// A decimal and a unit.
@@ -135,15 +148,31 @@ impl Quantity<'_> {
         if self.unit == other.unit {
             return Some((self.value, other.value));
         }
-        let (dimension, factor) = self.unit.calendar()?.length();
-        let (theirs, their_factor) = other.unit.calendar()?.length();
-        if dimension != theirs {
-            return None;
+        if let (Some(mine), Some(theirs)) = (self.unit.calendar(), other.unit.calendar()) {
+            let ((dimension, factor), (other_dimension, their_factor)) =
+                (mine.length(), theirs.length());
+            if dimension != other_dimension {
+                return None;
+            }
+            return Some((
+                self.value.checked_mul(factor.into())?,
+                other.value.checked_mul(their_factor.into())?,
+            ));
         }
-        Some((
-            self.value.checked_mul(factor.into())?,
-            other.value.checked_mul(their_factor.into())?,
-        ))
+        let (mine, theirs) = (self.unit.ucum()?, other.unit.ucum()?);
+        ucum::aligned((self.value, mine), (other.value, theirs))
+    }
+
+    /// Both values in the coarser of two units, which is what people would write them in.
+    pub(super) fn coarsened(&self, other: &Self) -> Option<(Decimal, Decimal)> {
+        if self.unit == other.unit {
+            return Some((self.value, other.value));
+        }
+        if self.has_finer_unit_than(other)? {
+            Some((self.value_in(&other.unit)?, other.value))
+        } else {
+            Some((self.value, other.value_in(&self.unit)?))
+        }
     }
 
     /// The order of two quantities, if their units are comparable.
@@ -152,23 +181,29 @@ impl Quantity<'_> {
         self.aligned(other).map(|(a, b)| a.cmp(&b))
     }
 
-    /// The finer of two units, where one can be expressed in the other.
-    pub(super) fn finer_unit(&self, other: &Self) -> Option<bool> {
-        let length = |q: &Self| q.unit.calendar().map(|unit| unit.length().1);
-        Some(length(self)? <= length(other)?)
+    /// Whether its unit is finer than another quantity's, or the same; none where the one cannot
+    /// be expressed in the other.
+    pub(super) fn has_finer_unit_than(&self, other: &Self) -> Option<bool> {
+        let one = |unit| Quantity {
+            value: Decimal::ONE,
+            unit,
+        };
+        let (mine, theirs) = (one(self.unit.clone()), one(other.unit.clone()));
+        Some(mine.compare(&theirs)? != Ordering::Greater)
     }
 
-    /// The value in another quantity's unit.
-    pub(super) fn value_in(&self, other: &Self) -> Option<Decimal> {
-        let (mine, _) = self.aligned(&Self {
-            value: Decimal::ONE,
-            unit: other.unit.clone(),
-        })?;
-        if self.unit == other.unit {
-            return Some(mine);
+    /// The value in another unit, if that is comparable.
+    pub(super) fn value_in(&self, unit: &Unit<'_>) -> Option<Decimal> {
+        if self.unit == *unit {
+            return Some(self.value);
         }
-        let (_, factor) = other.unit.calendar()?.length();
-        mine.checked_div(factor.into())
+        if let (Some(mine), Some(theirs)) = (self.unit.calendar(), unit.calendar()) {
+            let ((dimension, factor), (other, their_factor)) = (mine.length(), theirs.length());
+            return (dimension == other)
+                .then(|| self.value.checked_mul(factor.into()))?
+                .and_then(|value| value.checked_div(their_factor.into()));
+        }
+        ucum::convert(self.value, self.unit.ucum()?, unit.ucum()?)
     }
 }
 

@@ -3,10 +3,12 @@
 //! Specification: <http://hl7.org/fhir/R4/searchparameter-registry.html>.
 
 mod branches;
+mod defined;
 mod own;
 
 use std::{collections::HashMap, sync::LazyLock};
 
+pub use self::defined::{CODE_CHARS_MAX, Defined, Definition, Parameters};
 use super::hash;
 use crate::fhir::{
     definitions::{Parameter, ParameterKind, ResourceType, definitions},
@@ -57,7 +59,8 @@ pub struct ComponentParameter {
     pub targets: Vec<ResourceType>,
 }
 
-/// The parameter of this name, if the type has it and it can be searched.
+/// The parameter of this name that the program itself has; those that resources define are in
+/// [`Parameters`].
 #[must_use]
 pub fn parameter(kind: ResourceType, code: &str) -> Option<&'static SearchParameter> {
     let all = of_type(kind);
@@ -65,55 +68,71 @@ pub fn parameter(kind: ResourceType, code: &str) -> Option<&'static SearchParame
     place.ok().and_then(|place| all.get(place))
 }
 
-/// All parameters of a type that can be searched, sorted by code.
+/// All parameters of a type that the program itself has, sorted by code.
 #[must_use]
 pub fn of_type(kind: ResourceType) -> &'static [SearchParameter] {
     TABLE.get(&kind).map_or(&[], Vec::as_slice)
 }
 
 static TABLE: LazyLock<HashMap<ResourceType, Vec<SearchParameter>>> = LazyLock::new(|| {
-    let definitions = definitions();
-    let own = own::parameters();
-    let all: Vec<&Parameter> = definitions.parameters.iter().chain(&own).collect();
-    let by_url: HashMap<&str, &Parameter> =
-        all.iter().map(|each| (each.url.as_str(), *each)).collect();
-    definitions
-        .resource_types
-        .iter()
-        .map(|&kind| (kind, compile(kind, &all, &by_url)))
-        .collect()
+    let kinds = definitions().resource_types.iter();
+    kinds.map(|&kind| (kind, compile(kind))).collect()
 });
+
+/// Vigie's own parameters.
+static OWN: LazyLock<Vec<Parameter>> = LazyLock::new(own::parameters);
+
+static BY_URL: LazyLock<HashMap<&str, &Parameter>> =
+    LazyLock::new(|| all().map(|each| (each.url.as_str(), each)).collect());
+
+/// The definitions that are part of the program.
+fn all() -> impl Iterator<Item = &'static Parameter> {
+    definitions().parameters.iter().chain(OWN.iter())
+}
+
+/// The program's own parameter of this name.
+fn standard(kind: ResourceType, code: &str) -> Option<&'static SearchParameter> {
+    parameter(kind, code)
+}
+
+/// The program's own definition at this address.
+fn standard_by_url(url: &str) -> Option<&'static Parameter> {
+    BY_URL.get(url).copied()
+}
+
+/// The types that a base means.
+fn base_types(base: &str) -> impl Iterator<Item = ResourceType> {
+    let kinds = definitions().resource_types.iter().copied();
+    kinds.filter(move |kind| is_base(base, *kind))
+}
+
+/// Whether a type has the parameters of a base.
+fn is_base(base: &str, kind: ResourceType) -> bool {
+    base == kind.name()
+        || base == "Resource"
+        || (base == "DomainResource" && !matches!(kind.name(), "Bundle" | "Binary" | "Parameters"))
+}
 
 /// The bases whose parameters a type has.
 fn has_base(parameter: &Parameter, kind: ResourceType) -> bool {
-    parameter.base.iter().any(|base| {
-        base == kind.name()
-            || base == "Resource"
-            || (base == "DomainResource"
-                && !matches!(kind.name(), "Bundle" | "Binary" | "Parameters"))
-    })
+    parameter.base.iter().any(|base| is_base(base, kind))
 }
 
-fn compile(
-    kind: ResourceType,
-    all: &[&Parameter],
-    by_url: &HashMap<&str, &Parameter>,
-) -> Vec<SearchParameter> {
-    let mut compiled: Vec<SearchParameter> = all
-        .iter()
+fn compile(kind: ResourceType) -> Vec<SearchParameter> {
+    let mut compiled: Vec<SearchParameter> = all()
         .filter(|parameter| has_base(parameter, kind))
         .filter(|parameter| parameter.kind != ParameterKind::Special)
-        .filter_map(|parameter| one(kind, parameter, by_url))
+        .filter_map(|parameter| one(kind, parameter, &standard_by_url))
         .collect();
     compiled.sort_by(|a, b| a.code.cmp(&b.code));
     compiled.dedup_by(|b, a| a.code == b.code);
     compiled
 }
 
-fn one(
+fn one<'p>(
     kind: ResourceType,
     parameter: &Parameter,
-    by_url: &HashMap<&str, &Parameter>,
+    find: &dyn Fn(&str) -> Option<&'p Parameter>,
 ) -> Option<SearchParameter> {
     let name = kind.name();
     let branches = branches::of_type(parameter.expression.as_deref()?, name)?;
@@ -135,7 +154,7 @@ fn one(
             .components
             .iter()
             .filter_map(|component| {
-                let own = by_url.get(component.definition.as_str())?;
+                let own = find(&component.definition)?;
                 let selected = branches::of_type(own.expression.as_deref()?, name)?;
                 Some(ComponentParameter {
                     code: own.code.clone(),

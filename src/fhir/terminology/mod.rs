@@ -1,10 +1,39 @@
 //! What the loaded code systems, value sets and concept maps say: pure answers.
 //!
+//! What cannot be told is said, not guessed: a code system that is not loaded (SNOMED CT, LOINC)
+//! makes a question about its codes unanswerable, unless the value set enumerates them itself.
+//! Reading order: [`shelf`] (how R4's own tables are read when they are asked for),
+//! [`code_system`], [`value_set`], [`filter`], [`member`], [`expand`].
+//!
 //! Specification: <http://hl7.org/fhir/R4/terminology-service.html>.
 
-use std::sync::{Arc, LazyLock};
+#![expect(dead_code, reason = "what the operations will tell is read already")]
+
+mod code_system;
+mod expand;
+mod filter;
+mod find;
+mod grammar;
+mod hierarchy;
+mod member;
+mod shelf;
+mod value_set;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
 
 use serde_json::Value;
+
+pub use self::hierarchy::Subsumption;
+use self::{code_system::CodeSystem, shelf::Shelf, value_set::ValueSet};
+
+const CODE_SYSTEMS: &str = include_str!("../../../profiles/r4/code-systems.jsonl");
+const VALUE_SETS: &str = include_str!("../../../profiles/r4/value-sets.jsonl");
 
 /// A code as an element of a resource has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,14 +63,25 @@ pub enum Membership {
 /// Code systems, value sets and concept maps: those of R4, and those that are loaded.
 #[derive(Debug, Default)]
 pub struct Terminology {
-    loaded: Vec<Arc<Value>>,
+    code_systems: Shelf<CodeSystem>,
+    value_sets: Shelf<ValueSet>,
+    /// Canonicals that stand for all codes of a code system that is loaded.
+    whole: HashMap<Box<str>, Box<str>>,
+    /// What stands behind: R4's own.
+    base: Option<&'static Self>,
 }
 
 impl Terminology {
     /// What R4 itself defines.
     #[must_use]
     pub fn core() -> &'static Arc<Self> {
-        static CORE: LazyLock<Arc<Terminology>> = LazyLock::new(Arc::default);
+        static CORE: LazyLock<Arc<Terminology>> = LazyLock::new(|| {
+            Arc::new(Terminology {
+                code_systems: Shelf::embedded(CODE_SYSTEMS),
+                value_sets: Shelf::embedded(VALUE_SETS),
+                ..Terminology::default()
+            })
+        });
         &CORE
     }
 
@@ -49,16 +89,25 @@ impl Terminology {
     /// resources are passed over.
     #[must_use]
     pub fn with(loaded: &[Arc<Value>]) -> Self {
-        Self {
-            loaded: loaded.to_vec(),
+        let mut terminology = Self {
+            base: Some(Self::core()),
+            ..Self::default()
+        };
+        for resource in loaded {
+            match resource["resourceType"].as_str() {
+                Some("CodeSystem") => terminology.add_code_system(resource),
+                Some("ValueSet") => terminology.value_sets.add(resource),
+                _ => {}
+            }
         }
+        terminology
     }
 
-    /// Whether a value set (a canonical, with or without `|version`) has a code. A code without
-    /// a system is a member where some system of the value set has it.
-    #[must_use]
-    pub fn membership(&self, value_set: &str, coding: &Coding<'_>) -> Membership {
-        let _ = (&self.loaded, coding);
-        Membership::Unknown(format!("The value set {value_set} is not loaded."))
+    fn add_code_system(&mut self, resource: &Arc<Value>) {
+        self.code_systems.add(resource);
+        let text = |name: &str| resource[name].as_str();
+        if let (Some(url), Some(whole)) = (text("url"), text("valueSet")) {
+            self.whole.insert(whole.into(), url.into());
+        }
     }
 }

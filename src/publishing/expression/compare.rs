@@ -7,9 +7,12 @@ use super::{
     walk::Walk,
 };
 use crate::{
-    fhir::path::{
-        Unit,
-        ast::{Expr, Literal, Operator},
+    fhir::{
+        path::{
+            Unit,
+            ast::{Expr, Literal, Operator},
+        },
+        ucum,
     },
     publishing::{
         faults::quoted,
@@ -165,11 +168,14 @@ impl Walk<'_> {
         let Some(questions) = self.questions(links) else {
             return;
         };
+        // What is converted before it is compared lies between other numbers than the literals.
+        let exact = |question: &&Question| question.units.iter().all(|known| known == unit.text());
+        let converted = !questions.iter().all(exact);
         let fits = |question: &&Question| {
             question.kind != Kind::Quantity
                 || question.units.is_empty()
                 || question.units.iter().any(|known| match unit {
-                    Unit::Code(code) => *known == **code,
+                    Unit::Code(code) => *known == **code || ucum::comparable(known, code),
                     Unit::Calendar(_) => true,
                 })
         };
@@ -184,6 +190,7 @@ impl Walk<'_> {
                 "{name}the form asks for the unit {units}; a quantity of another unit never compares."
             ));
         }
+        self.reads.calculates |= converted;
     }
 
     /// In which domains a shape's values lie; none if that is not known.

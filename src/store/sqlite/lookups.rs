@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params};
 
 use super::{
-    READER_CACHE_KIB, connect,
+    READER_CACHE_KIB, connect, definitions,
     readers::{JOB_COUNTS, NEXT_JOB, OLDER, page_of},
     rows::{fault, stored_from_row},
 };
@@ -19,7 +19,7 @@ use crate::{
         clock::from_millis,
         problem::{Problem, Result},
     },
-    store::{History, Stored},
+    store::{History, Known, Loaded, Stored},
 };
 
 /// The current version by type and id.
@@ -84,6 +84,13 @@ impl Lookups {
         version: u64,
     ) -> Result<Option<Stored>> {
         self::version(&*self.connection()?, permit, (kind, id), version)
+    }
+
+    /// What stands of these types, in one state of the database.
+    pub fn loaded(&self, kinds: &[ResourceType], known: &Known) -> Result<Loaded> {
+        let connection = self.connection()?;
+        let state = connection.unchecked_transaction().map_err(fault)?;
+        definitions::loaded(&state, kinds, known)
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod copy;
 mod counters;
+mod definitions;
 mod erase;
 mod imports;
 mod insert;

@@ -18,7 +18,7 @@ use crate::{
         clock::from_millis,
         problem::{Problem, Result},
     },
-    store::{Count, History, ImportRow, Page, RowState, Stored},
+    store::{Count, History, ImportRow, Known, Loaded, Page, RowState, Stored},
 };
 
 /// How long a read waits for a connection before the client is told to come again.
@@ -116,6 +116,11 @@ impl Readers {
         version: u64,
     ) -> Result<Option<Stored>> {
         self.lookups.version(permit, target, version)
+    }
+
+    /// What stands of these types, read in the calling thread.
+    pub fn loaded(&self, kinds: &[ResourceType], known: &Known) -> Result<Loaded> {
+        self.lookups.loaded(kinds, known)
     }
 
     /// A page of versions below `before`, newest first.

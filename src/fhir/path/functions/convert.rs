@@ -181,10 +181,7 @@ fn quantity<'a>(item: Item<'a>, unit: Option<Text<'a>>) -> Option<Item<'a>> {
     let Some(unit) = unit else {
         return Some(Item::Quantity(quantity));
     };
-    let wanted = Quantity {
-        value: Decimal::ONE,
-        unit: Unit::from_code(unit),
-    };
-    let value = quantity.value_in(&wanted)?;
-    Some(Item::Quantity(wanted.with_value(value)))
+    let unit = Unit::from_code(unit);
+    let value = quantity.value_in(&unit)?;
+    Some(Item::Quantity(Quantity { value, unit }))
 }

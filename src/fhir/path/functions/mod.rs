@@ -12,6 +12,7 @@ mod convert;
 mod existence;
 mod fhir;
 mod filter;
+mod knowledge;
 mod math;
 mod string;
 mod tree;
@@ -69,7 +70,7 @@ impl fmt::Debug for Function {
     }
 }
 
-const AREAS: [&[Function]; 9] = [
+const AREAS: [&[Function]; 10] = [
     existence::FUNCTIONS,
     filter::FUNCTIONS,
     combine::FUNCTIONS,
@@ -79,6 +80,7 @@ const AREAS: [&[Function]; 9] = [
     tree::FUNCTIONS,
     boundary::FUNCTIONS,
     fhir::FUNCTIONS,
+    knowledge::FUNCTIONS,
 ];
 
 /// The function of this name.

@@ -131,7 +131,7 @@ fn patterns_are_bounded() {
 #[test]
 fn what_is_not_offered_says_so() {
     for text in [
-        "memberOf('http://example.org/vs')",
+        "gender.memberOf('http://example.org/vs')",
         "conformsTo('http://example.org/sd')",
     ] {
         let found = texts(&patient(), text);

@@ -180,6 +180,27 @@ fn quantities_compare_in_comparable_units() {
             ("2 * 3 'mg'", "6 'mg'"),
             ("6 'mg' / 2 'mg'", "3 '1'"),
             ("1 'mg'.comparable(2 'mg')", "true"),
+            (
+                "1 'cm'.comparable(1 '[in_i]') and 1 'cm'.comparable(1 's').not()",
+                "true",
+            ),
+            (
+                "1 'g' = 1000 'mg' and 4 'g' < 4001 'mg' and 4 'g' ~ 4040 'mg'",
+                "true",
+            ),
+            ("4 'kg' ~ 4040 'g' and 4.2 'kg' !~ 4060 'g'", "true"),
+            (
+                "98.6 '[degF]' = 37 'Cel' and 102 '[degF]' > 38.5 'Cel'",
+                "true",
+            ),
+            ("1 week = 604800000000 'us' and 1 month = 30 'd'", ""),
+            ("7 days = 1 'wk' and 1 second > 1 'us'", "true"),
+            ("2 'cm' * 2 'm' = 0.04 'm2'", "true"),
+            ("4.0 'g' / 2.0 'm'", "2 'g/m'"),
+            ("1 'g' + 1 'mg'", "1001 'mg'"),
+            ("1 'in' * 1 'm'", ""),
+            ("1 '[in_i]'.toQuantity('cm')", "2.54 'cm'"),
+            ("1 'h'.toQuantity('m')", ""),
         ],
     );
 }

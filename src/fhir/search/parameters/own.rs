@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::fhir::definitions::{Component, Parameter, ParameterKind};
+use crate::fhir::definitions::{Component, Parameter};
 
 /// `profiles/search-parameters/`, embedded.
 const FILES: [&str; 11] = [
@@ -53,7 +53,7 @@ fn read(text: &str) -> Option<Parameter> {
     Some(Parameter {
         url: file.url,
         code: file.code,
-        kind: kind(&file.kind)?,
+        kind: super::defined::kind(&file.kind)?,
         base: file.base,
         expression: file.expression,
         targets: file.target,
@@ -65,20 +65,6 @@ fn read(text: &str) -> Option<Parameter> {
                 expression: component.expression,
             })
             .collect(),
-    })
-}
-
-fn kind(name: &str) -> Option<ParameterKind> {
-    Some(match name {
-        "number" => ParameterKind::Number,
-        "date" => ParameterKind::Date,
-        "string" => ParameterKind::String,
-        "token" => ParameterKind::Token,
-        "reference" => ParameterKind::Reference,
-        "composite" => ParameterKind::Composite,
-        "quantity" => ParameterKind::Quantity,
-        "uri" => ParameterKind::Uri,
-        _ => return None,
     })
 }
 

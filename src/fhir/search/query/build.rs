@@ -13,10 +13,11 @@ use super::{
 use crate::fhir::{
     date::Span,
     definitions::{ParameterKind, ResourceType},
+    knowledge::Knowledge,
     reference,
     search::{
         hash,
-        parameters::{self, SearchParameter},
+        parameters::{self, Parameters, SearchParameter},
     },
 };
 
@@ -121,7 +122,7 @@ impl Query {
     /// Those that satisfy a parameter as a client would write it, escapes included.
     #[must_use]
     pub fn with(mut self, key: &str, value: &str) -> Self {
-        let reader = Reader::new(None);
+        let reader = Reader::new(None, Knowledge::core());
         match reader.clause(self.kind, key, value, 0) {
             Ok(Some(clause)) => self.clauses.push(clause),
             Ok(None) => self.fail(key, "is not a parameter"),
@@ -133,7 +134,7 @@ impl Query {
     /// In this order, as in `_sort`.
     #[must_use]
     pub fn sort(mut self, keys: &str) -> Self {
-        match result::sort(self.kind, keys) {
+        match result::sort(Parameters::core(), self.kind, keys) {
             Ok(keys) => self.sort = keys,
             Err(problem) => self.fail(keys, &problem.to_string()),
         }

@@ -14,8 +14,9 @@ use super::{
 use crate::{
     fhir::{
         definitions::{ParameterKind, ResourceType},
+        knowledge::Knowledge,
         reference,
-        search::parameters::{self, SearchParameter},
+        search::parameters::SearchParameter,
     },
     kernel::problem::{Problem, Result},
 };
@@ -24,14 +25,17 @@ use crate::{
 pub(super) struct Reader<'a> {
     /// This server's base URL.
     pub base: Option<&'a str>,
+    /// What the definitions say.
+    pub knowledge: &'a Knowledge,
     /// Values that may still be asked for.
     left: Cell<usize>,
 }
 
 impl<'a> Reader<'a> {
-    pub const fn new(base: Option<&'a str>) -> Self {
+    pub const fn new(base: Option<&'a str>, knowledge: &'a Knowledge) -> Self {
         Self {
             base,
+            knowledge,
             left: Cell::new(VALUES_TOTAL_MAX),
         }
     }
@@ -71,7 +75,7 @@ impl<'a> Reader<'a> {
             Some((code, modifier)) => (code, Some(modifier)),
             None => (head, None),
         };
-        let Some(parameter) = parameters::parameter(kind, code) else {
+        let Some(parameter) = self.knowledge.parameters.parameter(kind, code) else {
             return Ok(None);
         };
         match rest {
@@ -95,7 +99,10 @@ impl<'a> Reader<'a> {
         };
         let source =
             ResourceType::named(source).ok_or_else(|| refused("there is no such type."))?;
-        let param = parameters::parameter(source, code)
+        let param = self
+            .knowledge
+            .parameters
+            .parameter(source, code)
             .filter(|each| each.kind == ParameterKind::Reference)
             .ok_or_else(|| refused("the type has no such reference parameter."))?;
         if !param.targets.is_empty() && !param.targets.contains(&kind) {

@@ -1,12 +1,14 @@
 //! Reading a whole request.
 
+use std::sync::Arc;
+
 use super::{
     Cursor, PARAMETERS_MAX, Query, Summary, Total,
     chain::Reader,
     result::{count, include, sort, summary, total},
 };
 use crate::{
-    fhir::definitions::ResourceType,
+    fhir::{definitions::ResourceType, knowledge::Knowledge},
     kernel::problem::{Problem, Result},
 };
 
@@ -32,6 +34,8 @@ pub struct QueryOptions {
     pub count_max: u32,
     /// This server's base URL, which references in values may have.
     pub base: Option<String>,
+    /// What the definitions say: search parameters, terminology.
+    pub knowledge: Arc<Knowledge>,
 }
 
 impl Default for QueryOptions {
@@ -41,6 +45,7 @@ impl Default for QueryOptions {
             count_default: 50,
             count_max: 1_000,
             base: None,
+            knowledge: Arc::clone(Knowledge::core()),
         }
     }
 }
@@ -64,7 +69,7 @@ impl Query {
         }
         let mut query = Self::new(kind);
         query.limit = Some(options.count_default.min(options.count_max));
-        let reader = Reader::new(options.base.as_deref());
+        let reader = Reader::new(options.base.as_deref(), &options.knowledge);
         let mut cursor = None;
         for (key, value) in pairs {
             match key.as_str() {
@@ -76,7 +81,7 @@ impl Query {
                         query.clauses.push(clause);
                         query.applied.push((key.clone(), value.clone()));
                     }
-                    None => unknown(kind, key, options.handling)?,
+                    None => unknown(kind, key, options)?,
                 },
             }
         }
@@ -97,14 +102,17 @@ impl Query {
                 self.limit = Some(count);
                 applied = count.to_string();
             }
-            "_sort" => self.sort = sort(self.kind, value)?,
+            "_sort" => self.sort = sort(&options.knowledge.parameters, self.kind, value)?,
             "_total" => self.total = total(value)?,
             "_summary" => self.summary = summary(value)?,
             "_elements" => self.elements = elements(value)?,
             "_contained" if value == "false" => {}
             _ if matches!(key.split(':').next(), Some("_include" | "_revinclude")) => {
-                self.includes
-                    .push(include(key, value, self.includes.len())?);
+                self.includes.push(include(
+                    &options.knowledge.parameters,
+                    (key, value),
+                    self.includes.len(),
+                )?);
             }
             _ => return Ok(false),
         }
@@ -139,8 +147,8 @@ fn elements(value: &str) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn unknown(kind: ResourceType, key: &str, handling: Handling) -> Result<()> {
-    match handling {
+fn unknown(kind: ResourceType, key: &str, options: &QueryOptions) -> Result<()> {
+    match options.handling {
         Handling::Lenient => Ok(()),
         Handling::Strict => Err(Problem::malformed(
             "not-found",

@@ -6,7 +6,7 @@ use super::{INCLUDES_MAX, SORT_KEYS_MAX};
 use crate::{
     fhir::{
         definitions::{ParameterKind, ResourceType},
-        search::parameters,
+        search::parameters::Parameters,
     },
     kernel::problem::{Problem, Result},
 };
@@ -98,7 +98,7 @@ pub enum Including {
 }
 
 /// Reads `_sort`.
-pub(super) fn sort(kind: ResourceType, value: &str) -> Result<Vec<Sort>> {
+pub(super) fn sort(parameters: &Parameters, kind: ResourceType, value: &str) -> Result<Vec<Sort>> {
     let keys: Vec<&str> = value.split(',').collect();
     if keys.len() > SORT_KEYS_MAX {
         return Err(Problem::malformed(
@@ -106,10 +106,12 @@ pub(super) fn sort(kind: ResourceType, value: &str) -> Result<Vec<Sort>> {
             format!("_sort takes {SORT_KEYS_MAX} keys at most."),
         ));
     }
-    keys.into_iter().map(|key| sort_key(kind, key)).collect()
+    keys.into_iter()
+        .map(|key| sort_key(parameters, kind, key))
+        .collect()
 }
 
-fn sort_key(kind: ResourceType, key: &str) -> Result<Sort> {
+fn sort_key(parameters: &Parameters, kind: ResourceType, key: &str) -> Result<Sort> {
     let (code, descending) = match key.strip_prefix('-') {
         Some(code) => (code, true),
         None => (key, false),
@@ -118,7 +120,7 @@ fn sort_key(kind: ResourceType, key: &str) -> Result<Sort> {
         "_id" => SortBy::Id,
         "_lastUpdated" => SortBy::Updated,
         _ => {
-            let parameter = parameters::parameter(kind, code).ok_or_else(|| {
+            let parameter = parameters.parameter(kind, code).ok_or_else(|| {
                 Problem::malformed(
                     "invalid",
                     format!("_sort names a parameter that {kind} does not have."),
@@ -150,7 +152,11 @@ const fn column(kind: ParameterKind) -> Option<Column> {
 }
 
 /// Reads one `_include` or `_revinclude`, given the name of the parameter with its modifier.
-pub(super) fn include(name: &str, value: &str, present: usize) -> Result<Include> {
+pub(super) fn include(
+    parameters: &Parameters,
+    (name, value): (&str, &str),
+    present: usize,
+) -> Result<Include> {
     let refused = |text: &str| Problem::malformed("invalid", format!("{name}: {text}"));
     if present >= INCLUDES_MAX {
         return Err(Problem::malformed(
@@ -179,8 +185,8 @@ pub(super) fn include(name: &str, value: &str, present: usize) -> Result<Include
         (Some(source), Some(code)) => {
             let source =
                 ResourceType::named(source).ok_or_else(|| refused("the source is no type."))?;
-            let params: Vec<i64> = parameters::of_type(source)
-                .iter()
+            let params: Vec<i64> = parameters
+                .of_type(source)
                 .filter(|each| each.kind == ParameterKind::Reference)
                 .filter(|each| code == "*" || each.code == code)
                 .map(|each| each.id)

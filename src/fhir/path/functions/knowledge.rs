@@ -1,0 +1,99 @@
+//! Functions that ask what definitions say: value sets, code systems, profiles.
+//!
+//! Specification: <http://hl7.org/fhir/R4/fhirpath.html#functions>.
+
+use serde_json::Value;
+
+use super::{Function, Invocation, boolean, none};
+use crate::fhir::{
+    path::{
+        error::EvaluationError,
+        evaluate::{Outcome, single},
+        item::Item,
+    },
+    terminology::{Coding, Membership, Terminology},
+};
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::of("conformsTo", (1, 1), conforms_to),
+    Function::of("memberOf", (1, 1), member_of),
+    Function::of("subsumes", (1, 1), |call| Err(call.unsupported())),
+    Function::of("subsumedBy", (1, 1), |call| Err(call.unsupported())),
+];
+
+/// What one question of terminology costs, in steps.
+const QUESTION_STEPS: usize = 100;
+
+/// What judging a profile costs, in steps, beside the judge's own bounds.
+const CONFORMANCE_STEPS: usize = 10_000;
+
+fn conforms_to<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
+    let profile = call.string_argument(0)?;
+    let (Some(item), Some(profile)) = (single(&call.input)?, profile) else {
+        return Ok(none());
+    };
+    let Some(conformance) = call.evaluator.context.conformance else {
+        return Err(call.unsupported());
+    };
+    call.evaluator.charge(CONFORMANCE_STEPS)?;
+    match conformance.conforms(item, &profile) {
+        Some(conforms) => Ok(boolean(conforms)),
+        None => Err(call.fault("names a profile that is not known")),
+    }
+}
+
+fn terminology<'a>(call: &Invocation<'_, 'a>) -> Result<&'a Terminology, EvaluationError> {
+    let context = call.evaluator.context;
+    context.terminology.ok_or_else(|| call.unsupported())
+}
+
+/// Whether a code, Coding, or some coding of a CodeableConcept is in a value set.
+fn member_of<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
+    let value_set = call.string_argument(0)?;
+    let (Some(item), Some(value_set)) = (single(&call.input)?, value_set) else {
+        return Ok(none());
+    };
+    let known = terminology(&call)?;
+    let (mut found, mut unknown) = (None, None);
+    for coding in &codings(item) {
+        call.evaluator.charge(QUESTION_STEPS)?;
+        match known.membership(&value_set, coding) {
+            Membership::Member => return Ok(boolean(true)),
+            Membership::NotMember => found = Some(false),
+            Membership::Unknown(why) => unknown = Some(why),
+        }
+    }
+    match unknown {
+        Some(why) => Err(EvaluationError::Semantics(why)),
+        // A concept of text alone is in no value set; what holds no code at all is no question.
+        None if item.fhir_type() == "CodeableConcept" => Ok(boolean(false)),
+        None => Ok(found.map_or_else(none, boolean)),
+    }
+}
+
+/// The codes that an item has.
+fn codings<'i>(item: &'i Item<'_>) -> Vec<Coding<'i>> {
+    if let Some(code) = item.as_str() {
+        return vec![Coding {
+            code,
+            ..Coding::default()
+        }];
+    }
+    let Some(node) = item.node() else {
+        return Vec::new();
+    };
+    match node.get("coding").and_then(Value::as_array) {
+        Some(codings) => codings.iter().filter_map(coding).collect(),
+        None => coding(node).into_iter().collect(),
+    }
+}
+
+fn coding(node: &Value) -> Option<Coding<'_>> {
+    let text = |name: &str| node.get(name).and_then(Value::as_str);
+    Some(Coding {
+        system: text("system"),
+        version: text("version"),
+        code: text("code")?,
+        display: text("display"),
+    })
+}
