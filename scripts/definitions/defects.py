@@ -55,13 +55,14 @@ PARAMETER_TARGETS = {
     ],
 }
 
-<<<<<<< HEAD
 # FHIRPath expressions of constraints, by key.
-CONSTRAINTS = {}
-=======
+CONSTRAINTS = {
+    # The text asks it of more than one; the expression counts to two.
+    "que-12": "enableWhen.count() > 1 implies enableBehavior.exists()",
+}
+
 # Code systems and value sets that the package adds under HL7's name.
 ADDED_TERMINOLOGY = {"http://hl7.org/fhir/detectedissue-status", "http://hl7.org/fhir/ValueSet/detectedissue-status"}
 
 # Concepts that the package adds, by code system.
 ADDED_CONCEPTS = {"http://hl7.org/fhir/questionnaire-item-control": {"multi-select"}}
->>>>>>> main

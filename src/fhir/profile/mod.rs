@@ -212,7 +212,7 @@ fn profile(profiles: &Profiles, given: &Value, chain: &[&str]) -> Option<Profile
         title: text("title").or_else(|| text("name")).unwrap_or_default(),
         kind: text("type")?,
         is_constraint: text("derivation").as_deref() == Some("constraint"),
-        status: text("status"),
+        is_modifier: is_modifier(given),
         contexts: list("context")
             .filter_map(|each| {
                 Some(ExtensionContext {
@@ -228,4 +228,10 @@ fn profile(profiles: &Profiles, given: &Value, chain: &[&str]) -> Option<Profile
         root: grown.root,
         defects: grown.defects,
     })
+}
+
+/// Whether the root element says so.
+fn is_modifier(given: &Value) -> bool {
+    let root = |part: &str| given.get(part)?.get("element")?.get(0)?.get("isModifier")?.as_bool();
+    root("snapshot").or_else(|| root("differential")).unwrap_or_default()
 }

@@ -19,8 +19,8 @@ pub struct Profile {
     pub kind: String,
     /// Whether it constrains a type, or else makes one.
     pub is_constraint: bool,
-    /// `draft`, `active`, `retired`, where it is stated.
-    pub status: Option<String>,
+    /// Whether an extension changes the meaning of what bears it.
+    pub is_modifier: bool,
     /// Where an extension may stand.
     pub contexts: Vec<ExtensionContext>,
     /// Conditions on the element that bears the extension.

@@ -15,6 +15,7 @@ mod filter;
 mod find;
 mod grammar;
 mod hierarchy;
+mod known;
 mod member;
 mod shelf;
 mod value_set;
@@ -29,7 +30,7 @@ use std::{
 
 use serde_json::Value;
 
-pub use self::hierarchy::Subsumption;
+pub use self::{hierarchy::Subsumption, known::Known};
 use self::{code_system::CodeSystem, shelf::Shelf, value_set::ValueSet};
 
 const CODE_SYSTEMS: &str = include_str!("../../../profiles/r4/code-systems.jsonl");

@@ -13,7 +13,7 @@ mod tests;
 use bytes::Bytes;
 use serde_json::Value;
 
-pub use judge::{MOST_JUDGED_ISSUES, judge};
+pub use judge::{MOST_JUDGED_ISSUES, Rigour, judge};
 pub use structure::MOST_ISSUES;
 
 use super::{definitions::ResourceType, json::Limits, resource::Resource};

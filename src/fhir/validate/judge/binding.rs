@@ -21,7 +21,15 @@ impl<'a> Judge<'a> {
         let Some(binding) = &definition.binding else {
             return;
         };
-        if node.value.is_null() || !self.first(node, Arc::as_ref(binding)) {
+        if !self.first(node, Arc::as_ref(binding)) {
+            return;
+        }
+        if node.value.is_null() {
+            // Extensions say why a code is absent; where one is required they do not replace it.
+            if binding.strength == Strength::Required && node.kind == "code" {
+                let words = format!("A code of the value set {} is required.", binding.value_set);
+                self.error(node.place, "code-invalid", words);
+            }
             return;
         }
         let Some(codings) = codings(node) else {

@@ -41,6 +41,9 @@ impl<'a> Judge<'a> {
         if node.name == "extension" || node.name == "modifierExtension" {
             self.extension(node);
         }
+        if self.first(node, &SPECIAL) {
+            self.special(node);
+        }
         if let Some((outer, _)) = node.kind.split_once('.') {
             if let Some(profile) = self.knowledge.profiles.of_type(outer)
                 && let Some(definition) = profile.root.at(node.kind)
@@ -173,7 +176,10 @@ impl<'a> Judge<'a> {
 }
 
 /// What marks a node as judged as a resource.
-static RESOURCE: u8 = 0;
+static RESOURCE: u16 = 1;
+
+/// What marks a node as judged by the rules of its type.
+static SPECIAL: u16 = 0;
 
 /// The resources that an occurrence is within.
 fn within<'a>(parent: &Node<'a, '_>, occurrence: &Occurrence<'a>) -> Within<'a> {

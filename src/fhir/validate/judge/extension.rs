@@ -3,7 +3,7 @@
 //! Specification: <http://hl7.org/fhir/R4/extensibility.html>.
 
 use super::{
-    super::super::profile::model::{ExtensionContext, Profile},
+    super::super::profile::model::{Element, ExtensionContext, Profile},
     Judge,
     element::is_a,
     node::Node,
@@ -19,8 +19,7 @@ impl<'a> Judge<'a> {
         };
         let modifier = node.name == "modifierExtension";
         if !url.contains(':') {
-            // A part of a complex extension: its definition is that of the whole.
-            return;
+            return self.part(node, url);
         }
         let Some(profile) = self.knowledge.profiles.get(url) else {
             return self.unknown_extension(node, url, modifier);
@@ -29,13 +28,40 @@ impl<'a> Judge<'a> {
             let words = format!("{url} is the definition of a {}, not of an extension.", profile.kind);
             return self.error(node.place, "structure", words);
         }
+        if modifier != profile.is_modifier {
+            let (is, stands) = if modifier { ("no", "modifierExtension") } else { ("a", "extension") };
+            let words = format!("{url} is {is} modifier extension, and stands in `{stands}`.");
+            self.error(node.place, "extension", words);
+        }
         self.element(node, &profile.root);
         self.standing(node, &profile);
     }
 
+    /// A part of a complex extension: the definition of the whole knows it.
+    fn part(&mut self, node: &Node<'a, '_>, url: &str) {
+        let whole = node.parent.filter(|parent| parent.kind == "Extension");
+        let Some(whole) = whole else {
+            return self.error(node.place, "extension", "The URL of an extension must be absolute.");
+        };
+        let Some(profile) = whole.text("url").and_then(|url| self.knowledge.profiles.get(url)) else {
+            return;
+        };
+        let Some(parts) = profile.root.child("extension") else {
+            return;
+        };
+        let has = |slice: &Element| {
+            let fixed = slice.child("url").and_then(|child| child.fixed.as_deref());
+            fixed.is_none_or(|fixed| fixed.as_str() == Some(url))
+        };
+        if !parts.slices.is_empty() && !parts.slices.iter().any(has) {
+            let words = format!("The extension {} has no part `{url}`.", profile.url);
+            self.error(node.place, "extension", words);
+        }
+    }
+
     fn unknown_extension(&mut self, node: &Node<'a, '_>, url: &str, modifier: bool) {
         let words = format!("The extension {url} is not known.");
-        if modifier {
+        if modifier || self.rigour.known_extensions_only {
             self.error(node.place, "extension", words);
         } else {
             self.warn(node.place, "extension", words);
@@ -66,6 +92,7 @@ impl<'a> Judge<'a> {
         match context.kind.as_str() {
             "extension" => bearer.text("url") == Some(wanted.split('#').next().unwrap_or(wanted)),
             "fhirpath" => self.is_found(bearer, wanted),
+            _ if wanted.contains(':') => bearer.text("url") == Some(wanted),
             _ => is_element(bearer, wanted),
         }
     }
@@ -87,7 +114,7 @@ impl<'a> Judge<'a> {
 }
 
 /// What marks an extension as judged.
-static EXTENSION: u8 = 0;
+static EXTENSION: u16 = 2;
 
 /// Whether a node is the element that a context names: by its type (`HumanName`, `Element`,
 /// `Patient`) or its path (`Patient.contact.name`), that of a type that it inherits included.

@@ -10,17 +10,22 @@
 
 mod binding;
 mod bundle;
+mod coding;
 mod element;
 mod extension;
+mod identity;
 mod invariant;
+mod narrative;
 mod node;
 mod reference;
 mod slicing;
+mod special;
 mod surroundings;
 mod value;
 
 use std::collections::HashSet;
 
+use jiff::Zoned;
 use serde_json::Value;
 
 use self::{
@@ -42,17 +47,31 @@ pub const DEEPEST_JUDGEMENT: u32 = 100;
 /// The most profiles that one resource's `meta.profile` is judged by.
 pub const MOST_PROFILES: usize = 20;
 
+/// How strictly is judged where the specification leaves it open.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rigour<'a> {
+    /// Whether an extension without a definition at hand is an error, or else a warning.
+    pub known_extensions_only: bool,
+    /// The time, for invariants that ask for it; without it they are not judged.
+    pub now: Option<&'a Zoned>,
+}
+
 /// Judges a resource by the structure of R4, its type, the profiles in its `meta.profile`, and the
 /// profiles asked. All that was found is listed, up to [`MOST_JUDGED_ISSUES`]; without an issue of
 /// severity error the resource is valid.
 #[must_use]
-pub fn judge(tree: &Value, profiles: &[&str], knowledge: &Knowledge) -> Vec<Issue> {
+pub fn judge(
+    tree: &Value,
+    profiles: &[&str],
+    knowledge: &Knowledge,
+    rigour: &Rigour<'_>,
+) -> Vec<Issue> {
     let kind = match kind(tree) {
         Ok(kind) => kind,
         Err(problem) => return problem.issues,
     };
     let surroundings = Surroundings::of(tree);
-    let mut judge = Judge::new(knowledge, &surroundings);
+    let mut judge = Judge::new(knowledge, &surroundings, *rigour);
     for issue in structure::faults(kind, tree) {
         judge.push(issue);
     }
@@ -78,6 +97,7 @@ pub fn judge(tree: &Value, profiles: &[&str], knowledge: &Knowledge) -> Vec<Issu
 struct Judge<'a> {
     knowledge: &'a Knowledge,
     surroundings: &'a Surroundings<'a>,
+    rigour: Rigour<'a>,
     issues: Vec<Issue>,
     /// What has been judged: a node by its address, and a definition, constraint or binding by its.
     seen: HashSet<(usize, usize)>,
@@ -87,10 +107,15 @@ struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    fn new(knowledge: &'a Knowledge, surroundings: &'a Surroundings<'a>) -> Self {
+    fn new(
+        knowledge: &'a Knowledge,
+        surroundings: &'a Surroundings<'a>,
+        rigour: Rigour<'a>,
+    ) -> Self {
         Self {
             knowledge,
             surroundings,
+            rigour,
             issues: Vec::new(),
             seen: HashSet::new(),
             budget: MOST_EVALUATIONS,
@@ -153,6 +178,7 @@ impl<'a> Judge<'a> {
         if let Some(profile) = self.knowledge.profiles.of_type(node.kind) {
             self.element(node, &profile.root);
         }
+        self.identities(node);
         let claimed = node.get("meta").and_then(|meta| meta.get("profile")).and_then(Value::as_array);
         let claimed = claimed.into_iter().flatten().filter_map(Value::as_str);
         for (n, canonical) in claimed.take(MOST_PROFILES).enumerate() {
@@ -198,7 +224,7 @@ impl<'a> Judge<'a> {
 
     /// Whether a node conforms to a definition; nothing is reported.
     fn conforms(&mut self, node: &Node<'a, '_>, definition: &Element) -> bool {
-        let mut quiet = Self::new(self.knowledge, self.surroundings);
+        let mut quiet = Self::new(self.knowledge, self.surroundings, self.rigour);
         quiet.budget = self.budget;
         quiet.depth = self.depth;
         quiet.element(node, definition);
