@@ -55,8 +55,17 @@ PARAMETER_TARGETS = {
     ],
 }
 
+# FHIRPath expressions of constraints, by key.
+CONSTRAINTS = {
+    # The text asks it of more than one; the expression counts to two.
+    "que-12": "enableWhen.count() > 1 implies enableBehavior.exists()",
+}
+
 # Code systems and value sets that the package adds under HL7's name.
 ADDED_TERMINOLOGY = {"http://hl7.org/fhir/detectedissue-status", "http://hl7.org/fhir/ValueSet/detectedissue-status"}
 
 # Concepts that the package adds, by code system.
 ADDED_CONCEPTS = {"http://hl7.org/fhir/questionnaire-item-control": {"multi-select"}}
+
+# Versions of code systems that value sets ask for and that never were, by value set.
+UNKNOWN_VERSIONS = {"http://hl7.org/fhir/ValueSet/task-code": "3.6.0"}

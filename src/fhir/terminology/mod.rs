@@ -15,6 +15,7 @@ mod filter;
 mod find;
 mod grammar;
 mod hierarchy;
+mod known;
 mod member;
 mod names;
 mod shelf;
@@ -32,7 +33,7 @@ use std::{
 
 use serde_json::Value;
 
-pub use self::{capabilities::Served, hierarchy::Subsumption};
+pub use self::{capabilities::Served, hierarchy::Subsumption, known::Known};
 use self::{code_system::CodeSystem, concept_map::ConceptMap, shelf::Shelf, value_set::ValueSet};
 
 const CODE_SYSTEMS: &str = include_str!("../../../profiles/r4/code-systems.jsonl");
