@@ -29,7 +29,7 @@ use crate::{
         capabilities, conditional_delete, conditional_update, create,
         criteria::Criteria,
         delete, history as versions, pairs, patch as patching, read as reading,
-        search as searching, update as updating, vread as version_reading,
+        search as searching, terminology, update as updating, vread as version_reading,
     },
     kernel::problem::{Category, Problem, Result},
     store::HistoryOf,

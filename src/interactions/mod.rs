@@ -29,8 +29,8 @@ pub mod patch;
 pub mod populate;
 pub mod read;
 pub mod search;
-pub mod terminology;
 pub mod subset;
+pub mod terminology;
 pub mod update;
 pub mod vread;
 

@@ -5,8 +5,6 @@
 //!
 //! Specification: <http://hl7.org/fhir/R4/terminology-service.html>.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use serde_json::Value;
 

@@ -28,9 +28,9 @@ mod erasure;
 mod fhirpath;
 #[cfg(test)]
 mod follow_up;
+mod formats;
 #[cfg(test)]
 mod forms;
-mod formats;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
