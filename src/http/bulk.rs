@@ -208,7 +208,7 @@ async fn take_in(state: &Arc<State>, request: Request) -> Result<Answer> {
         ));
     }
     if !is_ndjson {
-        negotiate::check_content(&parts.headers, negotiate::BodyFormat::Json)?;
+        negotiate::check_content(&parts.headers, negotiate::BodyFormat::Resource)?;
     }
     let url = format!("{}/$import", state.context.base);
     let errand = import::begin(&state.context, &permit, &url).await?;

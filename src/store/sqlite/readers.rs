@@ -14,10 +14,7 @@ use super::{
 };
 use crate::{
     fhir::{definitions::ResourceType, permit::Permit, search::query::Query},
-    kernel::{
-        clock::from_millis,
-        problem::{Problem, Result},
-    },
+    kernel::{clock::from_millis, problem::Result},
     store::{
         Count, Excerpt, History, HistoryOf, ImportRow, Known, Loaded, Page, Reindex, RowState,
         Stored,

@@ -77,7 +77,7 @@ pub fn judge(
     };
     let surroundings = Surroundings::of(tree);
     let mut judge = Judge::new(knowledge, &surroundings, *rigour);
-    for issue in structure::faults(kind, tree) {
+    for issue in structure::faults(kind, tree, structure::Required::Asked) {
         judge.push(issue);
     }
     let root = Place::root(kind.name());
