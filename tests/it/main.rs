@@ -29,6 +29,8 @@ mod formats;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod library;
+#[cfg(test)]
 mod publishing;
 #[cfg(test)]
 mod schedule;
