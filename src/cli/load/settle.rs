@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     fhir::search::hash,
@@ -67,6 +67,8 @@ fn mend(tree: &mut Value) -> bool {
             for (_, member) in members.iter_mut() {
                 mended |= mend(member);
             }
+            // What had nothing but such extensions goes with them.
+            members.retain(|name, member| !name.starts_with('_') || !is_emptied(member));
             if let Some(extensions) = members.get_mut("extension").and_then(Value::as_array_mut) {
                 let before = extensions.len();
                 extensions.retain(says_something);
@@ -79,6 +81,22 @@ fn mend(tree: &mut Value) -> bool {
         _ => {}
     }
     mended
+}
+
+/// Whether nothing is left of the object beside a primitive, or of the list of them.
+fn is_emptied(member: &mut Value) -> bool {
+    match member {
+        Value::Object(members) => members.is_empty(),
+        Value::Array(items) => {
+            for item in items.iter_mut() {
+                if item.as_object().is_some_and(Map::is_empty) {
+                    *item = Value::Null;
+                }
+            }
+            items.iter().all(Value::is_null)
+        }
+        _ => false,
+    }
 }
 
 fn says_something(extension: &Value) -> bool {
@@ -196,12 +214,15 @@ mod tests {
         let mut tree = json!({ "_name": { "extension": [
             { "url": "t", "extension": [{ "url": "lang", "valueCode": "en" }, { "url": "content" }] },
             { "url": "u", "_valueString": { "id": "a" } },
-        ]}, "concept": [{ "code": "a", "extension": [{ "url": "n" }] }] });
+        ]}, "concept": [
+            { "code": "a", "_display": { "extension": [{ "url": "n" }] } },
+            { "code": "b", "_x": ["m"], "_y": [null, { "extension": [{ "url": "n" }] }] },
+        ] });
         assert!(mend(&mut tree));
         let expected = json!({ "_name": { "extension": [
             { "url": "t", "extension": [{ "url": "lang", "valueCode": "en" }] },
             { "url": "u", "_valueString": { "id": "a" } },
-        ]}, "concept": [{ "code": "a" }] });
+        ]}, "concept": [{ "code": "a" }, { "code": "b", "_x": ["m"] }] });
         assert_eq!(tree, expected);
         assert!(!mend(&mut tree));
     }
