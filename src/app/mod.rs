@@ -31,6 +31,7 @@ use self::{
     clock::{Hand, Time},
 };
 use crate::{
+    bulk,
     config::Config,
     erasure::Eraser,
     http,
@@ -154,23 +155,24 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
     definitions::load(&store).await?;
     let channels = channels(config)?;
     let (eraser, erasing) = erasure::open(config, &store, &time, &channels)?;
-    let mut handlers = handlers(config, &time, channels)?;
-    handlers.extend(erasing);
-    let runner = Runner::new(
-        store.clone(),
-        time.clock(),
-        Arc::clone(&chance),
-        handlers,
-        settings::runner(&config.queue),
-    );
     let context = Context {
         library: Library::of(store.clone()),
-        store,
+        store: store.clone(),
         clock: time.clock(),
-        chance,
+        chance: Arc::clone(&chance),
         base: config.server.base(config.server.listen).into(),
         limits: settings::interactions(&config.fhir),
     };
+    let mut handlers = handlers(config, &time, channels)?;
+    handlers.extend(erasing);
+    handlers.extend(bulk::handlers(&context));
+    let runner = Runner::new(
+        store,
+        time.clock(),
+        chance,
+        handlers,
+        settings::runner(&config.queue),
+    );
     Ok(Composed {
         context,
         time,
@@ -242,6 +244,7 @@ fn state(context: Context, access: http::Access, config: &Config) -> Result<http
     Ok(state
         .with_time_zone(zone)
         .with_small_cell(config.figures.small_cell)
+        .with_origins(http::Origins::read(&config.server.cors_origins))
         .with_gateway_secret(config.sms.callback_secret.reveal()))
 }
 

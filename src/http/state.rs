@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::auth::Access;
+use super::{auth::Access, cors::Origins};
 use crate::{
     authoring::Simulator, erasure::Eraser, fhir::search::parameters::Parameters,
     interactions::Context, kernel::problem::Result,
@@ -59,6 +59,8 @@ pub struct State {
     pub simulated: Option<Arc<dyn ClockControl>>,
     /// Erases people, where the server has a ledger for it.
     pub eraser: Option<Arc<Eraser>>,
+    /// The origins whose pages may call, if any.
+    pub origins: Option<Origins>,
     /// Tries pathways out.
     pub simulator: Simulator,
     /// The digest of the secret that the gateway of text messages shows, if there is one.
@@ -81,6 +83,7 @@ impl State {
             small_cell: 0,
             simulated: None,
             eraser: None,
+            origins: None,
             simulator: Simulator::default(),
             gateway_secret: None,
             capabilities: Mutex::default(),
@@ -107,6 +110,13 @@ impl State {
     #[must_use]
     pub const fn with_small_cell(mut self, small_cell: u32) -> Self {
         self.small_cell = small_cell;
+        self
+    }
+
+    /// The same state, open to pages of these origins.
+    #[must_use]
+    pub fn with_origins(mut self, origins: Option<Origins>) -> Self {
+        self.origins = origins;
         self
     }
 

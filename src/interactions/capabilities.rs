@@ -24,6 +24,7 @@ pub enum Interaction {
     Batch,
     Transaction,
     Create,
+    SearchSystem,
     SearchType,
     ConditionalUpdate,
     ConditionalDelete,
@@ -31,7 +32,11 @@ pub enum Interaction {
     Update,
     Delete,
     History,
+    HistoryOfType,
+    HistoryOfSystem,
     Vread,
+    Patch,
+    ConditionalPatch,
 }
 
 impl Interaction {
@@ -44,10 +49,15 @@ impl Interaction {
             Self::Update => Some("update"),
             Self::Delete => Some("delete"),
             Self::History => Some("history-instance"),
+            Self::HistoryOfType => Some("history-type"),
             Self::Vread => Some("vread"),
+            Self::Patch => Some("patch"),
             Self::Capabilities
+            | Self::HistoryOfSystem
+            | Self::ConditionalPatch
             | Self::Batch
             | Self::Transaction
+            | Self::SearchSystem
             | Self::ConditionalUpdate
             | Self::ConditionalDelete => None,
         }
@@ -58,6 +68,8 @@ impl Interaction {
         match self {
             Self::Batch => Some("batch"),
             Self::Transaction => Some("transaction"),
+            Self::SearchSystem => Some("search-system"),
+            Self::HistoryOfSystem => Some("history-system"),
             _ => None,
         }
     }
@@ -115,6 +127,11 @@ pub fn statement(offer: &Offer) -> Bytes {
         "implementation": { "description": "Vigie, a FHIR telemonitoring server", "url": offer.base },
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
+        "patchFormat": [
+            "application/fhir+json",
+            "application/fhir+xml",
+            "application/json-patch+json",
+        ],
         "rest": [rest],
     });
     statement.to_string().into()

@@ -5,8 +5,8 @@ use std::{collections::VecDeque, sync::Arc};
 use jiff::Timestamp;
 
 use super::{
-    Canonical, Change, Draft, History, Page, Prepared, Reactor, Stored, canonical::Canonicals,
-    registry::Registry, session::Session,
+    Canonical, Change, Draft, Excerpt, History, Page, Prepared, Reactor, Stored,
+    canonical::Canonicals, registry::Registry, session::Session,
 };
 use crate::{
     fhir::{
@@ -350,9 +350,13 @@ impl Tx {
     }
 }
 
-/// What a store whose one connection also reads asks of it.
+/// What is read beside current versions.
 impl Tx {
-    pub(super) async fn vread(
+    /// One version, current or not; this part's own writes are seen.
+    ///
+    /// # Errors
+    /// `Fault`, if the stored version does not match its hash.
+    pub async fn vread(
         &mut self,
         target: (ResourceType, &str),
         version: u64,
@@ -360,12 +364,12 @@ impl Tx {
         self.session.version(&self.permit, target, version).await
     }
 
-    pub(super) async fn history(
-        &mut self,
-        target: (ResourceType, &str),
-        page: (Option<u64>, u32),
-    ) -> Result<Option<History>> {
-        self.session.history(&self.permit, target, page).await
+    /// A page of versions, newest first; this part's own writes are seen.
+    ///
+    /// # Errors
+    /// As [`Tx::vread`].
+    pub async fn history(&mut self, excerpt: &Excerpt) -> Result<Option<History>> {
+        self.session.history(&self.permit, excerpt).await
     }
 }
 

@@ -2,8 +2,10 @@
 //!
 //! Which elements give values of which kind: <http://hl7.org/fhir/R4/search.html#table>.
 
-mod composite;
+pub mod composite;
 mod convert;
+mod texts;
+pub mod words;
 
 use serde_json::Value;
 
@@ -28,6 +30,7 @@ pub fn index_rows(tree: &Value, kind: ResourceType) -> IndexRows {
     for parameter in parameters::of_type(kind) {
         add(parameter, &context, tree, &mut rows);
     }
+    words::add(tree, kind, &mut rows);
     tidy(&mut rows);
     let id = tree.get("id").and_then(Value::as_str);
     rows.patients = compartment::patients(kind, id, &rows.references);
@@ -59,10 +62,7 @@ fn add<'a>(
     if parameter.kind == ParameterKind::Composite {
         return composite::add(parameter, items, tree, rows);
     }
-    let ids = convert::Ids {
-        param: parameter.id,
-        identifier: parameter.identifier_id,
-    };
+    let ids = convert::Ids::of(parameter);
     for item in &items {
         convert::add(item, parameter.kind, ids, rows);
     }
@@ -78,6 +78,7 @@ fn tidy(rows: &mut IndexRows) {
     unique(&mut rows.dates);
     unique(&mut rows.references);
     unique(&mut rows.uris);
+    unique(&mut rows.words);
     rows.numbers.sort_unstable_by(NumberRow::order);
     rows.numbers.dedup();
     rows.composites.sort_unstable_by(CompositeRow::order);

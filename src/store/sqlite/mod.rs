@@ -14,6 +14,8 @@ mod copy;
 mod counters;
 mod definitions;
 mod erase;
+mod errands;
+mod history;
 mod imports;
 mod indexing;
 mod insert;
