@@ -63,6 +63,7 @@ fn a_search_parameter_takes_effect_for_what_stood_and_for_what_comes() {
         .send("GET", "Patient?eyes=green", &strict, b"")
         .unwrap();
     assert_eq!(refused.status, 400);
+    assert_eq!(refused.json()["issue"][0]["code"], "incomplete");
     let lenient = client.get("Patient?eyes=green").expect(200).json();
     assert!(!lenient["link"][0]["url"].as_str().unwrap().contains("eyes"));
 
