@@ -34,6 +34,8 @@ mod forms;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod library;
+#[cfg(test)]
 mod publishing;
 #[cfg(test)]
 mod rest;
