@@ -15,6 +15,8 @@ mod authoring;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod bulk;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod demo;
@@ -26,14 +28,16 @@ mod erasure;
 mod fhirpath;
 #[cfg(test)]
 mod follow_up;
-#[cfg(test)]
 mod formats;
 #[cfg(test)]
 mod fuzz;
+mod forms;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod publishing;
+#[cfg(test)]
+mod rest;
 #[cfg(test)]
 mod schedule;
 #[cfg(test)]
