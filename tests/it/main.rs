@@ -30,6 +30,7 @@ mod fhirpath;
 mod follow_up;
 mod formats;
 #[cfg(test)]
+mod fuzz;
 mod forms;
 #[cfg(test)]
 mod kill;
