@@ -12,6 +12,7 @@ pub mod clock;
 pub mod fhir;
 pub mod health;
 pub mod negotiate;
+pub mod openapi;
 pub mod operations;
 pub mod peers;
 pub mod reply;
