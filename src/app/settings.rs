@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use crate::{
-    config::{self, Config, Fhir, Mail, Queue, Server, Sms, SmsChannel},
+    config::{self, ConditionalDelete, Config, Fhir, Mail, Queue, Server, Sms, SmsChannel},
     fhir::json,
     http::{Access, RequestLimits, ServerLimits},
     interactions::{Limits, OnWrite},
@@ -54,6 +54,7 @@ pub(super) const fn interactions(fhir: &Fhir) -> Limits {
         json: json::Limits {
             depth: fhir.json_depth_max,
         },
+        delete_several: matches!(fhir.conditional_delete, ConditionalDelete::Multiple),
         bundle_entries_max: fhir.bundle_entries_max,
         page_default: fhir.page_size_default,
         page_max: fhir.page_size_max,

@@ -4,6 +4,16 @@ use serde::Deserialize;
 
 use super::findings::Findings;
 
+/// `fhir.conditional_delete`: how many resources it may concern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConditionalDelete {
+    /// One; where several satisfy the condition, none is deleted.
+    Single,
+    /// All that satisfy the condition.
+    Multiple,
+}
+
 /// Bounds on what clients send and ask.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,6 +24,8 @@ pub struct Fhir {
     pub json_depth_max: usize,
     /// `fhir.bundle_entries_max`.
     pub bundle_entries_max: usize,
+    /// `fhir.conditional_delete`.
+    pub conditional_delete: ConditionalDelete,
     /// `fhir.page_size_default`.
     pub page_size_default: u32,
     /// `fhir.page_size_max`.

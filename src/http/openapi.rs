@@ -121,14 +121,16 @@ fn of_path(name: &str) -> Value {
 fn of_route(route: &Route) -> Value {
     let names: Vec<String> = route.serves.iter().map(|each| words(*each)).collect();
     let mut parameters = shared();
-    if route.serves.contains(&I::SearchType) && route.verb == Method::GET {
+    let searches = [I::SearchType, I::SearchSystem];
+    if searches.iter().any(|each| route.serves.contains(each)) && route.verb == Method::GET {
         parameters.extend(["Count", "Sort", "Summary", "Elements", "Search"].map(component));
     }
     if route.serves.contains(&I::Read) {
         parameters.extend(["Summary", "Elements"].map(component));
         parameters.extend(["IfNoneMatch", "IfModifiedSince"].map(component));
     }
-    if route.serves.contains(&I::History) {
+    let histories = [I::History, I::HistoryOfType, I::HistoryOfSystem];
+    if histories.iter().any(|each| route.serves.contains(each)) {
         parameters.extend(["Count", "Since"].map(component));
     }
     match route.verb {
@@ -197,9 +199,12 @@ fn shared() -> Vec<Value> {
 }
 
 fn content(formats: &[&str]) -> Value {
-    let schema = |format: &&str| match format.ends_with("json") {
-        true => json!({"schema": {"$ref": "#/components/schemas/Resource"}}),
-        false => json!({"schema": {"type": "string"}}),
+    let schema = |format: &&str| match *format {
+        "application/json-patch+json" => json!({"schema": {"type": "array"}}),
+        format if format.ends_with("json") => {
+            json!({"schema": {"$ref": "#/components/schemas/Resource"}})
+        }
+        _ => json!({"schema": {"type": "string"}}),
     };
     let told = formats
         .iter()
@@ -227,6 +232,11 @@ fn body(body: Body) -> Option<Value> {
         }
         Body::OptionalJson => json!({"required": false, "content": content(&FORMATS)}),
         Body::Json => json!({"required": true, "content": content(&FORMATS)}),
+        Body::Patch => {
+            let formats = [FORMATS[0], FORMATS[1], "application/json-patch+json"];
+            json!({"required": true, "content": content(&formats)})
+        }
+        Body::Content => json!({"required": true, "content": {"*/*": {}}}),
     };
     Some(told)
 }

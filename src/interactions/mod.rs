@@ -10,7 +10,6 @@ mod assembly;
 mod batch;
 mod etag;
 mod links;
-mod subset;
 mod transaction;
 
 pub mod advice;
@@ -22,10 +21,16 @@ pub mod create;
 pub mod criteria;
 pub mod delete;
 pub mod everything;
+pub mod extract;
+pub mod forms;
 pub mod history;
 pub mod pairs;
+pub mod patch;
+pub mod populate;
 pub mod read;
 pub mod search;
+pub mod subset;
+pub mod terminology;
 pub mod update;
 pub mod vread;
 
@@ -71,6 +76,8 @@ pub struct Context {
 pub struct Limits {
     /// Bounds on JSON.
     pub json: json::Limits,
+    /// Whether a conditional deletion may concern several resources.
+    pub delete_several: bool,
     /// Most entries of a batch or transaction.
     pub bundle_entries_max: usize,
     /// Entries of a page that names no `_count`.
@@ -97,6 +104,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             json: json::Limits::default(),
+            delete_several: false,
             bundle_entries_max: 5_000,
             page_default: 20,
             page_max: 1_000,
@@ -140,6 +148,8 @@ pub enum Reply {
     Existing(Stored),
     /// A deletion was recorded, or nothing stood there.
     Deleted(Option<Stored>),
+    /// The headers of a version, or of something else, without a body: an entry that is a HEAD.
+    Headed(Option<Stored>),
     /// A resource made for this answer, such as a Bundle.
     Document(Bytes),
     /// A table as CSV, and the name of the file that it may be kept in.

@@ -3,6 +3,7 @@
 //! Specification: <http://hl7.org/fhir/R4/validation.html>, <http://hl7.org/fhir/R4/json.html>.
 //! Profiles, invariants and terminology beyond required codes are not judged here.
 
+mod judge;
 mod place;
 pub mod primitive;
 mod structure;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::Value;
 
+pub use judge::{MOST_JUDGED_ISSUES, Rigour, judge};
 pub use structure::MOST_ISSUES;
 
 use self::structure::Required;
