@@ -15,6 +15,7 @@ pub mod cors;
 pub mod fhir;
 pub mod health;
 pub mod negotiate;
+pub mod openapi;
 pub mod operations;
 pub mod peers;
 pub mod reply;
