@@ -12,6 +12,7 @@ mod bulk;
 pub mod clock;
 pub mod fhir;
 pub mod health;
+mod later;
 pub mod negotiate;
 pub mod operations;
 pub mod peers;
@@ -29,6 +30,7 @@ mod tests;
 
 pub use self::{
     auth::Access,
+    later::LaterHandler,
     router::{BASE_PATH, router},
     server::{ServerLimits, serve},
     state::{ClockControl, RequestLimits, State},

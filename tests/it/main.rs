@@ -27,8 +27,9 @@ mod erasure;
 #[cfg(test)]
 mod follow_up;
 #[cfg(test)]
-mod forms;
 mod formats;
+#[cfg(test)]
+mod forms;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
