@@ -40,7 +40,7 @@ use crate::{
         chance::Chance,
         problem::{Problem, Result},
     },
-    library::Library,
+    library::{self, Library},
     notify,
     queue::{Handler, Runner},
     service,
@@ -148,6 +148,11 @@ struct Composed {
 async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
     let time = Time::of(&config.clock);
     let store = open(config, &time, Arc::clone(&chance)).await?;
+    if library::reindex::begin_if_outdated(&store).await? {
+        tracing::warn!(
+            "the index is of another version and is made anew; searches may miss what is not done"
+        );
+    }
     definitions::load(&store).await?;
     let channels = channels(config)?;
     let (eraser, erasing) = erasure::open(config, &store, &time, &channels)?;
@@ -243,6 +248,7 @@ fn state(context: Context, access: http::Access, config: &Config) -> Result<http
     Ok(state
         .with_time_zone(zone)
         .with_small_cell(config.figures.small_cell)
+        .with_origins(http::Origins::read(&config.server.cors_origins))
         .with_gateway_secret(config.sms.callback_secret.reveal()))
 }
 

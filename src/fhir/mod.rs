@@ -13,6 +13,7 @@ pub mod definitions;
 pub mod json;
 pub mod knowledge;
 pub mod outcome;
+pub mod patch;
 pub mod path;
 pub mod pathway;
 pub mod permit;

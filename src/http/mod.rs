@@ -8,8 +8,10 @@
 //! Specification: <http://hl7.org/fhir/R4/http.html>.
 
 pub mod auth;
+mod binary;
 mod bulk;
 pub mod clock;
+pub mod cors;
 pub mod fhir;
 pub mod health;
 mod later;
@@ -30,6 +32,7 @@ mod tests;
 
 pub use self::{
     auth::Access,
+    cors::Origins,
     later::LaterHandler,
     router::{BASE_PATH, router},
     server::{ServerLimits, serve},

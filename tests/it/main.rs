@@ -25,6 +25,8 @@ mod documents;
 #[cfg(test)]
 mod erasure;
 #[cfg(test)]
+mod fhirpath;
+#[cfg(test)]
 mod follow_up;
 #[cfg(test)]
 mod formats;
@@ -34,6 +36,8 @@ mod forms;
 mod kill;
 #[cfg(test)]
 mod publishing;
+#[cfg(test)]
+mod rest;
 #[cfg(test)]
 mod schedule;
 #[cfg(test)]

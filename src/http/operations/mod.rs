@@ -12,6 +12,7 @@ mod everything;
 mod export;
 mod extend;
 mod extract;
+mod fhirpath;
 mod figures;
 mod import;
 mod judge;
@@ -19,9 +20,11 @@ mod lists;
 mod matching;
 mod populate;
 mod purge;
+mod reindex;
 mod restart;
 mod simulate;
 mod stop;
+mod terminology;
 mod transfer;
 
 use std::sync::Arc;
@@ -36,7 +39,10 @@ use super::{
 };
 use crate::{
     fhir::{definitions::ResourceType, permit::Permit, resource::Resource},
-    interactions::Reply,
+    interactions::{
+        Reply,
+        bundle::{Operate, OperationCall},
+    },
     kernel::problem::{Category, Problem, Result},
 };
 
@@ -165,6 +171,22 @@ pub static OPERATIONS: &[Operation] = &[
         run: purge::status,
     },
     Operation {
+        name: "reindex",
+        definition: "https://vigie.example/fhir/OperationDefinition/reindex",
+        kind: None,
+        levels: &[Level::System, Level::Type],
+        verbs: &[Method::POST],
+        run: reindex::run,
+    },
+    Operation {
+        name: "reindex-status",
+        definition: "https://vigie.example/fhir/OperationDefinition/reindex-status",
+        kind: None,
+        levels: &[Level::System],
+        verbs: &[Method::GET],
+        run: reindex::status,
+    },
+    Operation {
         name: "simulate",
         definition: "https://vigie.example/fhir/OperationDefinition/PlanDefinition-simulate",
         kind: Some("PlanDefinition"),
@@ -229,6 +251,62 @@ pub static OPERATIONS: &[Operation] = &[
         run: judge::run,
     },
     Operation {
+        name: "expand",
+        definition: "http://hl7.org/fhir/OperationDefinition/ValueSet-expand",
+        kind: Some("ValueSet"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::expand,
+    },
+    Operation {
+        name: "validate-code",
+        definition: "http://hl7.org/fhir/OperationDefinition/ValueSet-validate-code",
+        kind: Some("ValueSet"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::in_value_set,
+    },
+    Operation {
+        name: "validate-code",
+        definition: "http://hl7.org/fhir/OperationDefinition/CodeSystem-validate-code",
+        kind: Some("CodeSystem"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::in_code_system,
+    },
+    Operation {
+        name: "lookup",
+        definition: "http://hl7.org/fhir/OperationDefinition/CodeSystem-lookup",
+        kind: Some("CodeSystem"),
+        levels: &[Level::Type],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::lookup,
+    },
+    Operation {
+        name: "subsumes",
+        definition: "http://hl7.org/fhir/OperationDefinition/CodeSystem-subsumes",
+        kind: Some("CodeSystem"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::subsumes,
+    },
+    Operation {
+        name: "translate",
+        definition: "http://hl7.org/fhir/OperationDefinition/ConceptMap-translate",
+        kind: Some("ConceptMap"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::translate,
+    },
+    Operation {
+        name: "fhirpath",
+        definition: "https://vigie.example/fhir/OperationDefinition/fhirpath",
+        kind: None,
+        levels: &[Level::System],
+        verbs: &[Method::GET, Method::POST],
+        run: fhirpath::run,
+    },
+    Operation {
         name: "populate",
         definition: "http://hl7.org/fhir/uv/sdc/OperationDefinition/Questionnaire-populate",
         kind: Some("Questionnaire"),
@@ -269,6 +347,48 @@ pub static OPERATIONS: &[Operation] = &[
         run: export::run,
     },
 ];
+
+/// The table, for the entries of a batch.
+pub(super) struct Table(pub(super) Arc<State>);
+
+impl Operate for Table {
+    fn operate(&self, permit: Permit, call: OperationCall) -> BoxFuture<'static, Result<Reply>> {
+        let level = match (call.kind, &call.id) {
+            (None, _) => Level::System,
+            (Some(_), None) => Level::Type,
+            (Some(_), Some(_)) => Level::Instance,
+        };
+        let verb = if call.is_post {
+            Method::POST
+        } else {
+            Method::GET
+        };
+        let serves = |operation: &&Operation| {
+            let of_kind = operation
+                .kind
+                .is_none_or(|kind| call.kind.is_some_and(|called| called.name() == kind));
+            operation.name == call.name
+                && of_kind
+                && operation.levels.contains(&level)
+                && operation.verbs.contains(&verb)
+        };
+        let Some(operation) = OPERATIONS.iter().find(serves) else {
+            let refused = unknown(&format!("${}", call.name));
+            let refused = refused.unwrap_or_else(|| Problem::fault("an operation without a name"));
+            return Box::pin(async move { Err(refused) });
+        };
+        let invocation = Invocation {
+            kind: call.kind,
+            id: call.id,
+            query: call.query,
+            resource: call.resource,
+            table: None,
+            csv: false,
+            respond_async: false,
+        };
+        (operation.run)(self.0.clone(), permit, invocation)
+    }
+}
 
 /// Operations that take a table as CSV, beside JSON.
 const CSV_IN: &[&str] = &["import"];
