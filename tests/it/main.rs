@@ -28,6 +28,7 @@ mod erasure;
 mod fhirpath;
 #[cfg(test)]
 mod follow_up;
+#[cfg(test)]
 mod formats;
 #[cfg(test)]
 mod fuzz;
