@@ -33,6 +33,8 @@ mod publishing;
 #[cfg(test)]
 mod schedule;
 #[cfg(test)]
+mod search;
+#[cfg(test)]
 mod sms;
 #[cfg(test)]
 mod smtp;
