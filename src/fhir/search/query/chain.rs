@@ -248,7 +248,10 @@ impl<'a> Reader<'a> {
         if parameter.code == "_id" {
             return match modifier {
                 Modifier::None => ids(value),
-                _ => Err(modifier::unsupported("_id", "of codes")),
+                _ => Err(Problem::malformed(
+                    "not-supported",
+                    "_id takes no modifier but :missing and :not.",
+                )),
             };
         }
         let reading = Reading {

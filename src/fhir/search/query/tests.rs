@@ -141,7 +141,6 @@ fn modifiers_that_are_not_offered_are_refused_by_name() {
         ("Patient?_sort=_score", "not-supported"),
         ("Patient?name:not=x", "not-supported"),
         ("Patient?birthdate:exact=2024", "not-supported"),
-        ("Patient?_id:not=x", "not-supported"),
         ("Patient?name:nonsense=x", "invalid"),
         ("Location?_sort=near", "not-supported"),
         ("Observation?_sort=code-value-quantity", "not-supported"),
