@@ -44,6 +44,8 @@ mod rest;
 #[cfg(test)]
 mod schedule;
 #[cfg(test)]
+mod search;
+#[cfg(test)]
 mod sms;
 #[cfg(test)]
 mod smtp;
