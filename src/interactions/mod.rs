@@ -27,6 +27,7 @@ pub mod pairs;
 pub mod read;
 pub mod search;
 pub mod update;
+pub mod validate;
 pub mod vread;
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod restart;
 mod simulate;
 mod stop;
 mod transfer;
+mod validate;
 
 use std::sync::Arc;
 
@@ -225,7 +226,18 @@ pub static OPERATIONS: &[Operation] = &[
         verbs: &[Method::POST],
         run: judge::run,
     },
+    Operation {
+        name: "validate",
+        definition: "http://hl7.org/fhir/OperationDefinition/Resource-validate",
+        kind: None,
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: validate::run,
+    },
 ];
+
+/// Operations that are given what may be wrong.
+const UNJUDGED: &[&str] = &["validate"];
 
 /// Operations that take a table as CSV, beside JSON.
 const CSV_IN: &[&str] = &["import"];
@@ -258,6 +270,8 @@ impl Operation {
                     kind: self.kind,
                     body: if *verb == Method::GET {
                         Body::None
+                    } else if UNJUDGED.contains(&self.name) {
+                        Body::UnjudgedJson
                     } else if CSV_IN.contains(&self.name) {
                         Body::JsonOrCsv
                     } else {
