@@ -3,10 +3,10 @@
 use jiff::tz::TimeZone;
 
 use crate::{
-    config::{self, Config, Fhir, Mail, Queue, Server, Sms, SmsChannel},
+    config::{self, ConditionalDelete, Config, Fhir, Mail, Queue, Server, Sms, SmsChannel},
     fhir::json,
     http::{Access, RequestLimits, ServerLimits},
-    interactions::Limits,
+    interactions::{Limits, OnWrite},
     kernel::problem::{Problem, Result},
     notify::{
         ChannelSettings, Language, SenderSettings, SmsSenderSettings,
@@ -54,9 +54,15 @@ pub(super) const fn interactions(fhir: &Fhir) -> Limits {
         json: json::Limits {
             depth: fhir.json_depth_max,
         },
+        delete_several: matches!(fhir.conditional_delete, ConditionalDelete::Multiple),
         bundle_entries_max: fhir.bundle_entries_max,
         page_default: fhir.page_size_default,
         page_max: fhir.page_size_max,
+        on_write: match fhir.validation.on_write {
+            config::OnWrite::Lenient => OnWrite::Lenient,
+            config::OnWrite::Base => OnWrite::Base,
+            config::OnWrite::Profiles => OnWrite::Profiles,
+        },
     }
 }
 

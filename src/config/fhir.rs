@@ -4,6 +4,16 @@ use serde::Deserialize;
 
 use super::findings::Findings;
 
+/// `fhir.conditional_delete`: how many resources it may concern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConditionalDelete {
+    /// One; where several satisfy the condition, none is deleted.
+    Single,
+    /// All that satisfy the condition.
+    Multiple,
+}
+
 /// Bounds on what clients send and ask.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,10 +24,34 @@ pub struct Fhir {
     pub json_depth_max: usize,
     /// `fhir.bundle_entries_max`.
     pub bundle_entries_max: usize,
+    /// `fhir.conditional_delete`.
+    pub conditional_delete: ConditionalDelete,
     /// `fhir.page_size_default`.
     pub page_size_default: u32,
     /// `fhir.page_size_max`.
     pub page_size_max: u32,
+    /// `[fhir.validation]`.
+    pub validation: Validation,
+}
+
+/// `[fhir.validation]`: how what clients send is judged.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Validation {
+    /// `fhir.validation.on_write`.
+    pub on_write: OnWrite,
+}
+
+/// `fhir.validation.on_write`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnWrite {
+    /// Elements that R4 requires may be absent.
+    Lenient,
+    /// The structure of R4.
+    Base,
+    /// That, and profiles.
+    Profiles,
 }
 
 impl Fhir {

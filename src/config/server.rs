@@ -14,6 +14,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// `server.base_url`; empty for the address itself.
     pub base_url: String,
+    /// `server.cors_origins`.
+    pub cors_origins: String,
     /// `server.insecure_no_auth`.
     pub insecure_no_auth: bool,
     /// `server.connections_max`.
@@ -115,6 +117,16 @@ impl Server {
                 "server.base_url",
                 "It is empty or begins with http:// or https://.",
             );
+        }
+        for origin in self.cors_origins.split_whitespace() {
+            let host = origin.split_once("://").map(|(_, host)| host);
+            let is_origin = is_web_address(origin) && host.is_some_and(|host| !host.contains('/'));
+            if origin != "*" && !is_origin {
+                findings.refuse(
+                    "server.cors_origins",
+                    "Each is https://HOST, with a port where it is not the usual one, or *.",
+                );
+            }
         }
         if self.insecure_no_auth && !self.listen.ip().is_loopback() {
             findings.refuse(

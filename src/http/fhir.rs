@@ -14,7 +14,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
-    auth,
+    auth, binary,
     negotiate::{self, BodyFormat, Preference, Return, Wanted},
     operations, reply,
     router::{self, Route},
@@ -28,13 +28,14 @@ use crate::{
     interactions::{
         Reply, VersionTag,
         advice::{self, Advice},
-        bundle::{self, BundleOptions},
+        bundle::{self, BundleOptions, Returned},
         capabilities, conditional_delete, conditional_update, create,
         criteria::Criteria,
-        delete, history as versions, pairs, read as reading, search as searching,
-        update as updating, vread as version_reading,
+        delete, history as versions, pairs, patch as patching, read as reading,
+        search as searching, terminology, update as updating, vread as version_reading,
     },
     kernel::problem::{Category, Problem, Result},
+    store::HistoryOf,
 };
 
 const IF_NONE_EXIST: HeaderName = HeaderName::from_static("if-none-exist");
@@ -54,6 +55,10 @@ pub enum Body {
     JsonOrCsv,
     /// A form, or nothing.
     Form,
+    /// What a Binary is to hold.
+    Content,
+    /// A patch: Parameters, or a JSON Patch.
+    Patch,
     /// Not looked at: the route refuses.
     Any,
 }
@@ -175,7 +180,24 @@ pub(super) async fn dispatch(
         .await
         .unwrap_or_else(|_| Err(Problem::fault("a panic while a request was served")));
     let response = match outcome {
-        Ok((done, advice)) => {
+        Ok(Answer {
+            reply: Reply::Version(stored),
+            as_content: true,
+            ..
+        }) => match binary::response(&stored) {
+            Some(response) => reply::content(response, &stored),
+            None => reply::reply(
+                Reply::Version(stored),
+                None,
+                preference.returns,
+                &state.context.base,
+            ),
+        },
+        Ok(Answer {
+            reply: done,
+            advice,
+            ..
+        }) => {
             let base = &state.context.base;
             reply::reply(done, advice.as_ref(), preference.returns, base)
         }
@@ -192,12 +214,20 @@ pub(super) async fn dispatch(
     response
 }
 
+/// What an interaction came to, and how it is to be told.
+struct Answer {
+    reply: Reply,
+    advice: Option<Advice>,
+    /// Whether a Binary is given as what it holds.
+    as_content: bool,
+}
+
 async fn answer(
     state: Arc<State>,
     endpoint: &Endpoint,
     (preference, wanted): (Preference, &Wanted),
     mut request: Request,
-) -> Result<(Reply, Option<Advice>)> {
+) -> Result<Answer> {
     let permit = auth::permit(state.access)?;
     let path: RawPathParams = request
         .extract_parts()
@@ -208,9 +238,6 @@ async fn answer(
     pairs::decode(parts.uri.path())?;
     let (query, format) = query(parts.uri.query())?;
     let csv = endpoint.csv && negotiate::wants_csv(&parts.headers, format.as_deref());
-    if !csv {
-        wanted.check()?;
-    }
     let mut call = Call {
         state: state.clone(),
         permit,
@@ -223,7 +250,21 @@ async fn answer(
         body: Bytes::new(),
     };
     read_path(&mut call, &path, endpoint.kind)?;
-    let body = read_body(&state, endpoint.body, &parts, body).await?;
+    let is_binary = binary::is_binary(call.kind);
+    let as_content = is_binary
+        && endpoint.verb == Method::GET
+        && binary::is_content_wanted(&parts.headers, format.as_deref());
+    if !csv && !as_content {
+        wanted.check()?;
+    }
+    let given = match endpoint.body {
+        Body::Json if is_binary && binary::is_content(&parts.headers) => Body::Content,
+        given => given,
+    };
+    let mut body = read_body(&state, given, &parts, body).await?;
+    if given == Body::Content {
+        body = binary::wrap(&parts.headers, call.id.as_deref(), &body)?;
+    }
     if endpoint.body == Body::Form {
         let text = std::str::from_utf8(&body)
             .map_err(|_| Problem::malformed("value", "The form is not UTF-8."))?;
@@ -238,7 +279,11 @@ async fn answer(
         Serve::Operation(run) => run_operation(run, call, (csv, endpoint.body)).await,
     }?;
     let advice = advice::of(&state.context, &permit, &reply).await;
-    Ok((reply, advice))
+    Ok(Answer {
+        reply,
+        advice,
+        as_content,
+    })
 }
 
 /// Names and values of a query.
@@ -296,12 +341,15 @@ async fn read_body(
     let format = match wanted {
         Body::None | Body::Any => return Ok(Bytes::new()),
         Body::JsonOrCsv if negotiate::is_csv(&parts.headers) => BodyFormat::Csv,
-        Body::Json | Body::OptionalJson | Body::UnjudgedJson | Body::JsonOrCsv => {
-            BodyFormat::Resource
-        },
+        Body::Patch if negotiate::is_json_patch(&parts.headers) => BodyFormat::JsonPatch,
+        Body::Json | Body::OptionalJson | Body::UnjudgedJson => BodyFormat::Resource,
+        Body::JsonOrCsv | Body::Patch => BodyFormat::Resource,
         Body::Form => BodyFormat::Form,
+        Body::Content => BodyFormat::Content,
     };
-    if wanted == Body::Json || parts.headers.contains_key(header::CONTENT_TYPE) {
+    if matches!(wanted, Body::Json | Body::Patch)
+        || parts.headers.contains_key(header::CONTENT_TYPE)
+    {
         negotiate::check_content(&parts.headers, format)?;
     }
     let limit = state.limits.body_bytes_max;
@@ -417,8 +465,19 @@ pub fn delete(call: Call) -> Outcome {
 /// `GET [base]/[type]/[id]/_history`.
 pub fn history(call: Call) -> Outcome {
     Box::pin(async move {
-        let span = versions::Span::read(&call.query)?;
-        versions::history(&call.state.context, &call.permit, call.target()?, &span).await
+        let span = versions::Span::read(&call.query, call.handling())?;
+        let (kind, id) = call.target()?;
+        let of = HistoryOf::Instance(kind, id.to_owned());
+        versions::history(&call.state.context, &call.permit, of, &span).await
+    })
+}
+
+/// `GET [base]/_history` and `GET [base]/[type]/_history`.
+pub fn history_of_many(call: Call) -> Outcome {
+    Box::pin(async move {
+        let span = versions::Span::read(&call.query, call.handling())?;
+        let of = call.kind.map_or(HistoryOf::System, HistoryOf::Type);
+        versions::history(&call.state.context, &call.permit, of, &span).await
     })
 }
 
@@ -427,6 +486,15 @@ pub fn search(call: Call) -> Outcome {
     Box::pin(async move {
         let context = &call.state.context;
         let query = searching::query(context, call.kind()?, &call.query, call.handling())?;
+        searching::search(context, &call.permit, &query).await
+    })
+}
+
+/// `GET [base]?…` and `POST [base]/_search`.
+pub fn search_system(call: Call) -> Outcome {
+    Box::pin(async move {
+        let context = &call.state.context;
+        let query = searching::system_query(context, &call.query, call.handling())?;
         searching::search(context, &call.permit, &query).await
     })
 }
@@ -443,6 +511,38 @@ pub fn conditional_update(call: Call) -> Outcome {
     })
 }
 
+/// `PATCH [base]/[type]/[id]`.
+pub fn patch(call: Call) -> Outcome {
+    Box::pin(async move {
+        let (kind, id) = call.target()?;
+        let target = patching::Target::Instance(kind, id.to_owned());
+        patch_target(&call, target).await
+    })
+}
+
+/// `PATCH [base]/[type]?[criteria]`.
+pub fn conditional_patch(call: Call) -> Outcome {
+    Box::pin(async move {
+        let criteria = Criteria::of_pairs(&call.state.context, call.kind()?, &call.query)?;
+        patch_target(&call, patching::Target::Criteria(Box::new(criteria))).await
+    })
+}
+
+async fn patch_target(call: &Call, target: patching::Target) -> Result<Reply> {
+    let context = &call.state.context;
+    let is_json_patch = negotiate::is_json_patch(&call.headers);
+    let patch = patching::read(&call.body, is_json_patch, &context.limits.json)?;
+    let if_match = call.if_match();
+    patching::patch(
+        context,
+        &call.permit,
+        target,
+        Arc::new(patch),
+        if_match.as_ref(),
+    )
+    .await
+}
+
 /// `DELETE [base]/[type]?[criteria]`.
 pub fn conditional_delete(call: Call) -> Outcome {
     Box::pin(async move {
@@ -457,9 +557,14 @@ pub fn bundle(call: Call) -> Outcome {
     Box::pin(async move {
         let options = BundleOptions {
             status: reply::status_line,
-            representation: call.preference.returns_named
-                && call.preference.returns == Return::Representation,
+            returned: match call.preference.returns {
+                _ if !call.preference.returns_named => Returned::Minimal,
+                Return::Minimal => Returned::Minimal,
+                Return::Representation => Returned::Representation,
+                Return::OperationOutcome => Returned::Outcome,
+            },
             handling: call.handling(),
+            operate: Arc::new(operations::Table(call.state.clone())),
         };
         bundle::process(&call.state.context, &call.permit, &call.body, options).await
     })
@@ -468,11 +573,26 @@ pub fn bundle(call: Call) -> Outcome {
 /// `GET [base]/metadata`.
 pub fn capabilities(call: Call) -> Outcome {
     Box::pin(async move {
-        let bytes = call.state.capabilities.get_or_init(|| {
-            let context = &call.state.context;
-            capabilities::statement(&router::offer(&context.base, context.clock.now()))
+        let mode = call.query.iter().find(|(name, _)| name == "mode");
+        match mode.map(|(_, mode)| mode.as_str()) {
+            None | Some("full" | "normative") => {}
+            Some("terminology") => {
+                let told = terminology::capabilities(&call.state.context).await?;
+                return Ok(Reply::Document(told));
+            }
+            Some(_) => {
+                let says = "`mode` is `full`, `normative` or `terminology`.";
+                return Err(Problem::malformed("value", says));
+            }
+        }
+        let context = &call.state.context;
+        let known = Arc::clone(&context.library.knowledge().await?.parameters);
+        let bytes = call.state.capabilities(&known, || {
+            let mut offer = router::offer(&context.base, context.clock.now());
+            offer.parameters = Arc::clone(&known);
+            capabilities::statement(&offer)
         });
-        Ok(Reply::Document(bytes.clone()))
+        Ok(Reply::Document(bytes))
     })
 }
 

@@ -8,7 +8,10 @@
 //! Specification: <http://hl7.org/fhir/R4/http.html>.
 
 pub mod auth;
+mod binary;
+mod bulk;
 pub mod clock;
+pub mod cors;
 pub mod fhir;
 pub mod health;
 pub mod negotiate;
@@ -28,6 +31,7 @@ mod tests;
 
 pub use self::{
     auth::Access,
+    cors::Origins,
     router::{BASE_PATH, router},
     server::{ServerLimits, serve},
     state::{ClockControl, RequestLimits, State},

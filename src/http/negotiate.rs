@@ -8,7 +8,10 @@ mod format;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 pub use self::format::{Wanted, body_to_json, give, is_xml};
-use crate::kernel::problem::{Category, Problem, Result};
+use crate::{
+    interactions::patch::JSON_PATCH,
+    kernel::problem::{Category, Problem, Result},
+};
 
 /// What answers are, as they leave the interactions.
 pub const FHIR_JSON: HeaderValue = HeaderValue::from_static("application/fhir+json; charset=utf-8");
@@ -92,7 +95,8 @@ pub fn wants_csv(headers: &HeaderMap, format: Option<&str>) -> bool {
 }
 
 /// Whether `Accept` names a format of resources, and not merely anything.
-fn names_resource(headers: &HeaderMap) -> bool {
+#[must_use]
+pub fn names_resource(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::ACCEPT).iter();
     values
         .filter_map(|value| value.to_str().ok())
@@ -103,6 +107,25 @@ fn names_resource(headers: &HeaderMap) -> bool {
                 .iter()
                 .any(|name| essence.eq_ignore_ascii_case(name))
         })
+}
+
+/// Whether a body is said to be a JSON Patch.
+#[must_use]
+pub fn is_json_patch(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE);
+    let text = value.and_then(|value| value.to_str().ok()).unwrap_or("");
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case(JSON_PATCH)
+}
+
+/// Whether a body is said to be a resource.
+#[must_use]
+pub fn is_resource(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE);
+    let text = value.and_then(|value| value.to_str().ok()).unwrap_or("");
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    let mut known = RESOURCE.iter();
+    known.any(|name| essence.eq_ignore_ascii_case(name))
 }
 
 /// Whether a body is said to be CSV.
@@ -144,6 +167,10 @@ pub enum BodyFormat {
     Resource,
     /// `application/x-www-form-urlencoded`, for `_search`.
     Form,
+    /// A JSON Patch.
+    JsonPatch,
+    /// What a Binary is to hold; of any kind.
+    Content,
     /// `text/csv`; who reads it tells its encoding from its bytes.
     Csv,
 }
@@ -153,6 +180,9 @@ pub enum BodyFormat {
 /// # Errors
 /// `UnsupportedMediaType`.
 pub fn check_content(headers: &HeaderMap, wanted: BodyFormat) -> Result<()> {
+    if wanted == BodyFormat::Content {
+        return Ok(());
+    }
     let value = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -162,7 +192,8 @@ pub fn check_content(headers: &HeaderMap, wanted: BodyFormat) -> Result<()> {
     let known: &[&str] = match wanted {
         BodyFormat::Resource => RESOURCE,
         BodyFormat::Form => &["application/x-www-form-urlencoded"],
-        BodyFormat::Csv => &["text/csv"],
+        BodyFormat::JsonPatch => &[JSON_PATCH],
+        BodyFormat::Csv | BodyFormat::Content => &["text/csv"],
     };
     let readable = known.iter().any(|name| essence.eq_ignore_ascii_case(name))
         && (wanted == BodyFormat::Csv || parts.all(is_offered));
@@ -171,7 +202,7 @@ pub fn check_content(headers: &HeaderMap, wanted: BodyFormat) -> Result<()> {
     }
     let due = match wanted {
         BodyFormat::Resource => "application/fhir+json or application/fhir+xml, of FHIR 4.0,",
-        BodyFormat::Form | BodyFormat::Csv => known[0],
+        _ => known[0],
     };
     Err(Problem::new(
         Category::UnsupportedMediaType,

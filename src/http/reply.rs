@@ -21,6 +21,9 @@ use crate::{
 /// When a client that was sent away for lack of room may come again.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("2");
 
+/// RFC 5789, section 3.1.
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The status of a category.
@@ -107,6 +110,13 @@ fn plain(reply: Reply, advice: Option<&Advice>, returns: Return, base: &str) -> 
             written((StatusCode::OK, stored), advice, returns, base)
         }
         Reply::Deleted(stored) => deleted(stored.as_ref(), returns),
+        Reply::Headed(stored) => {
+            let mut response = empty(StatusCode::OK);
+            if let Some(stored) = stored {
+                tag(&mut response, &stored);
+            }
+            response
+        }
         Reply::Document(bytes) => document(StatusCode::OK, bytes),
         Reply::Table(bytes, name) => table(bytes, name),
         Reply::Accepted(stored) => accepted(stored, base),
@@ -156,6 +166,22 @@ pub(super) fn document(status: StatusCode, bytes: Bytes) -> Response<Body> {
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, FHIR_JSON);
+    response
+}
+
+/// What may be sent, beside the verbs that the router lists.
+pub(super) fn options() -> Response<Body> {
+    let mut response = empty(StatusCode::NO_CONTENT);
+    let patches = HeaderValue::from_static(
+        "application/json-patch+json, application/fhir+json, application/fhir+xml",
+    );
+    response.headers_mut().insert(ACCEPT_PATCH, patches);
+    response
+}
+
+/// What a Binary holds, with its version.
+pub(super) fn content(mut response: Response<Body>, stored: &Stored) -> Response<Body> {
+    tag(&mut response, stored);
     response
 }
 
@@ -246,7 +272,7 @@ fn tag(response: &mut Response<Body>, stored: &Stored) {
 }
 
 /// An instant as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7).
-fn http_date(at: Timestamp) -> Option<HeaderValue> {
+pub(super) fn http_date(at: Timestamp) -> Option<HeaderValue> {
     let text = jiff::fmt::rfc2822::DateTimePrinter::new()
         .timestamp_to_rfc9110_string(&at)
         .ok()?;

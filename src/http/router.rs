@@ -14,7 +14,7 @@ use axum::{
 use jiff::Timestamp;
 
 use super::{
-    clock,
+    bulk, clock, cors,
     fhir::{self, Body, Run},
     health,
     negotiate::{self, Wanted},
@@ -23,6 +23,7 @@ use super::{
     state::State,
 };
 use crate::{
+    fhir::search::parameters::Parameters,
     interactions::capabilities::{Interaction as I, Offer, OfferedOperation},
     kernel::problem::{Category, Problem},
 };
@@ -51,26 +52,30 @@ pub static ROUTES: &[Route] = &[
     get("/metadata", &[I::Capabilities], fhir::capabilities),
     post("", &[I::Batch, I::Transaction], fhir::bundle),
     post("/", &[I::Batch, I::Transaction], fhir::bundle),
+    get("", &[I::SearchSystem], fhir::search_system),
+    get("/", &[I::SearchSystem], fhir::search_system),
+    form("/_search", &[I::SearchSystem], fhir::search_system),
+    get("/_history", &[I::HistoryOfSystem], fhir::history_of_many),
     // A type.
+    get(
+        "/{type}/_history",
+        &[I::HistoryOfType],
+        fhir::history_of_many,
+    ),
     get("/{type}", &[I::SearchType], fhir::search),
     post("/{type}", &[I::Create], fhir::create),
     form("/{type}/_search", &[I::SearchType], fhir::search),
     put("/{type}", &[I::ConditionalUpdate], fhir::conditional_update),
     delete("/{type}", &[I::ConditionalDelete], fhir::conditional_delete),
+    patch("/{type}", &[I::ConditionalPatch], fhir::conditional_patch),
     // An instance.
     get("/{type}/{id}", &[I::Read], fhir::read),
     put("/{type}/{id}", &[I::Update], fhir::update),
+    patch("/{type}/{id}", &[I::Patch], fhir::patch),
     delete("/{type}/{id}", &[I::Delete], fhir::delete),
     get("/{type}/{id}/_history", &[I::History], fhir::history),
     get("/{type}/{id}/_history/{version}", &[I::Vread], fhir::vread),
     // What R4 has and this server does not offer yet.
-    get("", &[], fhir::unsupported),
-    get("/", &[], fhir::unsupported),
-    get("/_history", &[], fhir::unsupported),
-    form("/_search", &[], fhir::unsupported),
-    get("/{type}/_history", &[], fhir::unsupported),
-    patch("/{type}", &[], fhir::unsupported),
-    patch("/{type}/{id}", &[], fhir::unsupported),
 ];
 
 type Interactions = &'static [I];
@@ -92,7 +97,7 @@ const fn put(path: &'static str, serves: Interactions, run: Run) -> Route {
 }
 
 const fn patch(path: &'static str, serves: Interactions, run: Run) -> Route {
-    route(Method::PATCH, path, Body::Any, (serves, run))
+    route(Method::PATCH, path, Body::Patch, (serves, run))
 }
 
 const fn delete(path: &'static str, serves: Interactions, run: Run) -> Route {
@@ -124,24 +129,36 @@ pub(super) fn router_with(state: Arc<State>, operations: &'static [Operation]) -
     let mut router = Router::new()
         .merge(health::routes(&state))
         .merge(clock::routes(&state))
-        .merge(sms::routes(&state));
+        .merge(sms::routes(&state))
+        .merge(bulk::routes(&state));
     for route in ROUTES {
         router = add(router, &state, fhir::Endpoint::of_route(route));
     }
     for endpoint in operations.iter().flat_map(Operation::endpoints) {
         router = add(router, &state, endpoint);
     }
+    let origins = state.origins.clone();
     let (unknown, wrong_verb) = (state.clone(), state);
-    router
+    let router = router
         .fallback(move |uri: Uri, headers: HeaderMap| {
             let state = unknown.clone();
             let problem = Problem::not_found("Nothing is served at this path.");
             async move { refuse(&state, (&uri, &headers), problem).await }
         })
-        .method_not_allowed_fallback(move |uri: Uri, headers: HeaderMap| {
+        .method_not_allowed_fallback(move |verb: Method, uri: Uri, headers: HeaderMap| {
             let state = wrong_verb.clone();
-            async move { refuse(&state, (&uri, &headers), wrong_verb_problem()).await }
-        })
+            async move {
+                // The router adds which verbs are offered.
+                if verb == Method::OPTIONS {
+                    return reply::options();
+                }
+                refuse(&state, (&uri, &headers), wrong_verb_problem()).await
+            }
+        });
+    match origins {
+        Some(origins) => cors::open(router, origins),
+        None => router,
+    }
 }
 
 /// What the tables offer, for the CapabilityStatement.
@@ -149,6 +166,7 @@ pub(super) fn offer(base: &str, since: Timestamp) -> Offer {
     Offer {
         base: base.to_owned(),
         since,
+        parameters: Arc::clone(Parameters::core()),
         interactions: ROUTES
             .iter()
             .flat_map(|route| route.serves.iter().copied())

@@ -3,7 +3,7 @@
 use std::{
     fmt::Write as _,
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -13,9 +13,10 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::auth::Access;
+use super::{auth::Access, cors::Origins};
 use crate::{
-    authoring::Simulator, erasure::Eraser, interactions::Context, kernel::problem::Result,
+    authoring::Simulator, erasure::Eraser, fhir::search::parameters::Parameters,
+    interactions::Context, kernel::problem::Result,
 };
 
 /// Moves a simulated clock.
@@ -58,11 +59,13 @@ pub struct State {
     pub simulated: Option<Arc<dyn ClockControl>>,
     /// Erases people, where the server has a ledger for it.
     pub eraser: Option<Arc<Eraser>>,
+    /// The origins whose pages may call, if any.
+    pub origins: Option<Origins>,
     /// Tries pathways out.
     pub simulator: Simulator,
     /// The digest of the secret that the gateway of text messages shows, if there is one.
     pub(super) gateway_secret: Option<blake3::Hash>,
-    pub(super) capabilities: OnceLock<Bytes>,
+    capabilities: Mutex<Option<(Arc<Parameters>, Bytes)>>,
     started: i64,
     requests: AtomicU64,
 }
@@ -80,9 +83,10 @@ impl State {
             small_cell: 0,
             simulated: None,
             eraser: None,
+            origins: None,
             simulator: Simulator::default(),
             gateway_secret: None,
-            capabilities: OnceLock::new(),
+            capabilities: Mutex::default(),
             started,
             requests: AtomicU64::new(0),
         }
@@ -109,6 +113,13 @@ impl State {
         self
     }
 
+    /// The same state, open to pages of these origins.
+    #[must_use]
+    pub fn with_origins(mut self, origins: Option<Origins>) -> Self {
+        self.origins = origins;
+        self
+    }
+
     /// The same state, with a clock that `PUT /clock` moves.
     #[must_use]
     pub fn with_simulated_clock(mut self, control: Arc<dyn ClockControl>) -> Self {
@@ -121,6 +132,27 @@ impl State {
     pub fn with_gateway_secret(mut self, secret: &str) -> Self {
         self.gateway_secret = (!secret.is_empty()).then(|| blake3::hash(secret.as_bytes()));
         self
+    }
+
+    /// What this server offers with these search parameters; made once, and again where they have
+    /// changed.
+    pub(super) fn capabilities(
+        &self,
+        parameters: &Arc<Parameters>,
+        make: impl FnOnce() -> Bytes,
+    ) -> Bytes {
+        let mut told = self
+            .capabilities
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match told.as_ref() {
+            Some((known, bytes)) if Arc::ptr_eq(known, parameters) => bytes.clone(),
+            _ => {
+                let bytes = make();
+                *told = Some((Arc::clone(parameters), bytes.clone()));
+                bytes
+            }
+        }
     }
 
     /// A name for one request, by which its answer and its log lines are matched.

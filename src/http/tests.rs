@@ -120,8 +120,9 @@ async fn what_cannot_be_served_is_refused_with_its_reason() {
         (&get, "/fhir/Patient/..%2f..", 404, "not-found"),
         (&get, "/fhir/Patient/1?_format=%zz", 400, "value"),
         (&get, "/fhir/Patient/1?_format=html", 406, "not-supported"),
-        (&get, "/fhir/Patient/_history", 501, "not-supported"),
-        (&Method::PATCH, "/fhir/Patient/1", 501, "not-supported"),
+        (&get, "/fhir/Patient/_history?_list=1", 501, "not-supported"),
+        (&get, "/fhir/_history?_since=x", 400, "value"),
+        (&Method::PATCH, "/fhir/Patient/1", 415, "not-supported"),
         (&Method::POST, "/fhir/Patient/1", 405, "not-supported"),
     ];
     for (method, path, status, code) in table {
@@ -252,7 +253,8 @@ async fn the_statement_is_that_of_the_router() {
         .iter()
         .map(|each| each["code"].as_str().unwrap())
         .collect();
-    let expected = "create delete history-instance read search-type update vread";
+    let expected =
+        "create delete history-instance history-type patch read search-type update vread";
     assert_eq!(codes.join(" "), expected);
     assert_eq!(statement["implementation"]["url"], "http://vigie.test/fhir");
 }

@@ -6,9 +6,9 @@ use futures_util::{StreamExt, stream};
 
 use super::{
     Context, Reply,
-    bundle::{Part, Request, at_entry},
+    bundle::{Operate, Part, Request, at_entry},
     conditional_delete::conditional_delete,
-    conditional_update, create, delete, history, read, search, update, vread,
+    conditional_update, create, delete, history, patch, read, search, update, vread,
 };
 use crate::{
     fhir::{permit::Permit, resource::Resource},
@@ -23,6 +23,7 @@ pub(super) async fn batch(
     context: &Context,
     permit: &Permit,
     parts: Vec<Result<Part>>,
+    operate: &dyn Operate,
 ) -> Vec<Result<Reply>> {
     let mut replies: Vec<Option<Result<Reply>>> = Vec::with_capacity(parts.len());
     let mut ranks: [Vec<Part>; 4] = Default::default();
@@ -38,7 +39,7 @@ pub(super) async fn batch(
     for rank in ranks {
         let work = rank.into_iter().map(|part| async {
             let place = part.place;
-            let reply = run(context, permit, part).await;
+            let reply = run(context, permit, part, operate).await;
             (place, reply.map_err(|problem| at_entry(problem, place, "")))
         });
         let mut done = stream::iter(work).buffer_unordered(AT_ONCE);
@@ -52,7 +53,12 @@ pub(super) async fn batch(
         .collect()
 }
 
-async fn run(context: &Context, permit: &Permit, part: Part) -> Result<Reply> {
+async fn run(
+    context: &Context,
+    permit: &Permit,
+    part: Part,
+    operate: &dyn Operate,
+) -> Result<Reply> {
     let resource = part.resource;
     match part.request {
         Request::Create { condition } => {
@@ -70,6 +76,11 @@ async fn run(context: &Context, permit: &Permit, part: Part) -> Result<Reply> {
             if_match,
         } => delete::delete(context, permit, (kind, &id), if_match.as_ref()).await,
         Request::ConditionalDelete(criteria) => conditional_delete(context, permit, criteria).await,
+        Request::Patch {
+            target,
+            patch,
+            if_match,
+        } => patch::store(context, permit, (target, patch), if_match).await,
         Request::Read {
             target: (kind, id),
             held,
@@ -77,9 +88,8 @@ async fn run(context: &Context, permit: &Permit, part: Part) -> Result<Reply> {
         Request::Vread((kind, id), version) => {
             vread::vread(context, permit, (kind, &id), &version).await
         }
-        Request::History((kind, id), span) => {
-            history::history(context, permit, (kind, &id), &span).await
-        }
+        Request::History(of, span) => history::history(context, permit, of, &span).await,
+        Request::Operation(call) => operate.operate(permit.clone(), *call).await,
         Request::Search(query) => search::search(context, permit, &query).await,
     }
 }

@@ -3,9 +3,13 @@
 //!
 //! Specification: <http://hl7.org/fhir/R4/http.html#transaction>.
 
+mod line;
 mod part;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
 pub(super) use self::part::{Part, Request};
@@ -18,9 +22,11 @@ use super::{
 };
 use crate::{
     fhir::{
+        definitions::ResourceType,
         json as reading,
         outcome::{outcome, shown},
         permit::Permit,
+        resource::Resource,
         search::query::Handling,
         validate,
     },
@@ -28,15 +34,52 @@ use crate::{
     store::Stored,
 };
 
+/// An operation that an entry asks for.
+#[derive(Debug, Clone)]
+pub struct OperationCall {
+    /// The type, unless it is called on the system.
+    pub kind: Option<ResourceType>,
+    /// The instance, if it is called on one.
+    pub id: Option<String>,
+    /// Its name, without `$`.
+    pub name: String,
+    /// Whether it is a POST, and not a GET.
+    pub is_post: bool,
+    /// The query.
+    pub query: Vec<(String, String)>,
+    /// The resource of the entry.
+    pub resource: Option<Resource>,
+}
+
+/// Runs the operations that entries ask for; they belong to a layer above.
+pub trait Operate: Send + Sync {
+    /// Runs one.
+    fn operate(&self, permit: Permit, call: OperationCall) -> BoxFuture<'static, Result<Reply>>;
+}
+
+/// What an entry that writes is answered with (`Prefer: return`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Returned {
+    /// Status, place and version.
+    #[default]
+    Minimal,
+    /// The resource, too.
+    Representation,
+    /// An OperationOutcome, too.
+    Outcome,
+}
+
 /// How the entries are answered.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub struct BundleOptions {
     /// `Bundle.entry.response.status` of a problem, such as `404 Not Found`.
     pub status: fn(Category) -> String,
-    /// Whether the answer holds what was written.
-    pub representation: bool,
+    /// What the answer holds of what was written.
+    pub returned: Returned,
     /// What is to be done with unknown parameters of searches.
     pub handling: Handling,
+    /// Who runs operations.
+    pub operate: Arc<dyn Operate>,
 }
 
 /// Does what a batch or a transaction asks.
@@ -58,17 +101,20 @@ pub async fn process(
             Problem::malformed("structure", "The body must be a Bundle.").at("resourceType"),
         );
     }
+    let judgement = context.judgement().await?;
     let entries = tree["entry"].as_array().map_or(&[][..], Vec::as_slice);
     let parts = entries
         .iter()
         .zip(resources)
         .enumerate()
         .map(|(place, (entry, resource))| {
-            Part::read(context, options.handling, (place, entry), resource)
+            let how = (options.handling, &judgement);
+            Part::read(context, how, (place, entry), resource)
         });
     let (kind, replies) = match tree["type"].as_str() {
         Some("batch") => {
-            let replies = batch(context, permit, parts.collect()).await;
+            let operate = options.operate.as_ref();
+            let replies = batch(context, permit, parts.collect(), operate).await;
             (BundleKind::BatchResponse, replies)
         }
         Some("transaction") => {
@@ -85,14 +131,18 @@ pub async fn process(
         }
     };
     let mut answered = Vec::with_capacity(replies.len());
-    for reply in replies {
+    for (reply, entry) in replies.into_iter().zip(entries) {
+        let reply = match reply {
+            Ok(reply) if entry["request"]["method"] == "HEAD" => Ok(head(reply)),
+            reply => reply,
+        };
         let advice = match &reply {
             Ok(reply) => advice::of(context, permit, reply).await,
             Err(_) => None,
         };
         answered.push((reply, advice));
     }
-    Ok(Reply::Document(answer(context, kind, &answered, options)))
+    Ok(Reply::Document(answer(context, kind, &answered, &options)))
 }
 
 /// Takes the resources out of the entries: each is checked by itself, so that one that is wrong
@@ -147,15 +197,18 @@ fn answer(
     context: &Context,
     kind: BundleKind,
     replies: &[(Result<Reply>, Option<Advice>)],
-    options: BundleOptions,
+    options: &BundleOptions,
 ) -> Bytes {
     let mut bundle = Assembly::new(kind, None);
     for (reply, advice) in replies {
         match reply {
             Ok(reply) => {
-                let mut entry = entry(context, reply, options.representation);
-                if let (Some(advice), Some(response)) = (advice, &mut entry.response) {
-                    response["outcome"] = advised(&advice.text);
+                let mut entry = entry(context, reply, options.returned);
+                if let (Some(outcome), Some(response)) = (
+                    told(reply, advice.as_ref(), options.returned),
+                    &mut entry.response,
+                ) {
+                    response["outcome"] = outcome;
                 }
                 bundle.entry(&entry);
             }
@@ -176,7 +229,8 @@ fn answer(
     bundle.finish()
 }
 
-fn entry<'a>(context: &Context, reply: &'a Reply, representation: bool) -> Entry<'a> {
+fn entry<'a>(context: &Context, reply: &'a Reply, returned: Returned) -> Entry<'a> {
+    let representation = returned == Returned::Representation;
     let (stored, status, shown) = match reply {
         Reply::Version(stored) => (stored, "200 OK", true),
         Reply::NotModified(stored) => (stored, "304 Not Modified", false),
@@ -190,6 +244,8 @@ fn entry<'a>(context: &Context, reply: &'a Reply, representation: bool) -> Entry
                 ..bare("200 OK")
             };
         }
+        Reply::Headed(Some(stored)) => (stored, "200 OK", false),
+        Reply::Headed(None) => return bare("200 OK"),
         Reply::Underway { .. } => return bare("202 Accepted"),
         // No interaction of a bundle gives a table; its bytes would not be a resource.
         Reply::Table(..) => return bare("200 OK"),
@@ -204,9 +260,30 @@ fn entry<'a>(context: &Context, reply: &'a Reply, representation: bool) -> Entry
     }
 }
 
-/// An outcome that shows advice to whoever has answered.
-fn advised(text: &str) -> Value {
-    json!({ "resourceType": "OperationOutcome", "issue": [shown(text)] })
+/// The outcome of an entry that has succeeded: advice to whoever has answered, and, where it is
+/// asked for, that something was written.
+fn told(reply: &Reply, advice: Option<&Advice>, returned: Returned) -> Option<Value> {
+    let done = match reply {
+        Reply::Created(_) | Reply::Updated(_) | Reply::Existing(_) => "The resource is stored.",
+        Reply::Deleted(_) => "The resource is deleted.",
+        _ => "",
+    };
+    let wanted = returned == Returned::Outcome && !done.is_empty();
+    let done = wanted.then(
+        || json!({ "severity": "information", "code": "informational", "diagnostics": done }),
+    );
+    let advice = advice.map(|advice| shown(&advice.text));
+    let issues: Vec<Value> = done.into_iter().chain(advice).collect();
+    (!issues.is_empty()).then(|| json!({ "resourceType": "OperationOutcome", "issue": issues }))
+}
+
+/// What HEAD leaves of an answer: nothing but its headers.
+fn head(reply: Reply) -> Reply {
+    match reply {
+        Reply::Version(stored) => Reply::Headed(Some(stored)),
+        Reply::NotModified(stored) => Reply::NotModified(stored),
+        _ => Reply::Headed(None),
+    }
 }
 
 fn bare(status: &str) -> Entry<'static> {

@@ -4,6 +4,8 @@
 //! serves. Specification: <http://hl7.org/fhir/R4/http.html#capabilities>,
 //! <http://hl7.org/fhir/R4/capabilitystatement.html>.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -11,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::fhir::{
     date,
     definitions::{ParameterKind, ResourceType, definitions},
-    search::parameters::{self, SearchParameter},
+    search::parameters::{Parameters, SearchParameter},
 };
 
 /// An interaction that a route serves.
@@ -22,6 +24,7 @@ pub enum Interaction {
     Batch,
     Transaction,
     Create,
+    SearchSystem,
     SearchType,
     ConditionalUpdate,
     ConditionalDelete,
@@ -29,7 +32,11 @@ pub enum Interaction {
     Update,
     Delete,
     History,
+    HistoryOfType,
+    HistoryOfSystem,
     Vread,
+    Patch,
+    ConditionalPatch,
 }
 
 impl Interaction {
@@ -42,10 +49,15 @@ impl Interaction {
             Self::Update => Some("update"),
             Self::Delete => Some("delete"),
             Self::History => Some("history-instance"),
+            Self::HistoryOfType => Some("history-type"),
             Self::Vread => Some("vread"),
+            Self::Patch => Some("patch"),
             Self::Capabilities
+            | Self::HistoryOfSystem
+            | Self::ConditionalPatch
             | Self::Batch
             | Self::Transaction
+            | Self::SearchSystem
             | Self::ConditionalUpdate
             | Self::ConditionalDelete => None,
         }
@@ -56,6 +68,8 @@ impl Interaction {
         match self {
             Self::Batch => Some("batch"),
             Self::Transaction => Some("transaction"),
+            Self::SearchSystem => Some("search-system"),
+            Self::HistoryOfSystem => Some("history-system"),
             _ => None,
         }
     }
@@ -79,6 +93,8 @@ pub struct Offer {
     pub base: String,
     /// When the server started.
     pub since: Timestamp,
+    /// The search parameters.
+    pub parameters: Arc<Parameters>,
     /// The interactions in the router's table.
     pub interactions: Vec<Interaction>,
     /// The operations in the operations' table.
@@ -111,6 +127,11 @@ pub fn statement(offer: &Offer) -> Bytes {
         "implementation": { "description": "Vigie, a FHIR telemonitoring server", "url": offer.base },
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
+        "patchFormat": [
+            "application/fhir+json",
+            "application/fhir+xml",
+            "application/json-patch+json",
+        ],
         "rest": [rest],
     });
     statement.to_string().into()
@@ -123,7 +144,7 @@ fn of_type(offer: &Offer, kind: ResourceType) -> Value {
     } else {
         "not-supported"
     };
-    let parameters = parameters::of_type(kind);
+    let parameters: Vec<&SearchParameter> = offer.parameters.of_type(kind).collect();
     let includes = parameters
         .iter()
         .filter(|parameter| parameter.kind == ParameterKind::Reference)
@@ -154,7 +175,7 @@ fn of_type(offer: &Offer, kind: ResourceType) -> Value {
     list(
         &mut entry,
         "searchParam",
-        parameters.iter().map(of_parameter).collect(),
+        parameters.into_iter().map(of_parameter).collect(),
     );
     list(&mut entry, "operation", operations(offer, Some(kind)));
     entry.into()
@@ -226,6 +247,7 @@ mod tests {
         let bytes = statement(&Offer {
             base: "http://vigie.test/fhir".to_owned(),
             since: from_millis(0),
+            parameters: Arc::clone(Parameters::core()),
             interactions: interactions.to_vec(),
             operations: vec![OfferedOperation {
                 name: "apply",

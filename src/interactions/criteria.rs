@@ -13,6 +13,9 @@ use crate::{
     store::{Stored, Tx},
 };
 
+/// Most resources that one conditional deletion takes, where it may take several.
+pub const DELETED_MAX: u32 = 1_000;
+
 /// A condition that matches none, one or many resources.
 #[derive(Debug, Clone)]
 pub struct Criteria {
@@ -78,6 +81,24 @@ impl Criteria {
     #[must_use]
     pub fn says(&self) -> &[(String, String)] {
         &self.query.applied
+    }
+
+    /// All that satisfies the condition, at most [`DELETED_MAX`] resources.
+    ///
+    /// # Errors
+    /// `PreconditionFailed`, if it is more: nothing is to be done by halves.
+    pub async fn find_all(&self, tx: &mut Tx) -> Result<Vec<Stored>> {
+        let mut query = self.query.clone();
+        query.limit = Some(DELETED_MAX + 1);
+        let hits = tx.search(&query).await?.hits;
+        if hits.len() > usize::try_from(DELETED_MAX).unwrap_or(usize::MAX) {
+            return Err(Problem::new(
+                Category::PreconditionFailed,
+                "too-costly",
+                format!("More than {DELETED_MAX} resources satisfy the condition."),
+            ));
+        }
+        Ok(hits.into_iter().map(|hit| hit.stored).collect())
     }
 
     /// Looks for what satisfies the condition; this transaction's own writes are seen.

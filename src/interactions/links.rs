@@ -1,9 +1,11 @@
 //! Links between the entries of a transaction: what refers to a `fullUrl` comes to refer to the
 //! resource that was written for it.
 //!
-//! Replaced are references and elements of the types uri, url, oid and uuid; canonicals are not
-//! (<http://hl7.org/fhir/R4/http.html#trules>). A relative reference is completed from the
+//! Replaced are references, elements of the types uri, url, oid and uuid, and links in narrative;
+//! canonicals are not (<http://hl7.org/fhir/R4/http.html#trules>). A relative reference is completed from the
 //! `fullUrl` of its own entry (<http://hl7.org/fhir/R4/bundle.html#references>).
+
+mod narrative;
 
 use std::collections::HashMap;
 
@@ -109,6 +111,7 @@ fn walk(tree: &mut Value, type_name: &str, see: &mut impl FnMut(&mut String, boo
             match (element_type, item) {
                 (_, Value::String(link)) if is_reference => see(link, true),
                 ("uri" | "url" | "oid" | "uuid", Value::String(link)) => see(link, false),
+                ("xhtml", Value::String(div)) => narrate(div, see),
                 ("Resource", item @ Value::Object(_)) => {
                     let kind = item["resourceType"].as_str().map(str::to_owned);
                     walk(item, kind.as_deref().unwrap_or_default(), see);
@@ -117,6 +120,18 @@ fn walk(tree: &mut Value, type_name: &str, see: &mut impl FnMut(&mut String, boo
                 _ => {}
             }
         }
+    }
+}
+
+/// Shows `see` the links in narrative.
+fn narrate(div: &mut String, see: &mut impl FnMut(&mut String, bool)) {
+    let rewritten = narrative::rewrite(div, |link| {
+        let mut target = link.to_owned();
+        see(&mut target, false);
+        (target != link).then_some(target)
+    });
+    if let Some(rewritten) = rewritten {
+        *div = rewritten;
     }
 }
 
@@ -152,6 +167,7 @@ mod tests {
                           {"url": "http://vigie.test/b", "valueReference": {"reference": URN}}],
             "contained": [{"resourceType": "Provenance", "target": [{"reference": URN}]}],
             "component": [{"valueString": URN}],
+            "text": {"status": "generated", "div": format!("<div><a href=\"{URN}\">{URN}</a></div>")},
         });
         let (tree, remains) = rewritten(&links(), tree, None);
         assert_eq!(remains, Remains::default());
@@ -165,6 +181,8 @@ mod tests {
         ] {
             assert_eq!(tree.pointer(place).unwrap(), "Patient/1", "{place}");
         }
+        let div = format!("<div><a href=\"Patient/1\">{URN}</a></div>");
+        assert_eq!(tree["text"]["div"], div);
         for place in [
             "/subject/display",
             "/identifier/0/value",

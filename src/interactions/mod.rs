@@ -10,7 +10,6 @@ mod assembly;
 mod batch;
 mod etag;
 mod links;
-mod subset;
 mod transaction;
 
 pub mod advice;
@@ -22,10 +21,16 @@ pub mod create;
 pub mod criteria;
 pub mod delete;
 pub mod everything;
+pub mod extract;
+pub mod forms;
 pub mod history;
 pub mod pairs;
+pub mod patch;
+pub mod populate;
 pub mod read;
 pub mod search;
+pub mod subset;
+pub mod terminology;
 pub mod update;
 pub mod validate;
 pub mod vread;
@@ -39,7 +44,7 @@ use bytes::Bytes;
 
 pub use self::etag::VersionTag;
 use crate::{
-    fhir::{definitions::ResourceType, json, resource::Resource},
+    fhir::{definitions::ResourceType, json, resource::Resource, validate::Judgement},
     kernel::{
         chance::Chance,
         clock::Clock,
@@ -67,26 +72,44 @@ pub struct Context {
     pub limits: Limits,
 }
 
-/// Bounds on what one request may ask.
+/// Bounds on what one request may ask, and how what it brings is judged.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Bounds on JSON.
     pub json: json::Limits,
+    /// Whether a conditional deletion may concern several resources.
+    pub delete_several: bool,
     /// Most entries of a batch or transaction.
     pub bundle_entries_max: usize,
     /// Entries of a page that names no `_count`.
     pub page_default: u32,
     /// Most entries of a page; a greater `_count` is cut to this.
     pub page_max: u32,
+    /// How what is to be stored is judged.
+    pub on_write: OnWrite,
+}
+
+/// How what is to be stored is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnWrite {
+    /// What R4 requires may be absent.
+    Lenient,
+    /// The structure of R4.
+    #[default]
+    Base,
+    /// That, and what definitions say.
+    Profiles,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             json: json::Limits::default(),
+            delete_several: false,
             bundle_entries_max: 5_000,
             page_default: 20,
             page_max: 1_000,
+            on_write: OnWrite::default(),
         }
     }
 }
@@ -96,6 +119,18 @@ impl Context {
     #[must_use]
     pub fn new_id(&self) -> String {
         id::new_id(self.clock.now(), self.chance.as_ref())
+    }
+
+    /// How what is to be stored is judged now.
+    ///
+    /// # Errors
+    /// `Fault`, if the definitions cannot be read.
+    pub async fn judgement(&self) -> Result<Judgement> {
+        Ok(match self.limits.on_write {
+            OnWrite::Lenient => Judgement::Lenient,
+            OnWrite::Base => Judgement::Base,
+            OnWrite::Profiles => Judgement::Profiles(self.library.knowledge().await?),
+        })
     }
 }
 
@@ -114,6 +149,8 @@ pub enum Reply {
     Existing(Stored),
     /// A deletion was recorded, or nothing stood there.
     Deleted(Option<Stored>),
+    /// The headers of a version, or of something else, without a body: an entry that is a HEAD.
+    Headed(Option<Stored>),
     /// A resource made for this answer, such as a Bundle.
     Document(Bytes),
     /// A table as CSV, and the name of the file that it may be kept in.

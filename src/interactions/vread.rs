@@ -18,12 +18,15 @@ pub async fn vread(
     (kind, id): (ResourceType, &str),
     version: &str,
 ) -> Result<Reply> {
-    // Our versions are numbers; any other text is a version that never was.
-    let version: u64 = version
-        .parse()
-        .map_err(|_| Problem::not_found("There is no such version."))?;
+    let version = number(version)?;
     let found = context.store.vread(permit, kind, id, version).await?;
     Ok(Reply::Version(standing(found)?))
+}
+
+/// Our versions are numbers; any other text is a version that never was.
+pub(super) fn number(version: &str) -> Result<u64> {
+    let number = version.parse();
+    number.map_err(|_| Problem::not_found("There is no such version."))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
 use super::{
-    History, LeasedJob, Page, Reactor, Stored, Tx,
+    Excerpt, History, LeasedJob, Page, Reactor, Stored, Tx,
     sqlite::{self, Readers},
     writer::{Told, Writer},
 };
@@ -158,24 +158,18 @@ impl Store {
         }
     }
 
-    /// The versions of one resource below `before`, newest first; none if it never existed or the
-    /// permit does not reach it.
+    /// A page of versions, newest first; none if they are those of one resource, and it never
+    /// existed or the permit does not reach it.
     ///
     /// # Errors
     /// As [`Store::read`].
-    pub async fn history(
-        &self,
-        permit: &Permit,
-        target: (ResourceType, &str),
-        before: Option<u64>,
-        count: u32,
-    ) -> Result<Option<History>> {
+    pub async fn history(&self, permit: &Permit, excerpt: &Excerpt) -> Result<Option<History>> {
         match &self.reading {
-            Reading::Pool(readers) => readers.history(permit, target, before, count).await,
+            Reading::Pool(readers) => readers.history(permit, excerpt).await,
             Reading::Turn => {
-                let (kind, id) = (target.0, target.1.to_owned());
+                let excerpt = excerpt.clone();
                 self.write(permit, move |tx| {
-                    Box::pin(async move { tx.history((kind, &id), (before, count)).await })
+                    Box::pin(async move { tx.history(&excerpt).await })
                 })
                 .await
             }

@@ -4,8 +4,8 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use super::{
-    Count, History, ImportRow, Job, LeasedJob, Page, RowState, Stored, definitions::Defining,
-    erase::Erasing,
+    Count, Excerpt, History, ImportRow, Job, LeasedJob, Page, RowState, Stored,
+    definitions::Defining, erase::Erasing, errands::Errands, indexing::Indexing,
 };
 use crate::{
     fhir::{
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// One connection with a transaction open: rows in, rows out, no rules.
-pub(super) trait Session: Erasing + Defining {
+pub(super) trait Session: Erasing + Defining + Errands + Indexing {
     /// Opens the transaction that a group of requests shares.
     fn begin(&mut self) -> BoxFuture<'_, Result<()>>;
 
@@ -56,12 +56,12 @@ pub(super) trait Session: Erasing + Defining {
         version: u64,
     ) -> BoxFuture<'a, Result<Option<Stored>>>;
 
-    /// A page of `count` versions below `before`, newest first, if the permit reaches the resource.
+    /// A page of versions, newest first; none if they are those of one resource that the permit
+    /// does not reach.
     fn history<'a>(
         &'a mut self,
         permit: &'a Permit,
-        target: (ResourceType, &'a str),
-        page: (Option<u64>, u32),
+        excerpt: &'a Excerpt,
     ) -> BoxFuture<'a, Result<Option<History>>>;
 
     /// When the next waiting job is due.

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{Change, Job, Prepared, Reactor, Store, StoreOptions, Stored, Tx};
+use super::{Change, Excerpt, HistoryOf, Job, Prepared, Reactor, Store, StoreOptions, Stored, Tx};
 use crate::{
     fhir::{definitions::ResourceType, permit::Permit, resource::Resource, search::query::Query},
     kernel::{
@@ -52,6 +52,17 @@ async fn open(
         reactors,
     };
     Store::open(options).await.expect("a store")
+}
+
+/// What asks for the history of the patient p.
+fn of_patient(count: u32) -> Excerpt {
+    Excerpt {
+        of: HistoryOf::Instance(kind("Patient"), "p".to_owned()),
+        since: None,
+        at: None,
+        after: None,
+        count,
+    }
 }
 
 fn kind(name: &str) -> ResourceType {
@@ -114,7 +125,7 @@ async fn versions_count_up_and_the_old_ones_stay_readable() {
     assert!(bench.read("p").await.expect("known").is_deleted());
     let history = bench
         .store
-        .history(&ANY, (kind("Patient"), "p"), None, 10)
+        .history(&ANY, &of_patient(10))
         .await
         .expect("read");
     let versions: Vec<_> = history

@@ -15,6 +15,8 @@ mod authoring;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod bulk;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod demo;
@@ -23,13 +25,18 @@ mod documents;
 #[cfg(test)]
 mod erasure;
 #[cfg(test)]
-mod follow_up;
+mod fhirpath;
 #[cfg(test)]
+mod follow_up;
 mod formats;
+#[cfg(test)]
+mod forms;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod publishing;
+#[cfg(test)]
+mod rest;
 #[cfg(test)]
 mod schedule;
 #[cfg(test)]

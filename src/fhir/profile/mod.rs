@@ -70,12 +70,20 @@ impl Profiles {
         let mut known: HashMap<String, Vec<Source>> = HashMap::new();
         for line in EMBEDDED.lines() {
             // Every line begins with its URL.
-            let url = line.strip_prefix("{\"url\":\"").and_then(|rest| rest.split('"').next());
+            let url = line
+                .strip_prefix("{\"url\":\"")
+                .and_then(|rest| rest.split('"').next());
             if let Some(url) = url {
-                known.entry(url.to_owned()).or_default().push(Source::Embedded(line));
+                known
+                    .entry(url.to_owned())
+                    .or_default()
+                    .push(Source::Embedded(line));
             }
         }
-        Self { known, ..Self::default() }
+        Self {
+            known,
+            ..Self::default()
+        }
     }
 
     /// Those of R4 and these; other resources are passed over.
@@ -136,7 +144,9 @@ impl Profiles {
             version.is_none_or(|asked| {
                 source.version().is_some_and(|has| {
                     has == asked
-                        || has.strip_prefix(asked).is_some_and(|rest| rest.starts_with('.'))
+                        || has
+                            .strip_prefix(asked)
+                            .is_some_and(|rest| rest.starts_with('.'))
                 })
             })
         };
@@ -205,10 +215,17 @@ fn order(version: Option<&str>) -> Option<(Vec<u64>, &str)> {
 fn profile(profiles: &Profiles, given: &Value, chain: &[&str]) -> Option<Profile> {
     let grown = snapshot::tree(profiles, given, chain)?;
     let text = |name: &str| read::text(given, name);
-    let list = |name: &str| given.get(name).and_then(Value::as_array).into_iter().flatten();
+    let list = |name: &str| {
+        given
+            .get(name)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    };
     Some(Profile {
         url: text("url")?,
-        version: text("version").or_else(|| profiles.base.is_none().then(|| CORE_VERSION.to_owned())),
+        version: text("version")
+            .or_else(|| profiles.base.is_none().then(|| CORE_VERSION.to_owned())),
         title: text("title").or_else(|| text("name")).unwrap_or_default(),
         kind: text("type")?,
         is_constraint: text("derivation").as_deref() == Some("constraint"),
@@ -232,6 +249,15 @@ fn profile(profiles: &Profiles, given: &Value, chain: &[&str]) -> Option<Profile
 
 /// Whether the root element says so.
 fn is_modifier(given: &Value) -> bool {
-    let root = |part: &str| given.get(part)?.get("element")?.get(0)?.get("isModifier")?.as_bool();
-    root("snapshot").or_else(|| root("differential")).unwrap_or_default()
+    let root = |part: &str| {
+        given
+            .get(part)?
+            .get("element")?
+            .get(0)?
+            .get("isModifier")?
+            .as_bool()
+    };
+    root("snapshot")
+        .or_else(|| root("differential"))
+        .unwrap_or_default()
 }

@@ -134,8 +134,10 @@ pub struct Constraint {
 }
 
 /// An expression that is compiled when it is first wanted.
-pub type LazyExpression =
-    LazyLock<Result<Expression, CompileError>, Box<dyn FnOnce() -> Result<Expression, CompileError> + Send>>;
+pub type LazyExpression = LazyLock<
+    Result<Expression, CompileError>,
+    Box<dyn FnOnce() -> Result<Expression, CompileError> + Send>,
+>;
 
 /// `ElementDefinition.slicing`.
 #[derive(Debug, Clone, Default)]
@@ -200,6 +202,8 @@ impl Element {
     pub fn at(&self, path: &str) -> Option<&Self> {
         let mut steps = path.split('.');
         steps.next()?;
-        steps.try_fold(self, |element, step| element.child(step.trim_end_matches("[x]")))
+        steps.try_fold(self, |element, step| {
+            element.child(step.trim_end_matches("[x]"))
+        })
     }
 }

@@ -14,10 +14,8 @@ use super::{
     },
 };
 
-const MAX_VALUE_SET: &str =
-    "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet";
-const FHIR_TYPE: &str =
-    "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type";
+const MAX_VALUE_SET: &str = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet";
+const FHIR_TYPE: &str = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type";
 /// Judged by the pass over the structure: that every element has a value or children, and an
 /// extension a value or extensions.
 const JUDGED_BY_STRUCTURE: [&str; 2] = ["ele-1", "ext-1"];
@@ -91,7 +89,11 @@ pub(super) fn text(value: &Value, name: &str) -> Option<String> {
 }
 
 fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
-    value.get(name).and_then(Value::as_array).into_iter().flatten()
+    value
+        .get(name)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
 }
 
 fn texts(value: &Value, name: &str) -> Vec<String> {
@@ -102,7 +104,12 @@ fn texts(value: &Value, name: &str) -> Vec<String> {
 }
 
 fn types(element: &mut Element, value: &Value) {
-    let read: Vec<TypeUse> = value.as_array().into_iter().flatten().filter_map(type_use).collect();
+    let read: Vec<TypeUse> = value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(type_use)
+        .collect();
     if !read.is_empty() {
         element.types = read;
     }
@@ -113,7 +120,9 @@ fn type_use(value: &Value) -> Option<TypeUse> {
         .find(|each| each.get("url").and_then(Value::as_str) == Some(FHIR_TYPE))
         .and_then(|each| text(each, "valueUrl").or_else(|| text(each, "valueUri")));
     let code = extended.or_else(|| text(value, "code"))?;
-    let code = code.strip_prefix("http://hl7.org/fhir/StructureDefinition/").unwrap_or(&code);
+    let code = code
+        .strip_prefix("http://hl7.org/fhir/StructureDefinition/")
+        .unwrap_or(&code);
     Some(TypeUse {
         code: code.to_owned(),
         profiles: texts(value, "profile"),
@@ -141,7 +150,9 @@ fn binding(value: &Value) -> Option<Arc<Binding>> {
 
 fn slicing(value: &Value) -> Slicing {
     Slicing {
-        discriminators: list(value, "discriminator").filter_map(discriminator).collect(),
+        discriminators: list(value, "discriminator")
+            .filter_map(discriminator)
+            .collect(),
         rules: match value.get("rules").and_then(Value::as_str) {
             Some("closed") => Rules::Closed,
             Some("openAtEnd") => Rules::OpenAtEnd,
@@ -170,7 +181,9 @@ fn constraints(element: &mut Element, value: &Value) {
             continue;
         };
         let known = |old: &Arc<Constraint>| old.key == read.key;
-        if !JUDGED_BY_STRUCTURE.contains(&read.key.as_str()) && !element.constraints.iter().any(known) {
+        if !JUDGED_BY_STRUCTURE.contains(&read.key.as_str())
+            && !element.constraints.iter().any(known)
+        {
             element.constraints.push(Arc::new(read));
         }
     }

@@ -42,7 +42,11 @@ struct Step {
 }
 
 impl<'a> Growth<'a> {
-    pub(super) const fn new(profiles: &'a Profiles, chain: &'a [&'a str], is_constraint: bool) -> Self {
+    pub(super) const fn new(
+        profiles: &'a Profiles,
+        chain: &'a [&'a str],
+        is_constraint: bool,
+    ) -> Self {
         Self {
             profiles,
             chain,
@@ -60,12 +64,17 @@ impl<'a> Growth<'a> {
                 continue;
             };
             if steps.len() > DEEPEST_PATH {
-                self.defects.push("An element's path is too deep.".to_owned());
+                self.defects
+                    .push("An element's path is too deep.".to_owned());
                 continue;
             }
             let Some(element) = self.reach(root, &steps) else {
-                let path = given.get("path").and_then(Value::as_str).unwrap_or_default();
-                self.defects.push(format!("The base has no element `{path}`."));
+                let path = given
+                    .get("path")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
+                self.defects
+                    .push(format!("The base has no element `{path}`."));
                 continue;
             };
             read::state(element, given);
@@ -92,14 +101,26 @@ impl<'a> Growth<'a> {
             prefix.push_str(name);
             let last = n + 1 == names.len();
             let slice = if by_id {
-                id.get(n).and_then(|part| part.split_once(':')).map(|(_, slice)| slice.to_owned())
+                id.get(n)
+                    .and_then(|part| part.split_once(':'))
+                    .map(|(_, slice)| slice.to_owned())
             } else if last {
                 None
             } else {
-                self.open.iter().find(|(at, _)| *at == prefix).map(|(_, slice)| slice.clone())
+                self.open
+                    .iter()
+                    .find(|(at, _)| *at == prefix)
+                    .map(|(_, slice)| slice.clone())
             };
-            let slice = if last { named.map(str::to_owned).or(slice) } else { slice };
-            steps.push(Step { name: (*name).to_owned(), slice });
+            let slice = if last {
+                named.map(str::to_owned).or(slice)
+            } else {
+                slice
+            };
+            steps.push(Step {
+                name: (*name).to_owned(),
+                slice,
+            });
         }
         self.remember(path, named);
         steps.remove(0);
@@ -108,7 +129,8 @@ impl<'a> Growth<'a> {
 
     fn remember(&mut self, path: &str, slice: Option<&str>) {
         let below = format!("{path}.");
-        self.open.retain(|(at, _)| at != path && !at.starts_with(&below));
+        self.open
+            .retain(|(at, _)| at != path && !at.starts_with(&below));
         if let Some(slice) = slice {
             self.open.push((path.to_owned(), slice.to_owned()));
         }
@@ -141,7 +163,9 @@ impl<'a> Growth<'a> {
         }
         let typed = |each: &Element| {
             each.choice
-                && plain.strip_prefix(each.name.as_str()).is_some_and(|suffix| each.allows(&read::type_of(suffix)))
+                && plain
+                    .strip_prefix(each.name.as_str())
+                    .is_some_and(|suffix| each.allows(&read::type_of(suffix)))
         };
         if let Some(place) = parent.children.iter().position(typed) {
             return Some((place, Some(plain.to_owned())));
@@ -181,7 +205,10 @@ impl<'a> Growth<'a> {
         }
         let [one] = element.types.as_slice() else {
             // A choice without decision has what every type has.
-            let any = self.profiles.read("http://hl7.org/fhir/StructureDefinition/Element", self.chain)?;
+            let any = self.profiles.read(
+                "http://hl7.org/fhir/StructureDefinition/Element",
+                self.chain,
+            )?;
             return Some(any.root.children.clone());
         };
         let profile = match one.profiles.as_slice() {
@@ -199,13 +226,21 @@ impl<'a> Growth<'a> {
 /// The slice of this name (`a/b` is a slice `b` of slice `a`); it is made where it is new, and is
 /// at first what the element is.
 fn slice_of<'e>(element: &'e mut Element, name: &str) -> Option<&'e mut Element> {
-    let known = element.slices.iter().position(|each| each.slice.as_deref() == Some(name));
+    let known = element
+        .slices
+        .iter()
+        .position(|each| each.slice.as_deref() == Some(name));
     if let Some(place) = known {
         return element.slices.get_mut(place);
     }
     let parent = name
         .rsplit_once('/')
-        .and_then(|(parent, _)| element.slices.iter().find(|each| each.slice.as_deref() == Some(parent)))
+        .and_then(|(parent, _)| {
+            element
+                .slices
+                .iter()
+                .find(|each| each.slice.as_deref() == Some(parent))
+        })
         .unwrap_or(element);
     let mut slice = parent.clone();
     slice.slices = Vec::new();
@@ -235,7 +270,10 @@ fn implied(element: &mut Element, slice: &mut Element, name: &str) {
             _ => return,
         };
         element.slicing = Some(Slicing {
-            discriminators: vec![Discriminator { by, path: path.to_owned() }],
+            discriminators: vec![Discriminator {
+                by,
+                path: path.to_owned(),
+            }],
             ..Slicing::default()
         });
     }
@@ -254,13 +292,17 @@ pub(super) fn tree(profiles: &Profiles, given: &Value, chain: &[&str]) -> Option
         }
         (_, Some(differential), Some(base)) => (Some(base), differential),
         (Some(snapshot), _, _) => (None, snapshot),
-        (None, Some(differential), None) if text("baseDefinition").is_none() => (None, differential),
+        (None, Some(differential), None) if text("baseDefinition").is_none() => {
+            (None, differential)
+        }
         (None, Some(differential), None) if is_constraint => {
             (profiles.type_read(text("type")?, chain), differential)
         }
         _ => return None,
     };
-    let mut root = start.map(|start: Arc<Profile>| start.root.clone()).unwrap_or_default();
+    let mut root = start
+        .map(|start: Arc<Profile>| start.root.clone())
+        .unwrap_or_default();
     let kind = text("type")?;
     if !is_constraint {
         root.types.clear();
@@ -270,7 +312,10 @@ pub(super) fn tree(profiles: &Profiles, given: &Value, chain: &[&str]) -> Option
     root.path = kind.to_owned();
     let mut growth = Growth::new(profiles, chain, is_constraint);
     growth.grow(&mut root, stated);
-    Some(Grown { root, defects: growth.defects })
+    Some(Grown {
+        root,
+        defects: growth.defects,
+    })
 }
 
 /// A type's own paths begin with its own name.

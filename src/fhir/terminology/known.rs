@@ -34,12 +34,24 @@ impl Terminology {
             return self.bare(url);
         };
         let Some(concept) = system.concept(coding.code) else {
-            return if system.content == Content::Complete { Known::No } else { Known::Untold };
+            return if system.content == Content::Complete {
+                Known::No
+            } else {
+                Known::Untold
+            };
         };
-        let same = |a: &str, b: &str| a.split_whitespace().map(str::to_lowercase).eq(b.split_whitespace().map(str::to_lowercase));
+        let same = |a: &str, b: &str| {
+            a.split_whitespace()
+                .map(str::to_lowercase)
+                .eq(b.split_whitespace().map(str::to_lowercase))
+        };
         match (coding.display, concept.display.as_deref()) {
             (Some(given), Some(own))
-                if !same(given, own) && !concept.designations.iter().any(|each| same(given, &each.value)) =>
+                if !same(given, own)
+                    && !concept
+                        .designations
+                        .iter()
+                        .any(|each| same(given, &each.value)) =>
             {
                 Known::Otherwise(own)
             }
@@ -49,7 +61,10 @@ impl Terminology {
 
     /// A code system without concepts of its own.
     fn bare(&self, url: &str) -> Known<'_> {
-        let mut all = self.layers().flat_map(|layer| layer.code_systems.versions(url)).peekable();
+        let mut all = self
+            .layers()
+            .flat_map(|layer| layer.code_systems.versions(url))
+            .peekable();
         let some = all.peek().is_some();
         if some && all.all(|volume| volume.content().content == Content::Supplement) {
             Known::Supplement

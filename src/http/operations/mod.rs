@@ -9,16 +9,22 @@ mod apply;
 mod asked;
 mod convert;
 mod everything;
+mod export;
 mod extend;
+mod extract;
+mod fhirpath;
 mod figures;
 mod import;
 mod judge;
 mod lists;
 mod matching;
+mod populate;
 mod purge;
+mod reindex;
 mod restart;
 mod simulate;
 mod stop;
+mod terminology;
 mod transfer;
 mod validate;
 
@@ -34,7 +40,10 @@ use super::{
 };
 use crate::{
     fhir::{definitions::ResourceType, permit::Permit, resource::Resource},
-    interactions::Reply,
+    interactions::{
+        Reply,
+        bundle::{Operate, OperationCall},
+    },
     kernel::problem::{Category, Problem, Result},
 };
 
@@ -163,6 +172,22 @@ pub static OPERATIONS: &[Operation] = &[
         run: purge::status,
     },
     Operation {
+        name: "reindex",
+        definition: "https://vigie.example/fhir/OperationDefinition/reindex",
+        kind: None,
+        levels: &[Level::System, Level::Type],
+        verbs: &[Method::POST],
+        run: reindex::run,
+    },
+    Operation {
+        name: "reindex-status",
+        definition: "https://vigie.example/fhir/OperationDefinition/reindex-status",
+        kind: None,
+        levels: &[Level::System],
+        verbs: &[Method::GET],
+        run: reindex::status,
+    },
+    Operation {
         name: "simulate",
         definition: "https://vigie.example/fhir/OperationDefinition/PlanDefinition-simulate",
         kind: Some("PlanDefinition"),
@@ -234,7 +259,145 @@ pub static OPERATIONS: &[Operation] = &[
         verbs: &[Method::GET, Method::POST],
         run: validate::run,
     },
+    Operation {
+        name: "expand",
+        definition: "http://hl7.org/fhir/OperationDefinition/ValueSet-expand",
+        kind: Some("ValueSet"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::expand,
+    },
+    Operation {
+        name: "validate-code",
+        definition: "http://hl7.org/fhir/OperationDefinition/ValueSet-validate-code",
+        kind: Some("ValueSet"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::in_value_set,
+    },
+    Operation {
+        name: "validate-code",
+        definition: "http://hl7.org/fhir/OperationDefinition/CodeSystem-validate-code",
+        kind: Some("CodeSystem"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::in_code_system,
+    },
+    Operation {
+        name: "lookup",
+        definition: "http://hl7.org/fhir/OperationDefinition/CodeSystem-lookup",
+        kind: Some("CodeSystem"),
+        levels: &[Level::Type],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::lookup,
+    },
+    Operation {
+        name: "subsumes",
+        definition: "http://hl7.org/fhir/OperationDefinition/CodeSystem-subsumes",
+        kind: Some("CodeSystem"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::subsumes,
+    },
+    Operation {
+        name: "translate",
+        definition: "http://hl7.org/fhir/OperationDefinition/ConceptMap-translate",
+        kind: Some("ConceptMap"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::translate,
+    },
+    Operation {
+        name: "fhirpath",
+        definition: "https://vigie.example/fhir/OperationDefinition/fhirpath",
+        kind: None,
+        levels: &[Level::System],
+        verbs: &[Method::GET, Method::POST],
+        run: fhirpath::run,
+    },
+    Operation {
+        name: "populate",
+        definition: "http://hl7.org/fhir/uv/sdc/OperationDefinition/Questionnaire-populate",
+        kind: Some("Questionnaire"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: populate::run,
+    },
+    Operation {
+        name: "extract",
+        definition: "http://hl7.org/fhir/uv/sdc/OperationDefinition/QuestionnaireResponse-extract",
+        kind: Some("QuestionnaireResponse"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: extract::run,
+    },
+    Operation {
+        name: "export",
+        definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export",
+        kind: None,
+        levels: &[Level::System],
+        verbs: &[Method::GET, Method::POST],
+        run: export::run,
+    },
+    Operation {
+        name: "export",
+        definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export",
+        kind: Some("Patient"),
+        levels: &[Level::Type],
+        verbs: &[Method::GET, Method::POST],
+        run: export::run,
+    },
+    Operation {
+        name: "export",
+        definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export",
+        kind: Some("Group"),
+        levels: &[Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: export::run,
+    },
 ];
+
+/// The table, for the entries of a batch.
+pub(super) struct Table(pub(super) Arc<State>);
+
+impl Operate for Table {
+    fn operate(&self, permit: Permit, call: OperationCall) -> BoxFuture<'static, Result<Reply>> {
+        let level = match (call.kind, &call.id) {
+            (None, _) => Level::System,
+            (Some(_), None) => Level::Type,
+            (Some(_), Some(_)) => Level::Instance,
+        };
+        let verb = if call.is_post {
+            Method::POST
+        } else {
+            Method::GET
+        };
+        let serves = |operation: &&Operation| {
+            let of_kind = operation
+                .kind
+                .is_none_or(|kind| call.kind.is_some_and(|called| called.name() == kind));
+            operation.name == call.name
+                && of_kind
+                && operation.levels.contains(&level)
+                && operation.verbs.contains(&verb)
+        };
+        let Some(operation) = OPERATIONS.iter().find(serves) else {
+            let refused = unknown(&format!("${}", call.name));
+            let refused = refused.unwrap_or_else(|| Problem::fault("an operation without a name"));
+            return Box::pin(async move { Err(refused) });
+        };
+        let invocation = Invocation {
+            kind: call.kind,
+            id: call.id,
+            query: call.query,
+            resource: call.resource,
+            table: None,
+            csv: false,
+            respond_async: false,
+        };
+        (operation.run)(self.0.clone(), permit, invocation)
+    }
+}
 
 /// Operations that are given what may be wrong.
 const UNJUDGED: &[&str] = &["validate"];
@@ -244,6 +407,22 @@ const CSV_IN: &[&str] = &["import"];
 
 /// Operations that can answer with CSV, beside JSON.
 const CSV_OUT: &[&str] = &["evaluate-measure", "line-list", "daily-list"];
+
+/// The body of an invocation, the parameters of its query added to it as texts.
+fn as_parameters(invocation: &Invocation) -> serde_json::Value {
+    let body = invocation.resource.as_ref().map(|body| body.tree().clone());
+    let mut body = body.unwrap_or_else(|| serde_json::json!({ "resourceType": "Parameters" }));
+    let given = invocation.query.iter();
+    let given = given.map(|(name, text)| serde_json::json!({ "name": name, "valueString": text }));
+    let given: Vec<serde_json::Value> = given.collect();
+    if body["resourceType"] == "Parameters" && !given.is_empty() {
+        match body["parameter"].as_array_mut() {
+            Some(parameters) => parameters.extend(given),
+            None => body["parameter"] = given.into(),
+        }
+    }
+    body
+}
 
 /// The refusal of a path that ends in `$name`, as no line of the table serves it.
 pub(super) fn unknown(segment: &str) -> Option<Problem> {

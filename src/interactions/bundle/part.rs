@@ -1,21 +1,30 @@
 //! One entry of a batch or transaction, read.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use super::{at_entry, in_resource};
+use super::{OperationCall, at_entry, in_resource, line::Line};
 use crate::{
     fhir::{
         definitions::ResourceType,
+        patch::Patch,
         reference,
         resource::Resource,
         search::query::{Handling, Query},
-        validate,
+        validate::{self, Judgement},
     },
     interactions::{
-        Context, VersionTag, check_kind, criteria::Criteria, history::Span, pairs, read::Held,
+        Context, VersionTag, check_kind,
+        criteria::Criteria,
+        history::Span,
+        pairs,
+        patch::{self, Target},
+        read::Held,
         search, update,
     },
     kernel::problem::{Category, Problem, Result},
+    store::HistoryOf,
 };
 
 /// What an entry asks.
@@ -47,6 +56,15 @@ pub enum Request {
     },
     /// `DELETE [type]?[criteria]`.
     ConditionalDelete(Criteria),
+    /// `PATCH [type]/[id]` and `PATCH [type]?[criteria]`.
+    Patch {
+        /// What is to be patched.
+        target: Target,
+        /// The change.
+        patch: Arc<Patch>,
+        /// `ifMatch`.
+        if_match: Option<u64>,
+    },
     /// `GET [type]/[id]`.
     Read {
         /// The resource.
@@ -57,19 +75,26 @@ pub enum Request {
     /// `GET [type]/[id]/_history/[version]`.
     Vread((ResourceType, String), String),
     /// `GET [type]/[id]/_history`.
-    History((ResourceType, String), Span),
+    History(HistoryOf, Span),
     /// `GET [type]?[parameters]`.
     Search(Box<Query>),
+    /// `GET` and `POST` of `…/$name`.
+    Operation(Box<OperationCall>),
 }
 
 impl Request {
-    /// The order of work that R4 prescribes: DELETE, POST, PUT, GET.
-    pub const fn rank(&self) -> u8 {
+    /// The order of work that R4 prescribes: DELETE, POST, PUT and PATCH, GET.
+    pub fn rank(&self) -> u8 {
         match self {
             Self::Delete { .. } | Self::ConditionalDelete(_) => 0,
             Self::Create { .. } => 1,
-            Self::Update { .. } | Self::ConditionalUpdate { .. } => 2,
-            Self::Read { .. } | Self::Vread(..) | Self::History(..) | Self::Search(_) => 3,
+            Self::Operation(call) if call.is_post => 1,
+            Self::Update { .. } | Self::ConditionalUpdate { .. } | Self::Patch { .. } => 2,
+            Self::Read { .. }
+            | Self::Vread(..)
+            | Self::History(..)
+            | Self::Search(_)
+            | Self::Operation(_) => 3,
         }
     }
 }
@@ -91,7 +116,7 @@ impl Part {
     /// Reads an entry whose resource has been taken out.
     pub fn read(
         context: &Context,
-        handling: Handling,
+        (handling, judgement): (Handling, &Judgement),
         (place, entry): (usize, &Value),
         resource: Option<Value>,
     ) -> Result<Self> {
@@ -100,22 +125,31 @@ impl Part {
         let reader = Reader {
             context,
             handling,
+            judgement,
             place,
             request: &entry["request"],
         };
         let line = Line::read(&context.base, url)
             .map_err(|problem| at_entry(problem, place, ".request.url"))?;
         let (request, resource) = match member("method").unwrap_or_default() {
-            "GET" => (reader.get(&line)?, None),
+            "GET" | "HEAD" => (reader.get(&line)?, None),
             "DELETE" => (reader.delete(&line)?, None),
+            "POST" if line.rest.last().is_some_and(|last| last.starts_with('$')) => {
+                let called = reader.operation(&line, Some(resource))?;
+                let called = called.ok_or_else(|| reader.unsupported(".request.url"))?;
+                (called, None)
+            }
             "POST" => {
-                let resource = reader.resource(line.kind, resource)?;
+                let mut resource = resource;
+                resource.as_mut().map(validate::leave_out_id);
+                let resource = reader.resource(reader.kind(&line)?, resource)?;
                 (reader.post(&line)?, Some(resource))
             }
             "PUT" => {
-                let resource = reader.resource(line.kind, resource)?;
+                let resource = reader.resource(reader.kind(&line)?, resource)?;
                 (reader.put(&line, &resource)?, Some(resource))
             }
+            "PATCH" => (reader.patch(&line, resource)?, None),
             _ => return Err(reader.unsupported(".request.method")),
         };
         Ok(Self {
@@ -127,60 +161,31 @@ impl Part {
     }
 }
 
-/// `request.url` taken apart.
-struct Line<'a> {
-    kind: ResourceType,
-    rest: Vec<&'a str>,
-    query: Option<&'a str>,
-}
-
-impl<'a> Line<'a> {
-    fn read(base: &str, url: &'a str) -> Result<Self> {
-        let relative = url.strip_prefix(base).unwrap_or(url);
-        let relative = relative.strip_prefix('/').unwrap_or(relative);
-        let (path, query) = match relative.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (relative, None),
-        };
-        let mut segments = path.split('/');
-        let name = segments.next().unwrap_or_default();
-        let kind = ResourceType::named(name).ok_or_else(|| {
-            Problem::new(
-                Category::NotFound,
-                "not-found",
-                "The URL does not begin with a resource type of R4.",
-            )
-        })?;
-        Ok(Self {
-            kind,
-            rest: segments.collect(),
-            query,
-        })
-    }
-}
-
 struct Reader<'a> {
     context: &'a Context,
     handling: Handling,
+    judgement: &'a Judgement,
     place: usize,
     request: &'a Value,
 }
 
 impl Reader<'_> {
     fn get(&self, line: &Line<'_>) -> Result<Request> {
-        let pairs = |text: Option<&str>| {
-            pairs::read(text.unwrap_or_default()).map_err(|problem| self.at_url(problem))
-        };
-        match line.rest.as_slice() {
-            [] => {
-                let pairs = pairs(line.query)?;
-                let query = search::query(self.context, line.kind, &pairs, self.handling);
+        if let Some(called) = self.operation(line, None)? {
+            return Ok(called);
+        }
+        match (line.kind, line.rest.as_slice()) {
+            (Some(kind), []) => {
+                let query = search::query(self.context, kind, &self.pairs(line)?, self.handling);
                 query
                     .map(|query| Request::Search(Box::new(query)))
                     .map_err(|problem| self.at_url(problem))
             }
-            [id] if reference::is_id(id) => Ok(Request::Read {
-                target: (line.kind, (*id).to_owned()),
+            (kind, ["_history"]) => {
+                self.history(line, kind.map_or(HistoryOf::System, HistoryOf::Type))
+            }
+            (Some(kind), [id]) if reference::is_id(id) => Ok(Request::Read {
+                target: (kind, (*id).to_owned()),
                 held: Held {
                     none_match: self.member("ifNoneMatch").map(VersionTag::read),
                     modified_since: self
@@ -188,30 +193,71 @@ impl Reader<'_> {
                         .and_then(|text| text.parse().ok()),
                 },
             }),
-            [id, "_history"] if reference::is_id(id) => {
-                let span = Span::read(&pairs(line.query)?).map_err(|p| self.at_url(p))?;
-                Ok(Request::History((line.kind, (*id).to_owned()), span))
+            (Some(kind), [id, "_history"]) if reference::is_id(id) => {
+                self.history(line, HistoryOf::Instance(kind, (*id).to_owned()))
             }
-            [id, "_history", version] if reference::is_id(id) => Ok(Request::Vread(
-                (line.kind, (*id).to_owned()),
+            (Some(kind), [id, "_history", version]) if reference::is_id(id) => Ok(Request::Vread(
+                (kind, (*id).to_owned()),
                 (*version).to_owned(),
             )),
             _ => Err(self.unsupported(".request.url")),
         }
     }
 
+    fn history(&self, line: &Line<'_>, of: HistoryOf) -> Result<Request> {
+        let span = Span::read(&self.pairs(line)?, self.handling);
+        let span = span.map_err(|problem| self.at_url(problem))?;
+        Ok(Request::History(of, span))
+    }
+
+    fn pairs(&self, line: &Line<'_>) -> Result<Vec<(String, String)>> {
+        pairs::read(line.query.unwrap_or_default()).map_err(|problem| self.at_url(problem))
+    }
+
+    /// The operation that a URL ends in, if it ends in one; `body` of a POST.
+    fn operation(&self, line: &Line<'_>, body: Option<Option<Value>>) -> Result<Option<Request>> {
+        let (id, name) = match line.rest.as_slice() {
+            [name] => (None, *name),
+            [id, name] if line.kind.is_some() && reference::is_id(id) => (Some(*id), *name),
+            _ => return Ok(None),
+        };
+        let Some(name) = name.strip_prefix('$') else {
+            return Ok(None);
+        };
+        let is_post = body.is_some();
+        let resource = body.flatten().map(|tree| {
+            let checked = validate::check(&tree).and_then(|()| Resource::trusted(tree));
+            checked.map_err(|problem| in_resource(problem, self.place))
+        });
+        Ok(Some(Request::Operation(Box::new(OperationCall {
+            kind: line.kind,
+            id: id.map(str::to_owned),
+            name: name.to_owned(),
+            is_post,
+            query: self.pairs(line)?,
+            resource: resource.transpose()?,
+        }))))
+    }
+
+    /// The type, where there must be one.
+    fn kind(&self, line: &Line<'_>) -> Result<ResourceType> {
+        line.kind.ok_or_else(|| self.unsupported(".request.url"))
+    }
+
     fn delete(&self, line: &Line<'_>) -> Result<Request> {
+        let kind = self.kind(line)?;
         match (line.rest.as_slice(), line.query) {
             ([id], None) if reference::is_id(id) => Ok(Request::Delete {
-                target: (line.kind, (*id).to_owned()),
+                target: (kind, (*id).to_owned()),
                 if_match: self.member("ifMatch").map(VersionTag::read),
             }),
-            ([], Some(query)) => Ok(Request::ConditionalDelete(self.criteria(line.kind, query)?)),
+            ([], Some(query)) => Ok(Request::ConditionalDelete(self.criteria(kind, query)?)),
             _ => Err(self.unsupported(".request.url")),
         }
     }
 
     fn post(&self, line: &Line<'_>) -> Result<Request> {
+        let kind = self.kind(line)?;
         if !line.rest.is_empty() || line.query.is_some() {
             return Err(self.unsupported(".request.url"));
         }
@@ -220,7 +266,7 @@ impl Reader<'_> {
             .map(|text| {
                 // Some clients put the type before it, as in a URL.
                 let text = text.split_once('?').map_or(text, |(_, criteria)| criteria);
-                Criteria::read(self.context, line.kind, text)
+                Criteria::read(self.context, kind, text)
             })
             .transpose()
             .map_err(|problem| at_entry(problem, self.place, ".request.ifNoneExist"))?;
@@ -228,11 +274,7 @@ impl Reader<'_> {
     }
 
     fn put(&self, line: &Line<'_>, resource: &Resource) -> Result<Request> {
-        let if_match = self
-            .member("ifMatch")
-            .map(VersionTag::read)
-            .map_or(Ok(None), |tag| tag.demanded())
-            .map_err(|problem| at_entry(problem, self.place, ".request.ifMatch"))?;
+        let (kind, if_match) = (self.kind(line)?, self.if_match()?);
         match (line.rest.as_slice(), line.query) {
             ([id], None) => {
                 update::check_id(resource, id)
@@ -240,11 +282,40 @@ impl Reader<'_> {
                 Ok(Request::Update { if_match })
             }
             ([], Some(query)) => Ok(Request::ConditionalUpdate {
-                criteria: self.criteria(line.kind, query)?,
+                criteria: self.criteria(kind, query)?,
                 if_match,
             }),
             _ => Err(self.unsupported(".request.url")),
         }
+    }
+
+    fn patch(&self, line: &Line<'_>, tree: Option<Value>) -> Result<Request> {
+        let kind = self.kind(line)?;
+        let target = match (line.rest.as_slice(), line.query) {
+            ([id], None) if reference::is_id(id) => Target::Instance(kind, (*id).to_owned()),
+            ([], Some(query)) => Target::Criteria(Box::new(self.criteria(kind, query)?)),
+            _ => return Err(self.unsupported(".request.url")),
+        };
+        let tree = tree.ok_or_else(|| self.no_resource())?;
+        let patch = patch::read_entry(&tree, &self.context.limits.json)
+            .map_err(|problem| in_resource(problem, self.place))?;
+        Ok(Request::Patch {
+            target,
+            patch: Arc::new(patch),
+            if_match: self.if_match()?,
+        })
+    }
+
+    fn if_match(&self) -> Result<Option<u64>> {
+        self.member("ifMatch")
+            .map(VersionTag::read)
+            .map_or(Ok(None), |tag| tag.demanded())
+            .map_err(|problem| at_entry(problem, self.place, ".request.ifMatch"))
+    }
+
+    fn no_resource(&self) -> Problem {
+        let problem = Problem::malformed("required", "POST, PUT and PATCH need a resource.");
+        at_entry(problem, self.place, ".resource")
     }
 
     fn criteria(&self, kind: ResourceType, text: &str) -> Result<Criteria> {
@@ -252,12 +323,9 @@ impl Reader<'_> {
     }
 
     fn resource(&self, kind: ResourceType, tree: Option<Value>) -> Result<Resource> {
-        let tree = tree.ok_or_else(|| {
-            let problem = Problem::malformed("required", "POST and PUT need a resource.");
-            at_entry(problem, self.place, ".resource")
-        })?;
+        let tree = tree.ok_or_else(|| self.no_resource())?;
         let read = || {
-            validate::check(&tree)?;
+            self.judgement.check(&tree)?;
             let resource = Resource::trusted(tree)?;
             check_kind(&resource, kind)?;
             Ok(resource)

@@ -5,6 +5,19 @@ use serde_json::{Value, json};
 use super::*;
 use crate::interactions::testing::Bench;
 
+/// Answers with what an operation was called on.
+struct Echo;
+
+impl Operate for Echo {
+    fn operate(&self, _: Permit, call: OperationCall) -> BoxFuture<'static, Result<Reply>> {
+        let kind = call.kind.map(ResourceType::name);
+        let echo = json!({"name": call.name, "kind": kind, "id": call.id,
+            "post": call.is_post, "query": call.query,
+            "resource": call.resource.map(|resource| resource.tree().clone())});
+        Box::pin(async move { Ok(Reply::Document(echo.to_string().into())) })
+    }
+}
+
 const URN_A: &str = "urn:uuid:550e8400-e29b-41d4-a716-446655440000";
 const URN_B: &str = "urn:uuid:7c9e6679-7425-40de-944b-e07fc1f90ae7";
 
@@ -12,7 +25,8 @@ async fn sent(bench: &Bench, kind: &str, entries: Value) -> Result<Value> {
     let body = json!({"resourceType": "Bundle", "type": kind, "entry": entries});
     let options = BundleOptions {
         status: |category| format!("{category:?}"),
-        representation: false,
+        returned: Returned::Minimal,
+        operate: Arc::new(Echo),
         handling: Handling::Lenient,
     };
     let body = Bytes::from(body.to_string());
@@ -227,12 +241,17 @@ async fn what_is_no_batch_is_refused() {
         (
             "transaction",
             json!([request("PATCH", "Patient/1")]),
-            "Bundle.entry[0].request.method",
+            "Bundle.entry[0].resource",
+        ),
+        (
+            "transaction",
+            json!([request("GET", "Patient/1/$everything")]),
+            "Bundle.entry[0].request.url",
         ),
         (
             "transaction",
             json!([request("GET", "Patient/1/_history")]),
-            "Bundle.entry[0].request.url",
+            "Bundle.entry[0]",
         ),
         (
             "transaction",
@@ -248,4 +267,42 @@ async fn what_is_no_batch_is_refused() {
     let two = json!([request("GET", "Patient/1"), request("GET", "Patient/2")]);
     let refused = sent(&bench, "batch", two).await.unwrap_err();
     assert_eq!(refused.category, Category::TooLarge);
+}
+
+#[tokio::test]
+async fn operations_and_heads_are_entries_of_a_batch() {
+    let bench = Bench::open().await;
+    let stored = bench.create(r#"{"resourceType":"Patient"}"#).await;
+    let own = stored.reference();
+    let mut called = request("POST", "ValueSet/$expand");
+    called["resource"] = json!({"resourceType": "Parameters"});
+    let entries = json!([
+        request("GET", &format!("{own}/$everything?_count=1")),
+        called,
+        request("HEAD", &own),
+        request("HEAD", "Patient"),
+        request("GET", "Patient/_history"),
+        request("GET", "_history"),
+        request("POST", "$other"),
+    ]);
+    let answer = sent(&bench, "batch", entries).await.unwrap();
+    let echo = &answer["entry"][0]["resource"];
+    assert_eq!(echo["name"], "everything");
+    assert_eq!(
+        (&echo["kind"], &echo["id"]),
+        (&"Patient".into(), &json!(stored.id))
+    );
+    assert_eq!(echo["query"], json!([["_count", "1"]]));
+    let echo = &answer["entry"][1]["resource"];
+    assert_eq!((&echo["post"], &echo["id"]), (&json!(true), &json!(null)));
+    assert_eq!(echo["resource"]["resourceType"], "Parameters");
+    for head in [2, 3] {
+        assert_eq!(answer["entry"][head].get("resource"), None);
+        assert_eq!(answer["entry"][head]["response"]["status"], "200 OK");
+    }
+    assert_eq!(answer["entry"][2]["response"]["etag"], "W/\"1\"");
+    for history in [4, 5] {
+        assert_eq!(answer["entry"][history]["resource"]["type"], "history");
+    }
+    assert_eq!(answer["entry"][6]["resource"]["kind"], json!(null));
 }

@@ -9,6 +9,7 @@ use crate::{
         bundle::{Part, Request, at_entry},
         criteria::Criteria,
         links::{self, Links},
+        patch::Target,
     },
     kernel::problem::{Category, Problem, Result},
     store::Prepared,
@@ -20,6 +21,8 @@ pub struct Plan {
     pub deletes: Vec<(usize, Request)>,
     /// POST, then PUT.
     pub writes: Vec<Write>,
+    /// Changes to resources.
+    pub patches: Vec<(usize, Request)>,
     /// Reads and searches.
     pub reads: Vec<(usize, Request)>,
     /// What the links between entries stand for.
@@ -78,6 +81,7 @@ impl Plan {
         let mut plan = Self {
             deletes: Vec::new(),
             writes: Vec::new(),
+            patches: Vec::new(),
             reads: Vec::new(),
             links: Links::default(),
             conditional: Vec::new(),
@@ -87,12 +91,15 @@ impl Plan {
         for part in parts {
             match (part.request.rank(), part.resource) {
                 (0, _) => plan.add_delete(part.place, part.request)?,
-                (3, _) => plan.add_read(part.place, part.request)?,
+                (1 | 3, _) if matches!(part.request, Request::Operation(_)) => {
+                    return Err(no_operation(part.place));
+                }
+                (3, _) => plan.reads.push((part.place, part.request)),
+                (_, None) => plan.add_patch(part.place, part.request)?,
                 (_, Some(resource)) => {
                     let write = (part.place, part.full_url, part.request);
                     writes.push(plan.add_write(context, write, resource)?);
                 }
-                (_, None) => return Err(Problem::fault("a part that writes has no resource")),
             }
         }
         check_conditions(&writes)?;
@@ -112,16 +119,16 @@ impl Plan {
         Ok(())
     }
 
-    fn add_read(&mut self, place: usize, request: Request) -> Result<()> {
-        if matches!(request, Request::Vread(..) | Request::History(..)) {
-            let problem = Problem::new(
-                Category::NotSupported,
-                "not-supported",
-                "Histories are read outside of transactions, or in a batch.",
-            );
-            return Err(at_entry(problem, place, ".request.url"));
+    fn add_patch(&mut self, place: usize, request: Request) -> Result<()> {
+        match &request {
+            Request::Patch {
+                target: Target::Instance(kind, id),
+                ..
+            } => self.touch(place, (*kind, id.clone()))?,
+            Request::Patch { .. } => {}
+            _ => return Err(Problem::fault("a part that writes has no resource")),
         }
-        self.reads.push((place, request));
+        self.patches.push((place, request));
         Ok(())
     }
 
@@ -196,7 +203,8 @@ impl Plan {
         Ok(())
     }
 
-    fn add_conditional(&mut self, context: &Context, place: usize, link: &str) -> Result<()> {
+    /// Notes a conditional reference, to be resolved once all that it may mean is written.
+    pub fn add_conditional(&mut self, context: &Context, place: usize, link: &str) -> Result<()> {
         if self.conditional.iter().any(|(_, known, _)| known == link) {
             return Ok(());
         }
@@ -208,6 +216,16 @@ impl Plan {
         self.conditional.push((place, link.to_owned(), criteria));
         Ok(())
     }
+}
+
+/// An operation may write and wait on its own: it cannot be undone with the rest.
+fn no_operation(place: usize) -> Problem {
+    let problem = Problem::new(
+        Category::NotSupported,
+        "not-supported",
+        "Operations are called outside of transactions, or in a batch.",
+    );
+    at_entry(problem, place, ".request.url")
 }
 
 /// Refuses two writes under the same condition: the second would meet the first's result.

@@ -7,8 +7,10 @@ use crate::{
         bundle::{Request, at_entry},
         conditional_delete, conditional_update,
         criteria::Match,
+        history,
         links::Links,
-        read, search, standing, update,
+        patch::{self, Target},
+        read, search, standing, update, vread,
     },
     kernel::problem::{Category, Problem, Result},
     store::{Prepared, Stored, Tx},
@@ -31,12 +33,12 @@ enum Decision {
 pub async fn run(tx: &mut Tx, context: &Context, mut plan: Plan) -> Result<Done> {
     let mut done = Done::new();
     for (place, request) in std::mem::take(&mut plan.deletes) {
-        let reply = delete(tx, request).await.map_err(at(place))?;
-        if let Reply::Deleted(Some(stored)) = &reply {
-            // A conditional deletion shows only now what it concerns.
-            plan.touched.insert((stored.kind, stored.id.clone()));
-        }
-        done.push((place, reply));
+        let several = context.limits.delete_several;
+        let gone = delete(tx, request, several).await.map_err(at(place))?;
+        // A conditional deletion shows only now what it concerns.
+        let touched = gone.iter().map(|stored| (stored.kind, stored.id.clone()));
+        plan.touched.extend(touched);
+        done.push((place, conditional_delete::reply(gone)));
     }
     let (mut first, mut last, mut conditions) = (Vec::new(), Vec::new(), Vec::new());
     for mut write in std::mem::take(&mut plan.writes) {
@@ -55,6 +57,10 @@ pub async fn run(tx: &mut Tx, context: &Context, mut plan: Plan) -> Result<Done>
     resolve(tx, &mut plan).await?;
     for (write, decision) in last {
         put(tx, &plan.links, (write, decision), &mut done).await?;
+    }
+    for (place, request) in std::mem::take(&mut plan.patches) {
+        let reply = patch(tx, context, &mut plan, (place, request)).await;
+        done.push((place, reply.map_err(at(place))?));
     }
     for (place, criteria) in conditions {
         // Another entry may have written what satisfies the condition, too.
@@ -81,16 +87,20 @@ fn at(place: usize) -> impl Fn(Problem) -> Problem {
     }
 }
 
-async fn delete(tx: &mut Tx, request: Request) -> Result<Reply> {
+/// The deletions that a request comes to.
+async fn delete(tx: &mut Tx, request: Request, several: bool) -> Result<Vec<Stored>> {
     match request {
         Request::Delete {
             target: (kind, id),
             if_match,
         } => {
             let if_match = if_match.as_ref().map_or(Ok(None), VersionTag::demanded)?;
-            tx.delete(kind, &id, if_match).await.map(Reply::Deleted)
+            let gone = tx.delete(kind, &id, if_match).await?;
+            Ok(gone.into_iter().collect())
         }
-        Request::ConditionalDelete(criteria) => conditional_delete::within(tx, &criteria).await,
+        Request::ConditionalDelete(criteria) => {
+            conditional_delete::within(tx, &criteria, several).await
+        }
         _ => Err(Problem::fault("a deletion that is none")),
     }
 }
@@ -151,19 +161,48 @@ async fn put(
     Ok(())
 }
 
+async fn patch(
+    tx: &mut Tx,
+    context: &Context,
+    plan: &mut Plan,
+    (place, request): (usize, Request),
+) -> Result<Reply> {
+    let Request::Patch {
+        target,
+        patch,
+        if_match,
+    } = request
+    else {
+        return Err(Problem::fault("a patch that is none"));
+    };
+    let stored = patch::found(tx, &target).await?;
+    if matches!(target, Target::Criteria(_)) {
+        plan.touch(place, (stored.kind, stored.id.clone()))?;
+    }
+    patch::check_version(&stored, if_match)?;
+    let mut resource = patch::patched(&stored, &patch, &context.limits.json)?;
+    for link in plan.links.rewrite(&mut resource, None).conditional {
+        plan.add_conditional(context, place, &link)?;
+    }
+    resolve(tx, plan).await?;
+    plan.links.rewrite(&mut resource, None);
+    let written = tx.put(&stored.id, Prepared::new(resource), Some(stored.version));
+    written.await.map(update::reply)
+}
+
 /// Resolves conditional references, now that all they may mean is written.
 async fn resolve(tx: &mut Tx, plan: &mut Plan) -> Result<()> {
-    for (place, link, criteria) in &plan.conditional {
-        let found = criteria.find(tx).await.map_err(at(*place))?;
+    for (place, link, criteria) in std::mem::take(&mut plan.conditional) {
+        let found = criteria.find(tx).await.map_err(at(place))?;
         let Match::One(stored) = found else {
             let problem = Problem::new(
                 Category::PreconditionFailed,
                 "not-found",
                 "No resource satisfies a conditional reference of the entry.",
             );
-            return Err(at_entry(problem, *place, ".resource"));
+            return Err(at_entry(problem, place, ".resource"));
         };
-        plan.links.settle(link, stored.reference());
+        plan.links.settle(&link, stored.reference());
     }
     Ok(())
 }
@@ -176,6 +215,16 @@ async fn show(tx: &mut Tx, context: &Context, request: Request) -> Result<Reply>
         } => {
             let stored = standing(tx.read(kind, &id).await?)?;
             Ok(read::conclude(stored, &held))
+        }
+        Request::Vread((kind, id), version) => {
+            let version = vread::number(&version)?;
+            let found = tx.vread((kind, &id), version).await?;
+            Ok(Reply::Version(standing(found)?))
+        }
+        Request::History(of, span) => {
+            let excerpt = span.excerpt(context, of);
+            let page = tx.history(&excerpt).await?;
+            history::document(context, &span, &excerpt, page)
         }
         Request::Search(query) => {
             let page = tx.search(&query).await?;

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params};
 
 use super::{
-    READER_CACHE_KIB, connect, definitions,
-    readers::{JOB_COUNTS, NEXT_JOB, OLDER, page_of},
+    READER_CACHE_KIB, connect, definitions, indexing,
+    readers::{JOB_COUNTS, NEXT_JOB},
     rows::{fault, stored_from_row},
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
         clock::from_millis,
         problem::{Problem, Result},
     },
-    store::{History, Known, Loaded, Stored},
+    store::{Known, Loaded, Reindex, Stored},
 };
 
 /// The current version by type and id.
@@ -92,6 +92,11 @@ impl Lookups {
         let state = connection.unchecked_transaction().map_err(fault)?;
         definitions::loaded(&state, kinds, known)
     }
+
+    /// The next resources of a type that is indexed anew.
+    pub fn to_reindex(&self, of: &Reindex, limit: u32) -> Result<Vec<Stored>> {
+        indexing::to_reindex(&*self.connection()?, of, limit)
+    }
 }
 
 /// One version, if the permit reaches the resource.
@@ -107,31 +112,6 @@ pub(super) fn version(
     }
     let version = i64::try_from(version).unwrap_or(i64::MAX);
     one(connection, VERSION, params![kind.name(), id, version])
-}
-
-/// A page of versions below `before`, newest first, if the permit reaches the resource.
-pub(super) fn history(
-    connection: &Connection,
-    permit: &Permit,
-    target: (ResourceType, &str),
-    (before, count): (Option<u64>, u32),
-) -> Result<Option<History>> {
-    let Some(newest) = reachable(connection, permit, target)? else {
-        return Ok(None);
-    };
-    let below = before.unwrap_or(u64::MAX);
-    let bound = i64::try_from(below.min(newest.version)).unwrap_or(i64::MAX);
-    let mut statement = connection.prepare_cached(OLDER).map_err(fault)?;
-    let rows = statement
-        .query_map(params![newest.key, bound, i64::from(count) + 1], |row| {
-            Ok(stored_from_row(row))
-        })
-        .map_err(fault)?;
-    let mut older = Vec::new();
-    for row in rows {
-        older.push(row.map_err(fault)??);
-    }
-    page_of(newest, older, below, count).map(Some)
 }
 
 /// When the next waiting job is due.
@@ -150,7 +130,8 @@ pub(super) fn job_counts(connection: &Connection) -> Result<(u64, u64)> {
     Ok((counts.0.unsigned_abs(), counts.1.unsigned_abs()))
 }
 
-fn reachable(
+/// The current version, a deletion included, if the permit reaches it.
+pub(super) fn reachable(
     connection: &Connection,
     permit: &Permit,
     (kind, id): (ResourceType, &str),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sqlx::{Row, SqlitePool, pool::PoolConnection, sqlite::Sqlite, sqlite::SqlitePoolOptions};
 
 use super::{
-    counters, imports,
+    counters, errands, history, imports,
     lookups::Lookups,
     options,
     rows::{problem, stored_from_row},
@@ -14,21 +14,15 @@ use super::{
 };
 use crate::{
     fhir::{definitions::ResourceType, permit::Permit, search::query::Query},
-    kernel::{
-        clock::from_millis,
-        problem::{Problem, Result},
+    kernel::{clock::from_millis, problem::Result},
+    store::{
+        Count, Excerpt, History, HistoryOf, ImportRow, Known, Loaded, Page, Reindex, RowState,
+        Stored,
     },
-    store::{Count, History, ImportRow, Known, Loaded, Page, RowState, Stored},
 };
 
 /// How long a read waits for a connection before the client is told to come again.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The versions below one, newest first. The sum keeps the limit out of the planner's sight, which
-/// would plan anew for each.
-pub(super) const OLDER: &str = "select r.key, r.type, r.id, v.version, v.updated, v.deleted, v.hash, v.body \
-     from resource r join version v on v.key = r.key \
-     where r.key = ? and v.version < ? order by v.version desc limit ? + 0";
 
 /// What is there of a compartment, and what is about its patient though it has no place in it.
 const ABOUT: &str = "select r.key, r.type, r.id, r.version, r.updated, r.deleted, r.hash, r.body \
@@ -50,30 +44,6 @@ pub(super) const NEXT_JOB: &str = "select min(at) from ( \
 /// Waiting and dead jobs.
 pub(super) const JOB_COUNTS: &str = "select count(*) filter (where state = 'waiting'), \
      count(*) filter (where state = 'dead') from job";
-
-/// A page of versions: the newest one if it is asked for, and rows of [`OLDER`], one more than
-/// asked for where there are more.
-pub(super) fn page_of(
-    newest: Stored,
-    older: Vec<Stored>,
-    below: u64,
-    count: u32,
-) -> Result<History> {
-    let mut history = History {
-        total: newest.version,
-        ..History::default()
-    };
-    if newest.version < below {
-        history.versions.push(newest);
-    }
-    history.versions.extend(older);
-    let wanted = usize::try_from(count).map_err(Problem::fault)?;
-    if history.versions.len() > wanted {
-        history.versions.truncate(wanted);
-        history.next = history.versions.last().map(|oldest| oldest.version);
-    }
-    Ok(history)
-}
 
 /// A pool of connections that only read; clones share it.
 #[derive(Clone)]
@@ -123,32 +93,24 @@ impl Readers {
         self.lookups.loaded(kinds, known)
     }
 
-    /// A page of versions below `before`, newest first.
-    pub async fn history(
-        &self,
-        permit: &Permit,
-        (kind, id): (ResourceType, &str),
-        before: Option<u64>,
-        count: u32,
-    ) -> Result<Option<History>> {
-        let Some(newest) = self.lookups.current(permit, kind, id)? else {
-            return Ok(None);
+    /// The next resources of a type that is indexed anew, read in the calling thread.
+    pub fn to_reindex(&self, of: &Reindex, limit: u32) -> Result<Vec<Stored>> {
+        self.lookups.to_reindex(of, limit)
+    }
+
+    /// A page of versions, newest first.
+    pub async fn history(&self, permit: &Permit, excerpt: &Excerpt) -> Result<Option<History>> {
+        let newest = match &excerpt.of {
+            HistoryOf::Instance(kind, id) => match self.lookups.current(permit, *kind, id)? {
+                None => return Ok(None),
+                found => found,
+            },
+            _ => None,
         };
         let mut connection = self.connection().await?;
-        let below = before.unwrap_or(u64::MAX);
-        let rows = sqlx::query(OLDER)
-            .bind(newest.key)
-            // Not above the version just read: another may have been written since.
-            .bind(i64::try_from(below.min(newest.version)).unwrap_or(i64::MAX))
-            .bind(i64::from(count) + 1)
-            .fetch_all(&mut *connection)
+        history::page(&mut *connection, permit, excerpt, newest.as_ref())
             .await
-            .map_err(problem)?;
-        let older: Vec<Stored> = rows
-            .iter()
-            .map(|row| stored_from_row(row))
-            .collect::<Result<_>>()?;
-        page_of(newest, older, below, count).map(Some)
+            .map(Some)
     }
 
     /// Searches what is durable.
@@ -189,6 +151,25 @@ impl Readers {
             .await
             .map_err(problem)?;
         rows.iter().map(|row| counters::read(row)).collect()
+    }
+
+    /// The versions that a file of an export is made of, after a key.
+    pub async fn errand_lines(
+        &self,
+        (errand, part): (&str, i64),
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Stored>> {
+        let mut connection = self.connection().await?;
+        let rows = sqlx::query(errands::LINES)
+            .bind(errand)
+            .bind(part)
+            .bind(after)
+            .bind(i64::from(limit))
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(problem)?;
+        rows.iter().map(|row| stored_from_row(row)).collect()
     }
 
     /// The rows of an import in a state, by line.

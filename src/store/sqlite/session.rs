@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::{
-    counters, imports,
+    counters, history, imports,
     insert::{delete_rows, insert_rows, replace_rows},
     jobs, lookups,
     rows::{fault, version_hash},
@@ -18,7 +18,10 @@ use crate::{
         definitions::ResourceType, permit::Permit, search::query::Query, search::rows::IndexRows,
     },
     kernel::problem::{Problem, Result},
-    store::{Count, History, ImportRow, Job, LeasedJob, Page, RowState, Stored, session::Session},
+    store::{
+        Count, Excerpt, History, HistoryOf, ImportRow, Job, LeasedJob, Page, RowState, Stored,
+        session::Session,
+    },
 };
 
 /// The one connection that writes.
@@ -96,7 +99,7 @@ impl SqliteSession {
             .map_err(fault)?;
         let key = self.connection.last_insert_rowid();
         insert_rows(&self.connection, key, rows)?;
-        self.note_change(key, version)?;
+        self.note_change(key, row)?;
         Ok(key)
     }
 
@@ -127,7 +130,7 @@ impl SqliteSession {
         } else {
             replace_rows(&self.connection, row.key, rows)?;
         }
-        self.note_change(row.key, version)
+        self.note_change(row.key, row)
     }
 
     /// Copies a version to where the superseded ones are. It is at hand, read and compared with
@@ -156,12 +159,15 @@ impl SqliteSession {
         Ok(())
     }
 
-    fn note_change(&self, key: i64, version: i64) -> Result<()> {
+    fn note_change(&self, key: i64, row: &Stored) -> Result<()> {
         let mut statement = self
             .connection
-            .prepare_cached("insert into change (key, version) values (?, ?)")
+            .prepare_cached("insert into change (key, version, type, at) values (?, ?, ?, ?)")
             .map_err(fault)?;
-        statement.execute([key, version]).map_err(fault)?;
+        let (version, at) = (signed(row.version)?, row.updated.as_millisecond());
+        statement
+            .execute(params![key, version, row.kind.name(), at])
+            .map_err(fault)?;
         Ok(())
     }
 }
@@ -226,10 +232,22 @@ impl Session for SqliteSession {
     fn history<'a>(
         &'a mut self,
         permit: &'a Permit,
-        target: (ResourceType, &'a str),
-        page: (Option<u64>, u32),
+        excerpt: &'a Excerpt,
     ) -> BoxFuture<'a, Result<Option<History>>> {
-        Box::pin(async move { lookups::history(&self.connection, permit, target, page) })
+        Box::pin(async move {
+            let newest = match &excerpt.of {
+                HistoryOf::Instance(kind, id) => {
+                    match lookups::reachable(&self.connection, permit, (*kind, id))? {
+                        None => return Ok(None),
+                        found => found,
+                    }
+                }
+                _ => None,
+            };
+            history::page(&mut self.connection, permit, excerpt, newest.as_ref())
+                .await
+                .map(Some)
+        })
     }
 
     fn next_job_at(&mut self) -> BoxFuture<'_, Result<Option<Timestamp>>> {

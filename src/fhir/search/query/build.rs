@@ -38,6 +38,9 @@ impl Query {
             elements: Vec::new(),
             includes: Vec::new(),
             applied: Vec::new(),
+            notices: Vec::new(),
+            system: false,
+            others: Vec::new(),
             fault: None,
         }
     }

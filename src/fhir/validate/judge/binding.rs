@@ -53,7 +53,11 @@ impl<'a> Judge<'a> {
             }
             return;
         }
-        let severity = if required { Severity::Error } else { Severity::Warning };
+        let severity = if required {
+            Severity::Error
+        } else {
+            Severity::Warning
+        };
         let verdict = self.among(&binding.value_set, codings);
         self.verdict(node, severity, (&binding.value_set, verdict));
     }
@@ -71,7 +75,12 @@ impl<'a> Judge<'a> {
         verdict
     }
 
-    fn verdict(&mut self, node: &Node<'a, '_>, severity: Severity, (value_set, verdict): (&str, Membership)) {
+    fn verdict(
+        &mut self,
+        node: &Node<'a, '_>,
+        severity: Severity,
+        (value_set, verdict): (&str, Membership),
+    ) {
         match verdict {
             Membership::Member => {}
             Membership::NotMember => {
@@ -79,7 +88,8 @@ impl<'a> Judge<'a> {
                 self.report(severity, node.place, ("code-invalid", words));
             }
             Membership::Unknown(why) => {
-                let words = format!("The codes were not judged by the value set {value_set}: {why}");
+                let words =
+                    format!("The codes were not judged by the value set {value_set}: {why}");
                 self.inform(node.place, "not-supported", words);
             }
         }
@@ -99,11 +109,13 @@ fn has_extension(value: &Value) -> bool {
 fn codings<'a>(node: &Node<'a, '_>) -> Option<Vec<Coding<'a>>> {
     Some(match node.kind {
         "code" | "string" | "uri" | "url" | "canonical" | "id" => {
-            vec![Coding { code: node.value.as_str()?, ..Coding::default() }]
+            vec![Coding {
+                code: node.value.as_str()?,
+                ..Coding::default()
+            }]
         }
-        "Coding" | "Quantity" | "Age" | "Count" | "Duration" | "Distance" | "SimpleQuantity" | "MoneyQuantity" => {
-            coding(node.value).into_iter().collect()
-        }
+        "Coding" | "Quantity" | "Age" | "Count" | "Duration" | "Distance" | "SimpleQuantity"
+        | "MoneyQuantity" => coding(node.value).into_iter().collect(),
         "CodeableConcept" => {
             let list = node.get("coding").and_then(Value::as_array);
             list.into_iter().flatten().filter_map(coding).collect()

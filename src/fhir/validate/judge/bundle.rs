@@ -29,8 +29,16 @@ impl<'a> Judge<'a> {
             };
             match entry.get("fullUrl").and_then(Value::as_str) {
                 Some(url) => self.full_url(&place, url, resource),
-                None if !matches!(kind, "transaction" | "batch" | "transaction-response" | "batch-response") => {
-                    self.error(&place, "invalid", "An entry with a resource must have a `fullUrl`.");
+                None if !matches!(
+                    kind,
+                    "transaction" | "batch" | "transaction-response" | "batch-response"
+                ) =>
+                {
+                    self.error(
+                        &place,
+                        "invalid",
+                        "An entry with a resource must have a `fullUrl`.",
+                    );
                 }
                 None => {}
             }
@@ -45,26 +53,48 @@ impl<'a> Judge<'a> {
         let links = node.get("link").and_then(Value::as_array);
         let list = node.place.member("link");
         for (n, link) in links.into_iter().flatten().enumerate() {
-            let relation = link.get("relation").and_then(Value::as_str).unwrap_or_default();
-            let once = matches!(relation, "self" | "first" | "last" | "next" | "previous" | "prev");
+            let relation = link
+                .get("relation")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            let once = matches!(
+                relation,
+                "self" | "first" | "last" | "next" | "previous" | "prev"
+            );
             if once && !seen.insert(relation) {
-                self.error(&list.item(n), "invalid", "A link of this relation may occur once.");
+                self.error(
+                    &list.item(n),
+                    "invalid",
+                    "A link of this relation may occur once.",
+                );
             }
         }
     }
 
     fn searched(&mut self, place: &Place<'_>, entry: &Value) {
-        let mode = entry.get("search").and_then(|search| search.get("mode")).and_then(Value::as_str);
+        let mode = entry
+            .get("search")
+            .and_then(|search| search.get("mode"))
+            .and_then(Value::as_str);
         let Some(resource) = entry.get("resource") else {
             return;
         };
-        let is_outcome = resource.get("resourceType").and_then(Value::as_str) == Some("OperationOutcome");
+        let is_outcome =
+            resource.get("resourceType").and_then(Value::as_str) == Some("OperationOutcome");
         if mode == Some("outcome") {
             if !is_outcome {
-                self.error(place, "invalid", "An entry of the mode `outcome` must be an OperationOutcome.");
+                self.error(
+                    place,
+                    "invalid",
+                    "An entry of the mode `outcome` must be an OperationOutcome.",
+                );
             }
         } else if resource.get("id").is_none() && !is_outcome {
-            self.error(place, "required", "A resource that a search found must have an id.");
+            self.error(
+                place,
+                "required",
+                "A resource that a search found must have an id.",
+            );
         }
     }
 
@@ -95,7 +125,11 @@ impl<'a> Judge<'a> {
         let Some(resource) = first.get("resource") else {
             return self.error(&place, "invalid", "The first entry must have a resource.");
         };
-        let wanted = if kind == "document" { "Composition" } else { "MessageHeader" };
+        let wanted = if kind == "document" {
+            "Composition"
+        } else {
+            "MessageHeader"
+        };
         if resource.get("resourceType").and_then(Value::as_str) != Some(wanted) {
             let words = format!("The first entry of a {kind} must be a {wanted}.");
             return self.error(&place, "invalid", words);

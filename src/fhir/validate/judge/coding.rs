@@ -19,10 +19,18 @@ impl<'a> Judge<'a> {
         if node.kind == "Coding" {
             let place = node.place.member("system");
             if !system.contains(':') {
-                return self.error(&place, "value", "The system of a code must be an absolute URI.");
+                return self.error(
+                    &place,
+                    "value",
+                    "The system of a code must be an absolute URI.",
+                );
             }
             if system.contains("/ValueSet/") && system.starts_with("http://hl7.org/fhir") {
-                return self.error(&place, "value", "This is the URL of a value set, not of a code system.");
+                return self.error(
+                    &place,
+                    "value",
+                    "This is the URL of a value set, not of a code system.",
+                );
             }
         }
         let coding = Coding {
@@ -33,11 +41,20 @@ impl<'a> Judge<'a> {
         };
         let said = match self.knowledge.terminology.known(&coding) {
             Known::Yes | Known::Untold => return,
-            Known::No => ("code", format!("The code system {system} does not have this code.")),
-            Known::Supplement => ("system", format!("The code system {system} is a supplement: its codes are those of another.")),
-            Known::Otherwise(display) => {
-                ("display", format!("The code system {system} calls this code `{display}`."))
-            }
+            Known::No => (
+                "code",
+                format!("The code system {system} does not have this code."),
+            ),
+            Known::Supplement => (
+                "system",
+                format!(
+                    "The code system {system} is a supplement: its codes are those of another."
+                ),
+            ),
+            Known::Otherwise(display) => (
+                "display",
+                format!("The code system {system} calls this code `{display}`."),
+            ),
         };
         let place = node.place.member(said.0);
         self.error(&place, "code-invalid", said.1);
@@ -45,7 +62,9 @@ impl<'a> Judge<'a> {
 
     /// What attachments say of their data.
     pub(super) fn attachment(&mut self, node: &Node<'a, '_>) {
-        let (Some(data), Some(size)) = (node.text("data"), node.get("size").and_then(Value::as_u64)) else {
+        let (Some(data), Some(size)) =
+            (node.text("data"), node.get("size").and_then(Value::as_u64))
+        else {
             return;
         };
         let characters = data.bytes().filter(|byte| !byte.is_ascii_whitespace());
@@ -81,11 +100,19 @@ impl<'a> Judge<'a> {
         if let Some(uuid) = text.strip_prefix("urn:uuid:") {
             let plain = uuid.split(['#', '|']).next().unwrap_or(uuid);
             if !is_uuid(plain) {
-                self.error(node.place, "value", "A UUID must be valid, in small letters.");
+                self.error(
+                    node.place,
+                    "value",
+                    "A UUID must be valid, in small letters.",
+                );
             }
         } else if let Some(oid) = text.strip_prefix("urn:oid:") {
             let plain = oid.split(['#', '|']).next().unwrap_or(oid);
-            if plain.is_empty() || !plain.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+            if plain.is_empty()
+                || !plain
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit() || byte == b'.')
+            {
                 self.error(node.place, "value", "An OID must be valid.");
             }
         }

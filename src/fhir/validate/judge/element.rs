@@ -20,7 +20,11 @@ impl<'a> Judge<'a> {
             return;
         }
         if self.depth >= DEEPEST_JUDGEMENT {
-            return self.error(node.place, "too-costly", "This is nested too deeply to be judged.");
+            return self.error(
+                node.place,
+                "too-costly",
+                "This is nested too deeply to be judged.",
+            );
         }
         self.depth += 1;
         self.values(node, definition);
@@ -62,7 +66,9 @@ impl<'a> Judge<'a> {
 
     /// Whether the node is a resource within another: it is judged on its own.
     fn is_resource(&mut self, node: &Node<'a, '_>) -> bool {
-        let is = node.parent.is_some() && node.value.get("resourceType").is_some() && is_resource_kind(node.kind);
+        let is = node.parent.is_some()
+            && node.value.get("resourceType").is_some()
+            && is_resource_kind(node.kind);
         if is && self.first(node, &RESOURCE) {
             self.resource(node);
         }
@@ -74,11 +80,22 @@ impl<'a> Judge<'a> {
         if definition.types.is_empty() || node.kind.contains('.') {
             return;
         }
-        let fitting: Vec<_> =
-            definition.types.iter().filter(|each| is_a(node.kind, &each.code)).collect();
+        let fitting: Vec<_> = definition
+            .types
+            .iter()
+            .filter(|each| is_a(node.kind, &each.code))
+            .collect();
         if fitting.is_empty() {
-            let names: Vec<&str> = definition.types.iter().map(|each| each.code.as_str()).collect();
-            let words = format!("The type {} is not allowed here, but {}.", node.kind, names.join(", "));
+            let names: Vec<&str> = definition
+                .types
+                .iter()
+                .map(|each| each.code.as_str())
+                .collect();
+            let words = format!(
+                "The type {} is not allowed here, but {}.",
+                node.kind,
+                names.join(", ")
+            );
             return self.error(node.place, "structure", words);
         }
         let profiles: Vec<&String> = fitting.iter().flat_map(|each| &each.profiles).collect();
@@ -94,7 +111,9 @@ impl<'a> Judge<'a> {
             .filter_map(|canonical| self.knowledge.profiles.get(canonical))
             .collect();
         if known.len() < canonicals.len() {
-            let unknown = canonicals.iter().find(|each| self.knowledge.profiles.get(each).is_none());
+            let unknown = canonicals
+                .iter()
+                .find(|each| self.knowledge.profiles.get(each).is_none());
             let name = unknown.map_or("", |name| name.as_str());
             let words = format!("The profile {name} is not loaded; it was not judged.");
             self.warn(node.place, "not-found", words);
@@ -105,9 +124,7 @@ impl<'a> Judge<'a> {
         if let [one] = known.as_slice() {
             return self.element(node, &one.root);
         }
-        let holds = |judge: &mut Self, profile: &Arc<Profile>| {
-            judge.conforms(node, &profile.root)
-        };
+        let holds = |judge: &mut Self, profile: &Arc<Profile>| judge.conforms(node, &profile.root);
         if !known.is_empty() && !known.iter().any(|profile| holds(self, profile)) {
             let names: Vec<&str> = known.iter().map(|each| each.url.as_str()).collect();
             let words = format!("None of these profiles holds: {}.", names.join(", "));
@@ -142,7 +159,10 @@ impl<'a> Judge<'a> {
             let words = if definition.min == 1 {
                 format!("{name} is required.")
             } else {
-                format!("{name} is required {} times, and here {count}.", definition.min)
+                format!(
+                    "{name} is required {} times, and here {count}.",
+                    definition.min
+                )
             };
             self.error(place, "required", words);
         }
@@ -189,7 +209,11 @@ fn within<'a>(parent: &Node<'a, '_>, occurrence: &Occurrence<'a>) -> Within<'a> 
     let contained = occurrence.name == "contained";
     Within {
         resource: occurrence.value,
-        container: if contained { parent.within.container } else { occurrence.value },
+        container: if contained {
+            parent.within.container
+        } else {
+            occurrence.value
+        },
         full_url: if contained {
             parent.within.full_url
         } else {
@@ -200,16 +224,22 @@ fn within<'a>(parent: &Node<'a, '_>, occurrence: &Occurrence<'a>) -> Within<'a> 
 
 pub(super) fn is_resource_kind(kind: &str) -> bool {
     use super::super::super::definitions::{Kind, definitions};
-    definitions().type_named(kind).is_some_and(|table| table.kind == Kind::Resource)
+    definitions()
+        .type_named(kind)
+        .is_some_and(|table| table.kind == Kind::Resource)
 }
 
 /// Whether a type is another, or specialises it.
 pub(super) fn is_a(kind: &str, wanted: &str) -> bool {
     use super::super::super::definitions::definitions;
     let base = |name: &&str| {
-        definitions().type_named(name).and_then(|table| table.base.as_deref())
+        definitions()
+            .type_named(name)
+            .and_then(|table| table.base.as_deref())
     };
-    std::iter::successors(Some(kind), |name| base(name)).take(16).any(|name| name == wanted)
+    std::iter::successors(Some(kind), |name| base(name))
+        .take(16)
+        .any(|name| name == wanted)
 }
 
 /// The value of a primitive is its JSON: the companion alone has the members.

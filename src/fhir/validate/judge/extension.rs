@@ -25,11 +25,18 @@ impl<'a> Judge<'a> {
             return self.unknown_extension(node, url, modifier);
         };
         if profile.kind != "Extension" {
-            let words = format!("{url} is the definition of a {}, not of an extension.", profile.kind);
+            let words = format!(
+                "{url} is the definition of a {}, not of an extension.",
+                profile.kind
+            );
             return self.error(node.place, "structure", words);
         }
         if modifier != profile.is_modifier {
-            let (is, stands) = if modifier { ("no", "modifierExtension") } else { ("a", "extension") };
+            let (is, stands) = if modifier {
+                ("no", "modifierExtension")
+            } else {
+                ("a", "extension")
+            };
             let words = format!("{url} is {is} modifier extension, and stands in `{stands}`.");
             self.error(node.place, "extension", words);
         }
@@ -41,9 +48,16 @@ impl<'a> Judge<'a> {
     fn part(&mut self, node: &Node<'a, '_>, url: &str) {
         let whole = node.parent.filter(|parent| parent.kind == "Extension");
         let Some(whole) = whole else {
-            return self.error(node.place, "extension", "The URL of an extension must be absolute.");
+            return self.error(
+                node.place,
+                "extension",
+                "The URL of an extension must be absolute.",
+            );
         };
-        let Some(profile) = whole.text("url").and_then(|url| self.knowledge.profiles.get(url)) else {
+        let Some(profile) = whole
+            .text("url")
+            .and_then(|url| self.knowledge.profiles.get(url))
+        else {
             return;
         };
         let Some(parts) = profile.root.child("extension") else {
@@ -76,14 +90,21 @@ impl<'a> Judge<'a> {
             return;
         };
         let allowed = profile.contexts.is_empty()
-            || profile.contexts.iter().any(|context| self.is_context(bearer, context));
+            || profile
+                .contexts
+                .iter()
+                .any(|context| self.is_context(bearer, context));
         if !allowed {
             let words = format!("The extension {} may not stand here.", profile.url);
             self.error(node.place, "extension", words);
         }
         for invariant in &profile.context_invariants {
             if self.afford(node.place) && self.holds(bearer, invariant) == Some(false) {
-                let words = format!("The extension {} may not stand here: {}", profile.url, invariant.text());
+                let words = format!(
+                    "The extension {} may not stand here: {}",
+                    profile.url,
+                    invariant.text()
+                );
                 self.error(node.place, "extension", words);
             }
         }
@@ -105,10 +126,12 @@ impl<'a> Judge<'a> {
         let Ok(expression) = Expression::compile(expression) else {
             return true;
         };
-        let context = Context::of(Item::resource(bearer.within.resource)).with_resolver(self.surroundings);
+        let context =
+            Context::of(Item::resource(bearer.within.resource)).with_resolver(self.surroundings);
         expression.evaluate(&context).is_ok_and(|found| {
             found.iter().any(|item| {
-                item.node().is_some_and(|node| std::ptr::eq(node, bearer.value))
+                item.node()
+                    .is_some_and(|node| std::ptr::eq(node, bearer.value))
                     || matches!(item.to_value(), Item::Boolean(true))
             })
         })
@@ -131,7 +154,11 @@ static EXTENSION: u16 = 2;
 /// Whether a node is the element that a context names: by its type (`HumanName`, `Element`,
 /// `Patient`) or its path (`Patient.contact.name`), that of a type that it inherits included.
 fn is_element(bearer: &Node<'_, '_>, wanted: &str) -> bool {
-    let wanted = wanted.split('#').next_back().unwrap_or(wanted).trim_end_matches("[x]");
+    let wanted = wanted
+        .split('#')
+        .next_back()
+        .unwrap_or(wanted)
+        .trim_end_matches("[x]");
     if wanted == "*" || is_a(bearer.kind, wanted) {
         return true;
     }

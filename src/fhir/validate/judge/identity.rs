@@ -15,7 +15,11 @@ impl<'a> Judge<'a> {
         let mut twice = None;
         inner(node.value, true, &mut seen, &mut twice);
         if twice.is_some() {
-            self.error(node.place, "duplicate", "Two elements of the resource have the same id.");
+            self.error(
+                node.place,
+                "duplicate",
+                "Two elements of the resource have the same id.",
+            );
         }
         let held = node.get("contained").and_then(Value::as_array);
         let Some(held) = held else {
@@ -32,7 +36,11 @@ impl<'a> Judge<'a> {
                 continue;
             };
             if !ids.insert(id) {
-                self.error(&place, "duplicate", "Two contained resources have the same id.");
+                self.error(
+                    &place,
+                    "duplicate",
+                    "Two contained resources have the same id.",
+                );
             }
             if !links.contains(id) && !refers_to_container(each) {
                 let words = "dom-3: Nothing refers to this contained resource.";
@@ -54,7 +62,12 @@ fn refers_to_container(value: &Value) -> bool {
 }
 
 /// The ids of elements; resources within have their own.
-fn inner<'a>(value: &'a Value, root: bool, seen: &mut HashSet<&'a str>, twice: &mut Option<&'a str>) {
+fn inner<'a>(
+    value: &'a Value,
+    root: bool,
+    seen: &mut HashSet<&'a str>,
+    twice: &mut Option<&'a str>,
+) {
     match value {
         Value::Object(members) => {
             if !root && members.contains_key("resourceType") {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::super::place::Place;
 use super::{
     super::super::{
         path::{Collection, Conformance, Context, Expression, Item, Limits},
@@ -10,7 +11,6 @@ use super::{
     DEEPEST_JUDGEMENT, Judge,
     node::{Node, Within},
 };
-use super::super::place::Place;
 use crate::kernel::problem::Severity;
 
 /// What one invariant may cost.
@@ -51,13 +51,20 @@ impl<'a> Judge<'a> {
             return;
         }
         let Ok(expression) = constraint.compiled.as_ref() else {
-            let words = format!("The invariant {} cannot be read; it was not judged.", constraint.key);
+            let words = format!(
+                "The invariant {} cannot be read; it was not judged.",
+                constraint.key
+            );
             return self.inform(node.place, "not-supported", words);
         };
         match self.holds(node, expression) {
             Some(true) => {}
             Some(false) => {
-                let severity = if constraint.is_error { Severity::Error } else { Severity::Warning };
+                let severity = if constraint.is_error {
+                    Severity::Error
+                } else {
+                    Severity::Warning
+                };
                 let words = format!("{}: {}", constraint.key, constraint.human);
                 self.report(severity, node.place, ("invariant", words));
             }
@@ -79,7 +86,11 @@ impl<'a> Judge<'a> {
     }
 
     /// What an expression finds.
-    fn found<'e>(&'e self, node: &Node<'e, '_>, expression: &'e Expression) -> Option<Collection<'e>> {
+    fn found<'e>(
+        &'e self,
+        node: &Node<'e, '_>,
+        expression: &'e Expression,
+    ) -> Option<Collection<'e>> {
         let context = Context::of(Item::resource(node.within.resource))
             .with_root(node.within.container)
             .with_focus(vec![node.item()])

@@ -32,7 +32,12 @@ use self::{
     node::{Node, Within},
     surroundings::Surroundings,
 };
-use super::{super::{knowledge::Knowledge, profile::model::Element}, kind, place::Place, structure};
+use super::{
+    super::{knowledge::Knowledge, profile::model::Element},
+    kind,
+    place::Place,
+    structure,
+};
 use crate::kernel::problem::{Issue, Severity};
 
 /// The most issues that one judgement lists.
@@ -72,11 +77,15 @@ pub fn judge(
     };
     let surroundings = Surroundings::of(tree);
     let mut judge = Judge::new(knowledge, &surroundings, *rigour);
-    for issue in structure::faults(kind, tree) {
+    for issue in structure::faults(kind, tree, structure::Required::Asked) {
         judge.push(issue);
     }
     let root = Place::root(kind.name());
-    let within = Within { resource: tree, container: tree, full_url: None };
+    let within = Within {
+        resource: tree,
+        container: tree,
+        full_url: None,
+    };
     let node = Node {
         value: tree,
         sibling: None,
@@ -133,10 +142,17 @@ impl<'a> Judge<'a> {
     }
 
     fn has_error(&self) -> bool {
-        self.issues.iter().any(|each| each.severity == Severity::Error)
+        self.issues
+            .iter()
+            .any(|each| each.severity == Severity::Error)
     }
 
-    fn report(&mut self, severity: Severity, place: &Place<'_>, (code, words): (&'static str, String)) {
+    fn report(
+        &mut self,
+        severity: Severity,
+        place: &Place<'_>,
+        (code, words): (&'static str, String),
+    ) {
         self.push(Issue {
             severity,
             code,
@@ -159,7 +175,8 @@ impl<'a> Judge<'a> {
 
     /// Whether this is the first time that these two meet.
     fn first<T>(&mut self, node: &Node<'a, '_>, what: &T) -> bool {
-        self.seen.insert((node.address(), std::ptr::from_ref(what).addr()))
+        self.seen
+            .insert((node.address(), std::ptr::from_ref(what).addr()))
     }
 
     /// Takes one evaluation off the budget.
@@ -179,7 +196,10 @@ impl<'a> Judge<'a> {
             self.element(node, &profile.root);
         }
         self.identities(node);
-        let claimed = node.get("meta").and_then(|meta| meta.get("profile")).and_then(Value::as_array);
+        let claimed = node
+            .get("meta")
+            .and_then(|meta| meta.get("profile"))
+            .and_then(Value::as_array);
         let claimed = claimed.into_iter().flatten().filter_map(Value::as_str);
         for (n, canonical) in claimed.take(MOST_PROFILES).enumerate() {
             self.claimed(node, canonical, n);
@@ -212,7 +232,10 @@ impl<'a> Judge<'a> {
                 self.element(node, &profile.root);
             }
             Some(profile) => {
-                let words = format!("The profile {canonical} is one of {}, not of {}.", profile.kind, node.kind);
+                let words = format!(
+                    "The profile {canonical} is one of {}, not of {}.",
+                    profile.kind, node.kind
+                );
                 self.error(node.place, "invalid", words);
             }
             None => {

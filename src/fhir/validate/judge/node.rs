@@ -64,7 +64,11 @@ impl<'a> Node<'a, '_> {
 
     /// What tells it from every other node of the same tree.
     pub fn address(&self) -> usize {
-        let value = if self.value.is_null() { self.sibling.unwrap_or(self.value) } else { self.value };
+        let value = if self.value.is_null() {
+            self.sibling.unwrap_or(self.value)
+        } else {
+            self.value
+        };
         std::ptr::from_ref(value).addr()
     }
 
@@ -75,7 +79,8 @@ impl<'a> Node<'a, '_> {
 
     /// Whether it is a primitive.
     pub fn is_primitive(&self) -> bool {
-        self.kind.starts_with(|first: char| first.is_ascii_lowercase())
+        self.kind
+            .starts_with(|first: char| first.is_ascii_lowercase())
     }
 }
 
@@ -128,7 +133,11 @@ fn gather<'a>(
     let value = members.get(json);
     // Only primitives have companions, and few have them.
     let primitive = kind.starts_with(|first: char| first.is_ascii_lowercase());
-    let sibling = if primitive { members.get(&format!("_{json}")) } else { None };
+    let sibling = if primitive {
+        members.get(&format!("_{json}"))
+    } else {
+        None
+    };
     let one = |value: Option<&'a Value>, sibling: Option<&'a Value>, number| Occurrence {
         value: value.unwrap_or(&NOTHING),
         sibling: sibling.filter(|each| !each.is_null()),

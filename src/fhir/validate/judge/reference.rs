@@ -32,11 +32,19 @@ impl<'a> Judge<'a> {
         if node.kind != "Reference" {
             return;
         }
-        let uses: Vec<&TypeUse> = definition.types.iter().filter(|each| each.code == "Reference").collect();
+        let uses: Vec<&TypeUse> = definition
+            .types
+            .iter()
+            .filter(|each| each.code == "Reference")
+            .collect();
         let Some(target) = self.target(node) else {
             return;
         };
-        if uses.is_empty() || uses.iter().any(|each| each.targets.is_empty() && each.aggregation.is_empty()) {
+        if uses.is_empty()
+            || uses
+                .iter()
+                .any(|each| each.targets.is_empty() && each.aggregation.is_empty())
+        {
             return;
         }
         self.aggregated(node, &uses, &target);
@@ -53,7 +61,11 @@ impl<'a> Judge<'a> {
             let words = format!("A reference to {kind} is not allowed here ({all} others are).");
             return self.error(node.place, "structure", words);
         }
-        let plain = |canonical: &&&String| canonical.strip_prefix(CORE).is_some_and(|name| ResourceType::named(name).is_some() || name == "Resource");
+        let plain = |canonical: &&&String| {
+            canonical
+                .strip_prefix(CORE)
+                .is_some_and(|name| ResourceType::named(name).is_some() || name == "Resource")
+        };
         if wanted.iter().any(|canonical| plain(&canonical)) {
             return;
         }
@@ -69,11 +81,18 @@ impl<'a> Judge<'a> {
         {
             return is_a(kind, name);
         }
-        self.knowledge.profiles.get(canonical).is_none_or(|profile| is_a(kind, &profile.kind))
+        self.knowledge
+            .profiles
+            .get(canonical)
+            .is_none_or(|profile| is_a(kind, &profile.kind))
     }
 
     /// Does something with what a reference means, as far as that can be told.
-    pub(super) fn followed(&mut self, node: &Node<'a, '_>, then: impl FnOnce(&mut Self, &Node<'a, '_>)) {
+    pub(super) fn followed(
+        &mut self,
+        node: &Node<'a, '_>,
+        then: impl FnOnce(&mut Self, &Node<'a, '_>),
+    ) {
         static NOWHERE: Value = Value::Null;
         let Some(target) = self.target(node) else {
             return;
@@ -84,21 +103,34 @@ impl<'a> Judge<'a> {
             (None, Some(kind)) => (&NOWHERE, kind),
             _ => return,
         };
-        let container = if target.how == "contained" { node.within.container } else { value };
-        then(self, &Node {
-            value,
-            sibling: None,
-            kind,
-            name: "",
-            place: node.place,
-            parent: None,
-            within: Within { resource: value, container, full_url: None },
-        });
+        let container = if target.how == "contained" {
+            node.within.container
+        } else {
+            value
+        };
+        then(
+            self,
+            &Node {
+                value,
+                sibling: None,
+                kind,
+                name: "",
+                place: node.place,
+                parent: None,
+                within: Within {
+                    resource: value,
+                    container,
+                    full_url: None,
+                },
+            },
+        );
     }
 
     fn target_conforms(&mut self, node: &Node<'a, '_>, wanted: &[&String]) {
         if self.depth < 30 {
-            self.followed(node, |judge, target| judge.one_of_targets(node, target, wanted));
+            self.followed(node, |judge, target| {
+                judge.one_of_targets(node, target, wanted)
+            });
         }
     }
 
@@ -113,14 +145,20 @@ impl<'a> Judge<'a> {
         });
         if !holds && !unknown {
             let names: Vec<&str> = wanted.iter().map(|each| each.as_str()).collect();
-            let words = format!("What is referred to conforms to none of: {}.", names.join(", "));
+            let words = format!(
+                "What is referred to conforms to none of: {}.",
+                names.join(", ")
+            );
             self.error(node.place, "structure", words);
         }
     }
 
     fn aggregated(&mut self, node: &Node<'a, '_>, uses: &[&TypeUse], target: &Target<'a>) {
         let allowed = |each: &&TypeUse| {
-            each.aggregation.is_empty() || each.aggregation.iter().any(|how| how == target.how || (how == "referenced" && target.how == "bundled"))
+            each.aggregation.is_empty()
+                || each.aggregation.iter().any(|how| {
+                    how == target.how || (how == "referenced" && target.how == "bundled")
+                })
         };
         if !uses.iter().any(|each| allowed(each)) {
             let words = format!("A {} resource may not be referred to here.", target.how);
@@ -131,13 +169,19 @@ impl<'a> Judge<'a> {
     fn target(&mut self, node: &Node<'a, '_>) -> Option<Target<'a>> {
         let stated = node.text("type");
         let Some(text) = node.text("reference") else {
-            return stated.map(|kind| Target { kind: Some(kind), resource: None, how: "referenced" });
+            return stated.map(|kind| Target {
+                kind: Some(kind),
+                resource: None,
+                how: "referenced",
+            });
         };
         if let Some(id) = text.strip_prefix('#') {
             return self.contained(node, id);
         }
         let resource = self.surroundings.entry(text, node.within.full_url);
-        let found = resource.and_then(|each| each.get("resourceType")).and_then(Value::as_str);
+        let found = resource
+            .and_then(|each| each.get("resourceType"))
+            .and_then(Value::as_str);
         let kind = found.or_else(|| named(text)).or(stated);
         if let (Some(kind), Some(stated)) = (kind, stated)
             && kind != stated
@@ -146,8 +190,16 @@ impl<'a> Judge<'a> {
             let words = format!("`type` says {stated}, and the reference means {kind}.");
             self.error(node.place, "structure", words);
         }
-        let how = if resource.is_some() { "bundled" } else { "referenced" };
-        Some(Target { kind, resource, how })
+        let how = if resource.is_some() {
+            "bundled"
+        } else {
+            "referenced"
+        };
+        Some(Target {
+            kind,
+            resource,
+            how,
+        })
     }
 
     fn contained(&mut self, node: &Node<'a, '_>, id: &str) -> Option<Target<'a>> {
@@ -156,14 +208,24 @@ impl<'a> Judge<'a> {
         let found = if id.is_empty() {
             Some(container)
         } else {
-            held.into_iter().flatten().find(|each| each.get("id").and_then(Value::as_str) == Some(id))
+            held.into_iter()
+                .flatten()
+                .find(|each| each.get("id").and_then(Value::as_str) == Some(id))
         };
         let Some(resource) = found else {
-            self.error(node.place, "not-found", "No contained resource has this id.");
+            self.error(
+                node.place,
+                "not-found",
+                "No contained resource has this id.",
+            );
             return None;
         };
         let kind = resource.get("resourceType").and_then(Value::as_str);
-        Some(Target { kind, resource: Some(resource), how: "contained" })
+        Some(Target {
+            kind,
+            resource: Some(resource),
+            how: "contained",
+        })
     }
 }
 

@@ -12,19 +12,30 @@ use super::{
 
 impl<'a> Judge<'a> {
     /// Judges the occurrences of a sliced element.
-    pub(super) fn slices(&mut self, parent: &Node<'a, '_>, element: &Element, found: &[Occurrence<'a>]) {
+    pub(super) fn slices(
+        &mut self,
+        parent: &Node<'a, '_>,
+        element: &Element,
+        found: &[Occurrence<'a>],
+    ) {
         let Some(slicing) = &element.slicing else {
             return;
         };
-        if slicing.discriminators.is_empty() || (element.slices.is_empty() && slicing.rules != Rules::Closed) {
+        if slicing.discriminators.is_empty()
+            || (element.slices.is_empty() && slicing.rules != Rules::Closed)
+        {
             return;
         }
         let mut assigned: Vec<Option<usize>> = Vec::with_capacity(found.len());
         let mut counts = vec![0_usize; element.slices.len()];
         for occurrence in found {
-            let slots = self.with(parent, occurrence, |judge, node| judge.slots(node, element, slicing));
+            let slots = self.with(parent, occurrence, |judge, node| {
+                judge.slots(node, element, slicing)
+            });
             for slot in &slots {
-                if let (Some(count), Some(slice)) = (counts.get_mut(*slot), element.slices.get(*slot)) {
+                if let (Some(count), Some(slice)) =
+                    (counts.get_mut(*slot), element.slices.get(*slot))
+                {
                     *count += 1;
                     self.with(parent, occurrence, |judge, node| judge.element(node, slice));
                 }
@@ -46,7 +57,9 @@ impl<'a> Judge<'a> {
             let name = slice.slice.as_deref().unwrap_or_default();
             let wanted = match outer {
                 None => true,
-                Some(outer) => name.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/')),
+                Some(outer) => name
+                    .strip_prefix(outer)
+                    .is_some_and(|rest| rest.starts_with('/')),
             };
             if wanted && self.fits(node, slice, slicing) {
                 slots.push(n);
@@ -57,11 +70,19 @@ impl<'a> Judge<'a> {
     }
 
     fn fits(&mut self, node: &Node<'a, '_>, slice: &Element, slicing: &Slicing) -> bool {
-        slicing.discriminators.iter().all(|each| self.discriminated(node, slice, each))
+        slicing
+            .discriminators
+            .iter()
+            .all(|each| self.discriminated(node, slice, each))
     }
 
     /// Whether nothing stands outside of the slices that may not, and all stand in order.
-    fn arranged(&mut self, parent: &Node<'a, '_>, (element, slicing): (&Element, &Slicing), assigned: &[Option<usize>]) {
+    fn arranged(
+        &mut self,
+        parent: &Node<'a, '_>,
+        (element, slicing): (&Element, &Slicing),
+        assigned: &[Option<usize>],
+    ) {
         let place = parent.place.member(&element.name);
         let mut highest = 0;
         let mut outside = false;
@@ -69,7 +90,10 @@ impl<'a> Judge<'a> {
             let place = place.item(n);
             match slot {
                 None if slicing.rules == Rules::Closed => {
-                    let words = format!("This `{}` belongs to no slice, and no other may stand here.", element.name);
+                    let words = format!(
+                        "This `{}` belongs to no slice, and no other may stand here.",
+                        element.name
+                    );
                     self.error(&place, "structure", words);
                 }
                 None => outside = true,

@@ -27,7 +27,12 @@ impl<'a> Surroundings<'a> {
     }
 
     fn entries(&mut self, bundle: &'a Value) {
-        for entry in bundle.get("entry").and_then(Value::as_array).into_iter().flatten() {
+        for entry in bundle
+            .get("entry")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
             let Some(resource) = entry.get("resource") else {
                 continue;
             };
@@ -36,7 +41,9 @@ impl<'a> Surroundings<'a> {
                 self.by_url.entry(url).or_insert(resource);
             }
             if let (Some(kind), Some(id)) = (text(resource, "resourceType"), text(resource, "id")) {
-                self.by_name.entry(format!("{kind}/{id}")).or_insert(resource);
+                self.by_name
+                    .entry(format!("{kind}/{id}"))
+                    .or_insert(resource);
             }
         }
     }
@@ -56,7 +63,10 @@ impl<'a> Surroundings<'a> {
             rest.rsplit_once('/').map(|(base, _)| base)
         });
         match base {
-            Some(base) => self.by_url.get(format!("{base}/{reference}").as_str()).copied(),
+            Some(base) => self
+                .by_url
+                .get(format!("{base}/{reference}").as_str())
+                .copied(),
             None => self.by_name.get(reference).copied(),
         }
     }
@@ -65,6 +75,9 @@ impl<'a> Surroundings<'a> {
 impl Resolver for Surroundings<'_> {
     fn resolve(&self, reference: &str) -> Option<&Value> {
         let plain = reference.split("/_history/").next().unwrap_or(reference);
-        self.by_url.get(plain).or_else(|| self.by_name.get(plain)).copied()
+        self.by_url
+            .get(plain)
+            .or_else(|| self.by_name.get(plain))
+            .copied()
     }
 }

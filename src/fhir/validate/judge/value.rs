@@ -72,7 +72,8 @@ pub(super) fn same(value: &Value, fixed: &Value) -> bool {
         }
         (Value::Object(a), Value::Object(b)) => {
             a.len() == b.len()
-                && b.iter().all(|(name, b)| a.get(name).is_some_and(|a| same(a, b)))
+                && b.iter()
+                    .all(|(name, b)| a.get(name).is_some_and(|a| same(a, b)))
         }
         _ => value == fixed,
     }
@@ -93,7 +94,9 @@ pub(super) fn has_pattern(value: &Value, pattern: &Value) -> bool {
 
 fn decimal(number: &Number) -> Option<Decimal> {
     let text = number.as_str();
-    Decimal::from_str_exact(text).or_else(|_| Decimal::from_scientific(text)).ok()
+    Decimal::from_str_exact(text)
+        .or_else(|_| Decimal::from_scientific(text))
+        .ok()
 }
 
 fn same_number(a: &Number, b: &Number) -> bool {
@@ -118,7 +121,11 @@ fn compare(value: &Value, bound: &Value) -> Option<Ordering> {
                 _ => None,
             };
             let unit = |members: &serde_json::Map<String, Value>| {
-                members.get("code").or_else(|| members.get("unit")).and_then(Value::as_str).map(str::to_owned)
+                members
+                    .get("code")
+                    .or_else(|| members.get("unit"))
+                    .and_then(Value::as_str)
+                    .map(str::to_owned)
             };
             let (ours, theirs) = (number(a)?, number(b)?);
             match (unit(a), unit(b)) {

@@ -35,7 +35,12 @@ type Reached<'f, 'a> = &'f mut dyn FnMut(&mut Judge<'a>, &Node<'a, '_>);
 
 impl<'a> Judge<'a> {
     /// Whether an occurrence is what one discriminator asks of the slice.
-    pub(super) fn discriminated(&mut self, node: &Node<'a, '_>, slice: &Element, by: &Discriminator) -> bool {
+    pub(super) fn discriminated(
+        &mut self,
+        node: &Node<'a, '_>,
+        slice: &Element,
+        by: &Discriminator,
+    ) -> bool {
         if !self.afford(node.place) {
             return false;
         }
@@ -43,15 +48,22 @@ impl<'a> Judge<'a> {
             return false;
         };
         let mut asked = Vec::new();
-        defined(self.knowledge, slice, &steps, &mut |definition| asked.push(definition.clone()));
+        defined(self.knowledge, slice, &steps, &mut |definition| {
+            asked.push(definition.clone())
+        });
         let mut count = 0_usize;
         let mut fits = false;
         self.reach(node, &steps, &mut |judge, node| {
             count += 1;
-            fits = fits || asked.iter().any(|definition| judge.is_so(node, definition, by.by));
+            fits = fits
+                || asked
+                    .iter()
+                    .any(|definition| judge.is_so(node, definition, by.by));
         });
         match (by.by, count) {
-            (By::Exists, _) => asked.iter().all(|definition| is_there(definition, count > 0)),
+            (By::Exists, _) => asked
+                .iter()
+                .all(|definition| is_there(definition, count > 0)),
             // What is absent is no value, unless the slice is that of those that have none.
             (_, 0) => asked.iter().any(|definition| definition.max == Some(0)),
             _ => fits || asked.is_empty(),
@@ -66,7 +78,9 @@ impl<'a> Judge<'a> {
         match step {
             Step::Child(name) => {
                 for occurrence in &occurrences(node, name) {
-                    self.with(node, occurrence, |judge, node| judge.reach(node, rest, reached));
+                    self.with(node, occurrence, |judge, node| {
+                        judge.reach(node, rest, reached)
+                    });
                 }
             }
             Step::Extension(url) => {
@@ -91,14 +105,24 @@ impl<'a> Judge<'a> {
     fn is_so(&mut self, node: &Node<'a, '_>, definition: &Element, by: By) -> bool {
         match by {
             By::Exists => true,
-            By::Type => definition.types.iter().any(|each| is_a(node.kind, &each.code)) || definition.path == node.kind,
+            By::Type => {
+                definition
+                    .types
+                    .iter()
+                    .any(|each| is_a(node.kind, &each.code))
+                    || definition.path == node.kind
+            }
             By::Profile => self.has_profile(node, definition),
             By::Value => self.has_value(node, definition),
         }
     }
 
     fn has_profile(&mut self, node: &Node<'a, '_>, definition: &Element) -> bool {
-        let profiles: Vec<&String> = definition.types.iter().flat_map(|each| &each.profiles).collect();
+        let profiles: Vec<&String> = definition
+            .types
+            .iter()
+            .flat_map(|each| &each.profiles)
+            .collect();
         if profiles.is_empty() {
             return self.conforms(node, definition);
         }
@@ -119,7 +143,9 @@ impl<'a> Judge<'a> {
             return self.conforms(node, definition);
         }
         match &definition.binding {
-            Some(binding) if binding.strength == Strength::Required => self.is_member(node, &binding.value_set),
+            Some(binding) if binding.strength == Strength::Required => {
+                self.is_member(node, &binding.value_set)
+            }
             _ => true,
         }
     }
@@ -127,7 +153,11 @@ impl<'a> Judge<'a> {
 
 /// Whether being there, or not, is what the definition allows.
 fn is_there(definition: &Element, there: bool) -> bool {
-    if there { definition.max != Some(0) } else { definition.min == 0 }
+    if there {
+        definition.max != Some(0)
+    } else {
+        definition.min == 0
+    }
 }
 
 /// The steps of a path; none where it is not of the restricted form.
@@ -190,7 +220,12 @@ fn defined(knowledge: &Knowledge, definition: &Element, steps: &[Step<'_>], seen
 }
 
 /// The child in the definition, or in the profile or type of its values.
-fn child(knowledge: &Knowledge, definition: &Element, (name, rest): (&str, &[Step<'_>]), seen: Seen<'_>) {
+fn child(
+    knowledge: &Knowledge,
+    definition: &Element,
+    (name, rest): (&str, &[Step<'_>]),
+    seen: Seen<'_>,
+) {
     if let Some(child) = definition.child(name) {
         for slice in &child.slices {
             defined(knowledge, slice, rest, seen);
@@ -198,10 +233,20 @@ fn child(knowledge: &Knowledge, definition: &Element, (name, rest): (&str, &[Ste
         return defined(knowledge, child, rest, seen);
     }
     for each in &definition.types {
-        let canonicals = if each.profiles.is_empty() { std::slice::from_ref(&each.code) } else { &each.profiles };
+        let canonicals = if each.profiles.is_empty() {
+            std::slice::from_ref(&each.code)
+        } else {
+            &each.profiles
+        };
         for canonical in canonicals {
-            let profile = knowledge.profiles.get(canonical).or_else(|| knowledge.profiles.of_type(canonical));
-            if let Some(child) = profile.as_ref().and_then(|profile| profile.root.child(name)) {
+            let profile = knowledge
+                .profiles
+                .get(canonical)
+                .or_else(|| knowledge.profiles.of_type(canonical));
+            if let Some(child) = profile
+                .as_ref()
+                .and_then(|profile| profile.root.child(name))
+            {
                 defined(knowledge, child, rest, seen);
             }
         }
@@ -209,11 +254,26 @@ fn child(knowledge: &Knowledge, definition: &Element, (name, rest): (&str, &[Ste
 }
 
 /// The slice of extensions with this URL.
-fn extension(knowledge: &Knowledge, definition: &Element, (url, rest): (&str, &[Step<'_>]), seen: Seen<'_>) {
-    let slices = definition.child("extension").map(|child| child.slices.as_slice()).unwrap_or_default();
+fn extension(
+    knowledge: &Knowledge,
+    definition: &Element,
+    (url, rest): (&str, &[Step<'_>]),
+    seen: Seen<'_>,
+) {
+    let slices = definition
+        .child("extension")
+        .map(|child| child.slices.as_slice())
+        .unwrap_or_default();
     for slice in slices {
-        let profiled = slice.types.iter().flat_map(|each| &each.profiles).any(|profile| profile.split('|').next() == Some(url));
-        let fixed = slice.child("url").and_then(|child| child.fixed.as_deref()).and_then(Value::as_str);
+        let profiled = slice
+            .types
+            .iter()
+            .flat_map(|each| &each.profiles)
+            .any(|profile| profile.split('|').next() == Some(url));
+        let fixed = slice
+            .child("url")
+            .and_then(|child| child.fixed.as_deref())
+            .and_then(Value::as_str);
         if profiled || fixed == Some(url) {
             // An extension that may be absent says so itself, at the end of the path.
             if rest.is_empty() || !slice.children.is_empty() {

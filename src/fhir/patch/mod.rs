@@ -1,0 +1,94 @@
+//! Patches: changes to a resource instead of a new one. Pure.
+//!
+//! Either kind is read first, so that what is no patch is refused before anything is looked up,
+//! and then applied as a whole: a step that does not fit leaves the resource as it was. What the
+//! steps have emptied is gone, as FHIR knows no empty lists and objects. The caller judges the
+//! result as it would an update.
+//!
+//! Specification: <http://hl7.org/fhir/R4/http.html#patch>.
+
+mod bounds;
+mod json;
+mod path;
+mod place;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use serde_json::Value;
+
+use self::{bounds::Room, json::JsonPatch, path::PathPatch};
+use super::json::Limits;
+use crate::kernel::problem::{Issue, Problem, Result};
+
+/// Most steps of one patch.
+pub const STEPS_MAX: usize = 1_000;
+
+/// A patch that has been read.
+#[derive(Debug)]
+pub struct Patch(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Json(JsonPatch),
+    Path(PathPatch),
+}
+
+impl Patch {
+    /// Reads a JSON Patch (RFC 6902).
+    ///
+    /// # Errors
+    /// `Malformed`, naming the step.
+    pub fn json(tree: Value) -> Result<Self> {
+        JsonPatch::read(tree).map(|patch| Self(Kind::Json(patch)))
+    }
+
+    /// Reads a FHIRPath Patch, a Parameters resource that has been checked
+    /// (<http://hl7.org/fhir/R4/fhirpatch.html>).
+    ///
+    /// # Errors
+    /// `Malformed`, naming the step.
+    pub fn path(parameters: &Value) -> Result<Self> {
+        PathPatch::read(parameters).map(|patch| Self(Kind::Path(patch)))
+    }
+
+    /// Applies it; the resource keeps its type and its id.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the step that does not fit; `TooLarge`, if the resource outgrows what may
+    /// be sent.
+    pub fn apply(&self, tree: &Value, limits: &Limits) -> Result<Value> {
+        let mut room = Room::of(limits);
+        let mut patched = tree.clone();
+        match &self.0 {
+            Kind::Json(patch) => patch.apply(&mut patched, &mut room)?,
+            Kind::Path(patch) => patch.apply(&mut patched, &mut room)?,
+        }
+        bounds::prune(&mut patched);
+        for name in ["resourceType", "id"] {
+            if patched.get(name) != tree.get(name) {
+                return Err(Problem::invalid(
+                    "business-rule",
+                    format!("A patch may not change {name}."),
+                ));
+            }
+        }
+        Ok(patched)
+    }
+}
+
+/// Refuses more steps than [`STEPS_MAX`].
+fn check_count(steps: usize) -> Result<()> {
+    if steps <= STEPS_MAX {
+        return Ok(());
+    }
+    Err(Problem::malformed(
+        "too-costly",
+        format!("A patch has at most {STEPS_MAX} steps."),
+    ))
+}
+
+/// A step that does not fit the resource.
+fn misfit(code: &'static str, diagnostics: impl Into<String>) -> Issue {
+    Issue::error(code, diagnostics)
+}

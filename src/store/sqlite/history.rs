@@ -1,0 +1,109 @@
+//! Histories: the changes of a resource, of a type or of all, newest first, with their versions.
+//!
+//! Changes are walked along an index that has their order, so that a page costs the same wherever
+//! it begins; what a later commit adds lies before every page that was given out. The compartment
+//! of the permit is the beginning of the walk, before any limit.
+
+use super::{
+    rows::{required, stored_from_row},
+    search::Sql,
+    source::Source,
+};
+use crate::{
+    fhir::permit::Permit,
+    kernel::problem::{Problem, Result},
+    store::{Excerpt, History, HistoryOf, Moment, Stored},
+};
+
+/// A version is in `version`, unless it is the current one. The last two columns are its place in
+/// the order of changes.
+const COLUMNS: &str = "select r.key, r.type, r.id, c.version, coalesce(v.updated, r.updated), \
+     coalesce(v.deleted, r.deleted), coalesce(v.hash, r.hash), coalesce(v.body, r.body), \
+     c.at, c.seq from ";
+
+const VERSIONS: &str = " cross join resource r on r.key = c.key \
+     left join version v on v.key = c.key and v.version = c.version \
+     where (v.version is not null or r.version = c.version)";
+
+/// When a version ceased to be the current one.
+const SUPERSEDED: &str = " and coalesce((select n.at from change n indexed by change_by_key \
+     where n.key = c.key and n.seq > c.seq order by n.seq limit 1), 9223372036854775807) > ";
+
+/// One page; `newest` is the current version of the one resource whose history it is.
+///
+/// # Errors
+/// `Fault`, if the database fails or a version does not match its hash.
+pub(super) async fn page(
+    source: &mut impl Source,
+    permit: &Permit,
+    excerpt: &Excerpt,
+    newest: Option<&Stored>,
+) -> Result<History> {
+    let mut history = History {
+        total: newest
+            .filter(|_| excerpt.since.is_none() && excerpt.at.is_none())
+            .map(|newest| newest.version),
+        ..History::default()
+    };
+    let wanted = usize::try_from(excerpt.count).map_err(Problem::fault)?;
+    if wanted == 0 {
+        return Ok(history);
+    }
+    let statement = statement(permit, excerpt, newest);
+    let rows = source.fetch(statement, |row| {
+        let (at, seq) = (required(row.int(8)?)?, required(row.int(9)?)?);
+        Ok((stored_from_row(row)?, Moment { at, seq }))
+    });
+    let mut rows = rows.await?;
+    if rows.len() > wanted {
+        rows.truncate(wanted);
+        history.next = rows.last().map(|(_, moment)| *moment);
+    }
+    history.versions = rows.into_iter().map(|(stored, _)| stored).collect();
+    Ok(history)
+}
+
+fn statement(permit: &Permit, excerpt: &Excerpt, newest: Option<&Stored>) -> Sql {
+    let mut sql = Sql::new(COLUMNS);
+    match (newest, permit.patient(), &excerpt.of) {
+        // That the permit reaches the one resource has been seen.
+        (Some(_), ..) => sql.push("change c indexed by change_by_key"),
+        (None, Some(_), _) => {
+            sql.push("compartment m cross join change c indexed by change_by_key on c.key = m.key")
+        }
+        (None, None, HistoryOf::System) => sql.push("change c indexed by change_by_time"),
+        (None, None, _) => sql.push("change c indexed by change_by_type"),
+    };
+    sql.push(VERSIONS);
+    match (newest, permit.patient()) {
+        (Some(newest), _) => {
+            sql.push(" and c.key = ").int(newest.key);
+        }
+        (None, Some(patient)) => {
+            sql.push(" and m.patient = ").text(patient);
+        }
+        (None, None) => {}
+    }
+    if let HistoryOf::Type(kind) = &excerpt.of {
+        sql.push(" and c.type = ").text(kind.name());
+    }
+    bounds(&mut sql, excerpt);
+    // One more than asked for tells whether there is a next page.
+    sql.push(" order by c.at desc, c.seq desc")
+        .limit(i64::from(excerpt.count) + 1);
+    sql
+}
+
+fn bounds(sql: &mut Sql, excerpt: &Excerpt) {
+    if let Some(since) = excerpt.since {
+        sql.push(" and c.at >= ").int(since.as_millisecond());
+    }
+    if let Some(span) = excerpt.at {
+        sql.push(" and c.at <= ").int(span.end);
+        sql.push(SUPERSEDED).int(span.start);
+    }
+    if let Some(after) = excerpt.after {
+        sql.push(" and (c.at, c.seq) < (").int(after.at);
+        sql.push(", ").int(after.seq).push(")");
+    }
+}
