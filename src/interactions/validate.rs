@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::Context;
+use super::{Context, forms};
 use crate::{
     fhir::{
         definitions::ResourceType,
@@ -45,7 +45,11 @@ impl<'a> Asked<'a> {
     /// # Errors
     /// `Malformed` for a mode that R4 does not have, and for too many profiles.
     pub fn read(query: &'a [(String, String)], body: Option<&'a Value>) -> Result<Self> {
-        let mut asked = Self { resource: None, profiles: Vec::new(), mode: None };
+        let mut asked = Self {
+            resource: None,
+            profiles: Vec::new(),
+            mode: None,
+        };
         for (name, value) in query {
             asked.take(name, value)?;
         }
@@ -100,13 +104,20 @@ fn parameters(body: &Value) -> Option<&Vec<Value>> {
         return None;
     }
     let parts = body["parameter"].as_array()?;
-    let ours = |part: &Value| part["name"].as_str().is_some_and(|name| OURS.contains(&name));
+    let ours = |part: &Value| {
+        part["name"]
+            .as_str()
+            .is_some_and(|name| OURS.contains(&name))
+    };
     parts.iter().any(ours).then_some(parts)
 }
 
 fn text_of(part: &Value) -> Option<&str> {
     let mut members = part.as_object()?.iter();
-    members.find(|(name, _)| name.starts_with("value"))?.1.as_str()
+    members
+        .find(|(name, _)| name.starts_with("value"))?
+        .1
+        .as_str()
 }
 
 /// The OperationOutcome that lists every issue; where there is none, it says so.
@@ -139,6 +150,14 @@ pub async fn validate(
     };
     let mut issues = fits((kind, id), tree, asked.mode);
     issues.extend(judged(context, tree, &asked.profiles).await?);
+    if tree["resourceType"] == "QuestionnaireResponse" {
+        let told = forms::judge(context, permit, tree).await?;
+        issues.extend(
+            told.into_iter()
+                .filter(|issue| !issues.contains(issue))
+                .collect::<Vec<_>>(),
+        );
+    }
     if issues.is_empty() {
         issues.push(all_well());
     }
@@ -146,18 +165,34 @@ pub async fn validate(
 }
 
 /// Judges a resource by what is known now.
-///
-/// # Errors
-/// Where the definitions cannot be read.
-pub async fn judged(context: &Context, tree: &Value, profiles: &[&str]) -> Result<Vec<Issue>> {
+async fn judged(context: &Context, tree: &Value, profiles: &[&str]) -> Result<Vec<Issue>> {
     let knowledge = context.library.knowledge().await?;
     let now = context.clock.now().to_zoned(jiff::tz::TimeZone::UTC);
-    let rigour = Rigour { now: Some(&now), ..Rigour::default() };
-    Ok(judge(tree, profiles, &knowledge, &rigour))
+    let (tree, profiles) = (
+        tree.clone(),
+        profiles.iter().map(|&each| each.to_owned()).collect(),
+    );
+    // A large resource takes a while: other requests go on meanwhile.
+    let work = move || {
+        let rigour = Rigour {
+            now: Some(&now),
+            ..Rigour::default()
+        };
+        let profiles: Vec<String> = profiles;
+        let profiles: Vec<&str> = profiles.iter().map(String::as_str).collect();
+        judge(&tree, &profiles, &knowledge, &rigour)
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(Problem::fault)
 }
 
 /// Whether the resource is of the type, and has the id, that the call is made on.
-fn fits((kind, id): (Option<ResourceType>, Option<&str>), tree: &Value, mode: Option<Mode>) -> Vec<Issue> {
+fn fits(
+    (kind, id): (Option<ResourceType>, Option<&str>),
+    tree: &Value,
+    mode: Option<Mode>,
+) -> Vec<Issue> {
     let mut issues = Vec::new();
     let named = tree["resourceType"].as_str();
     if let Some(kind) = kind

@@ -101,7 +101,8 @@ fn local_links<'a>(value: &'a Value, links: &mut HashSet<&'a str>) {
         Value::String(text) => {
             // Narratives link as well: `href="#id"`.
             for after in text.split('#').skip(1) {
-                let end = after.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.' | '_'));
+                let end = after
+                    .find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.' | '_'));
                 links.insert(after.get(..end.unwrap_or(after.len())).unwrap_or(after));
             }
         }
