@@ -47,3 +47,5 @@ mod smtp;
 mod stories;
 #[cfg(test)]
 mod tables;
+#[cfg(test)]
+mod validate;

@@ -159,10 +159,11 @@ fn is_element(bearer: &Node<'_, '_>, wanted: &str) -> bool {
         .next_back()
         .unwrap_or(wanted)
         .trim_end_matches("[x]");
-    if wanted == "*" || is_a(bearer.kind, wanted) {
+    // `Element` means all there is, resources included.
+    if matches!(wanted, "*" | "Element") || is_a(bearer.kind, wanted) {
         return true;
     }
-    if bearer.kind.contains('.') && matches!(wanted, "BackboneElement" | "Element") {
+    if bearer.kind.contains('.') && wanted == "BackboneElement" {
         return true;
     }
     // Walks up as long as the names agree, until a type begins the path.
