@@ -55,3 +55,4 @@ mod stories;
 mod tables;
 #[cfg(test)]
 mod terminology;
+mod validate;
