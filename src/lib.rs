@@ -33,6 +33,7 @@ pub mod queue;
 
 pub mod notify;
 
+pub mod bulk;
 pub mod care;
 
 pub mod alerts;

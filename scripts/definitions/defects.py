@@ -55,6 +55,12 @@ PARAMETER_TARGETS = {
     ],
 }
 
+# FHIRPath expressions of constraints, by key.
+CONSTRAINTS = {
+    # The text asks it of more than one; the expression counts to two.
+    "que-12": "enableWhen.count() > 1 implies enableBehavior.exists()",
+}
+
 # Code systems and value sets that the package adds under HL7's name.
 ADDED_TERMINOLOGY = {"http://hl7.org/fhir/detectedissue-status", "http://hl7.org/fhir/ValueSet/detectedissue-status"}
 

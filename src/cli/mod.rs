@@ -8,6 +8,7 @@ mod check_config;
 mod import;
 mod load;
 mod migrate;
+mod reindex;
 mod restore;
 mod serve;
 
@@ -32,6 +33,8 @@ pub enum Command {
     CheckConfig(check_config::Arguments),
     /// Load resources, bundles and NDJSON from files and folders.
     Load(load::Arguments),
+    /// Make the rows anew by which resources are found.
+    Reindex(reindex::Arguments),
     /// Copy the database to a file, while it is in use.
     Backup(backup::Arguments),
     /// Put a backup in the place of the database; who was erased since is erased again.
@@ -49,6 +52,7 @@ impl Command {
             Self::Migrate(arguments) => command::run(migrate::run(arguments)),
             Self::CheckConfig(arguments) => command::conclude(&check_config::run(arguments)),
             Self::Load(arguments) => command::run(load::run(arguments)),
+            Self::Reindex(arguments) => command::run(reindex::run(arguments)),
             Self::Backup(arguments) => command::conclude(&backup::run(arguments)),
             Self::Restore(arguments) => command::run(restore::run(arguments)),
             Self::Import(arguments) => command::run(import::run(arguments)),

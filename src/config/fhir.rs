@@ -30,6 +30,28 @@ pub struct Fhir {
     pub page_size_default: u32,
     /// `fhir.page_size_max`.
     pub page_size_max: u32,
+    /// `[fhir.validation]`.
+    pub validation: Validation,
+}
+
+/// `[fhir.validation]`: how what clients send is judged.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Validation {
+    /// `fhir.validation.on_write`.
+    pub on_write: OnWrite,
+}
+
+/// `fhir.validation.on_write`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnWrite {
+    /// Elements that R4 requires may be absent.
+    Lenient,
+    /// The structure of R4.
+    Base,
+    /// That, and profiles.
+    Profiles,
 }
 
 impl Fhir {

@@ -187,22 +187,31 @@ impl Layers {
 
     /// Reads the values into the sections.
     fn read(&self) -> Result<Config> {
-        let mut sections: Map<String, Map<String, Value>> = Map::new();
-        for (key, (value, _)) in &self.values {
-            let (section, name) = key.split_once('.').unwrap_or(("", key));
-            sections
-                .entry(section.to_owned())
-                .or_default()
-                .insert(name.to_owned(), Value::new(None, value.clone()));
-        }
-        let whole: Map<String, Value> = sections
-            .into_iter()
-            .map(|(name, values)| (name, Value::new(None, values)))
-            .collect();
-        Value::new(None, whole)
+        let values = self.values.iter();
+        let values = values.map(|(key, (value, _))| (key.as_str(), value));
+        Value::new(None, sections(values))
             .try_deserialize()
             .map_err(|e| read_problem(&e))
     }
+}
+
+/// Keys such as `section.key` and `section.part.key` as tables.
+fn sections<'a>(values: impl Iterator<Item = (&'a str, &'a ValueKind)>) -> Map<String, Value> {
+    let mut whole = Map::new();
+    let mut inner: BTreeMap<&str, Vec<(&str, &ValueKind)>> = BTreeMap::new();
+    for (key, value) in values {
+        match key.split_once('.') {
+            Some((section, name)) => inner.entry(section).or_default().push((name, value)),
+            None => {
+                whole.insert(key.to_owned(), Value::new(None, value.clone()));
+            }
+        }
+    }
+    for (section, values) in inner {
+        let table = sections(values.into_iter());
+        whole.insert(section.to_owned(), Value::new(None, table));
+    }
+    whole
 }
 
 /// The keys of a file, as `section.key`.
@@ -214,17 +223,21 @@ fn parse(text: &str, place: &str) -> Result<Vec<(String, ValueKind)>> {
         .map_err(refuse)?;
     let mut keys = Vec::new();
     for (section, value) in parsed.cache.into_table().map_err(refuse)? {
-        match value.kind {
-            ValueKind::Table(entries) => keys.extend(
-                entries
-                    .into_iter()
-                    .map(|(name, value)| (format!("{section}.{name}"), value.kind)),
-            ),
-            other => keys.push((section, other)),
-        }
+        flatten(section, value.kind, &mut keys);
     }
     keys.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(keys)
+}
+
+fn flatten(key: String, value: ValueKind, keys: &mut Vec<(String, ValueKind)>) {
+    match value {
+        ValueKind::Table(entries) => {
+            for (name, value) in entries {
+                flatten(format!("{key}.{name}"), value.kind, keys);
+            }
+        }
+        other => keys.push((key, other)),
+    }
 }
 
 /// What the library says about a value, at its key.

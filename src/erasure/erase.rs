@@ -157,6 +157,7 @@ async fn remove(
             record.messages.push(stored.id.clone());
         }
     }
+    tx.forget_errands_about(&ids).await?;
     let dropped = tx.drop_jobs(&ids, &[]).await?;
     record.not_before = record
         .not_before

@@ -37,6 +37,13 @@ static TIES: LazyLock<HashMap<ResourceType, Ties>> = LazyLock::new(|| {
         .collect()
 });
 
+/// Whether resources of this type can be in a patient's compartment.
+#[must_use]
+pub fn is_member(kind: ResourceType) -> bool {
+    TIES.get(&kind)
+        .is_some_and(|ties| ties.is_patient || !ties.params.is_empty())
+}
+
 /// The ids of the patients whose compartment holds a resource, given its id and the rows of its
 /// references; sorted, each once.
 #[must_use]

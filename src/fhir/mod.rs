@@ -21,6 +21,7 @@ pub mod profile;
 pub mod questionnaire_response;
 pub mod reference;
 pub mod resource;
+pub mod sdc;
 pub mod search;
 pub mod terminology;
 pub mod ucum;

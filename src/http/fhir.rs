@@ -17,7 +17,8 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 pub use self::interactions::{
     bundle, capabilities, conditional_delete, conditional_patch, conditional_update, create,
-    delete, history, history_of_many, patch, read, search, unsupported, update, vread,
+    delete, history, history_of_many, patch, read, search, search_compartment, search_system,
+    update, vread,
 };
 use super::{
     auth, binary,
@@ -118,6 +119,8 @@ pub struct Call {
     pub id: Option<String>,
     /// `{version}`.
     pub version: Option<String>,
+    /// `{member}`: what is searched in a compartment.
+    pub member: Option<String>,
     /// The query and, for a form, the body; `_format` and `_pretty` left out.
     pub query: Pairs,
     /// All headers.
@@ -240,6 +243,7 @@ async fn answer(
         kind: None,
         id: None,
         version: None,
+        member: None,
         query,
         headers: HeaderMap::new(),
         preference,
@@ -314,6 +318,7 @@ fn read_path(call: &mut Call, path: &RawPathParams, kind: Option<&'static str>) 
             "type" => call.kind = Some(named(value)?),
             "id" => call.id = Some(value.to_owned()),
             "version" => call.version = Some(value.to_owned()),
+            "member" => call.member = Some(value.to_owned()),
             _ => {}
         }
     }

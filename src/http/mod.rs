@@ -9,6 +9,7 @@
 
 pub mod auth;
 mod binary;
+mod bulk;
 pub mod clock;
 pub mod cors;
 pub mod fhir;

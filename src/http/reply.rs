@@ -272,7 +272,7 @@ fn tag(response: &mut Response<Body>, stored: &Stored) {
 }
 
 /// An instant as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7).
-fn http_date(at: Timestamp) -> Option<HeaderValue> {
+pub(super) fn http_date(at: Timestamp) -> Option<HeaderValue> {
     let text = jiff::fmt::rfc2822::DateTimePrinter::new()
         .timestamp_to_rfc9110_string(&at)
         .ok()?;

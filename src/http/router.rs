@@ -14,7 +14,7 @@ use axum::{
 use jiff::Timestamp;
 
 use super::{
-    clock, cors,
+    bulk, clock, cors,
     fhir::{self, Body, Run},
     health,
     negotiate::{self, Wanted},
@@ -23,6 +23,7 @@ use super::{
     state::State,
 };
 use crate::{
+    fhir::search::parameters::Parameters,
     interactions::capabilities::{Interaction as I, Offer, OfferedOperation},
     kernel::problem::{Category, Problem},
 };
@@ -51,6 +52,9 @@ pub static ROUTES: &[Route] = &[
     get("/metadata", &[I::Capabilities], fhir::capabilities),
     post("", &[I::Batch, I::Transaction], fhir::bundle),
     post("/", &[I::Batch, I::Transaction], fhir::bundle),
+    get("", &[I::SearchSystem], fhir::search_system),
+    get("/", &[I::SearchSystem], fhir::search_system),
+    form("/_search", &[I::SearchSystem], fhir::search_system),
     get("/_history", &[I::HistoryOfSystem], fhir::history_of_many),
     // A type.
     get(
@@ -69,12 +73,15 @@ pub static ROUTES: &[Route] = &[
     put("/{type}/{id}", &[I::Update], fhir::update),
     patch("/{type}/{id}", &[I::Patch], fhir::patch),
     delete("/{type}/{id}", &[I::Delete], fhir::delete),
+    get("/{type}/{id}/{member}", &[], fhir::search_compartment),
+    form(
+        "/{type}/{id}/{member}/_search",
+        &[],
+        fhir::search_compartment,
+    ),
+    form("/{type}/{id}/_search", &[], fhir::search_compartment),
     get("/{type}/{id}/_history", &[I::History], fhir::history),
     get("/{type}/{id}/_history/{version}", &[I::Vread], fhir::vread),
-    // What R4 has and this server does not offer yet.
-    get("", &[], fhir::unsupported),
-    get("/", &[], fhir::unsupported),
-    form("/_search", &[], fhir::unsupported),
 ];
 
 type Interactions = &'static [I];
@@ -128,7 +135,8 @@ pub(super) fn router_with(state: Arc<State>, operations: &'static [Operation]) -
     let mut router = Router::new()
         .merge(health::routes(&state))
         .merge(clock::routes(&state))
-        .merge(sms::routes(&state));
+        .merge(sms::routes(&state))
+        .merge(bulk::routes(&state));
     for route in ROUTES {
         router = add(router, &state, fhir::Endpoint::of_route(route));
     }
@@ -164,6 +172,7 @@ pub(super) fn offer(base: &str, since: Timestamp) -> Offer {
     Offer {
         base: base.to_owned(),
         since,
+        parameters: Arc::clone(Parameters::core()),
         interactions: ROUTES
             .iter()
             .flat_map(|route| route.serves.iter().copied())

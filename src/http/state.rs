@@ -3,7 +3,7 @@
 use std::{
     fmt::Write as _,
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -15,7 +15,8 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::{auth::Access, cors::Origins};
 use crate::{
-    authoring::Simulator, erasure::Eraser, interactions::Context, kernel::problem::Result,
+    authoring::Simulator, erasure::Eraser, fhir::search::parameters::Parameters,
+    interactions::Context, kernel::problem::Result,
 };
 
 /// Moves a simulated clock.
@@ -64,7 +65,7 @@ pub struct State {
     pub simulator: Simulator,
     /// The digest of the secret that the gateway of text messages shows, if there is one.
     pub(super) gateway_secret: Option<blake3::Hash>,
-    pub(super) capabilities: OnceLock<Bytes>,
+    capabilities: Mutex<Option<(Arc<Parameters>, Bytes)>>,
     started: i64,
     requests: AtomicU64,
 }
@@ -85,7 +86,7 @@ impl State {
             origins: None,
             simulator: Simulator::default(),
             gateway_secret: None,
-            capabilities: OnceLock::new(),
+            capabilities: Mutex::default(),
             started,
             requests: AtomicU64::new(0),
         }
@@ -131,6 +132,27 @@ impl State {
     pub fn with_gateway_secret(mut self, secret: &str) -> Self {
         self.gateway_secret = (!secret.is_empty()).then(|| blake3::hash(secret.as_bytes()));
         self
+    }
+
+    /// What this server offers with these search parameters; made once, and again where they have
+    /// changed.
+    pub(super) fn capabilities(
+        &self,
+        parameters: &Arc<Parameters>,
+        make: impl FnOnce() -> Bytes,
+    ) -> Bytes {
+        let mut told = self
+            .capabilities
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match told.as_ref() {
+            Some((known, bytes)) if Arc::ptr_eq(known, parameters) => bytes.clone(),
+            _ => {
+                let bytes = make();
+                *told = Some((Arc::clone(parameters), bytes.clone()));
+                bytes
+            }
+        }
     }
 
     /// A name for one request, by which its answer and its log lines are matched.

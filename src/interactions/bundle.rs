@@ -101,13 +101,15 @@ pub async fn process(
             Problem::malformed("structure", "The body must be a Bundle.").at("resourceType"),
         );
     }
+    let judgement = context.judgement().await?;
     let entries = tree["entry"].as_array().map_or(&[][..], Vec::as_slice);
     let parts = entries
         .iter()
         .zip(resources)
         .enumerate()
         .map(|(place, (entry, resource))| {
-            Part::read(context, options.handling, (place, entry), resource)
+            let how = (options.handling, &judgement);
+            Part::read(context, how, (place, entry), resource)
         });
     let (kind, replies) = match tree["type"].as_str() {
         Some("batch") => {

@@ -4,6 +4,8 @@
 //! serves. Specification: <http://hl7.org/fhir/R4/http.html#capabilities>,
 //! <http://hl7.org/fhir/R4/capabilitystatement.html>.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -11,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::fhir::{
     date,
     definitions::{ParameterKind, ResourceType, definitions},
-    search::parameters::{self, SearchParameter},
+    search::parameters::{Parameters, SearchParameter},
 };
 
 /// An interaction that a route serves.
@@ -22,6 +24,7 @@ pub enum Interaction {
     Batch,
     Transaction,
     Create,
+    SearchSystem,
     SearchType,
     ConditionalUpdate,
     ConditionalDelete,
@@ -54,6 +57,7 @@ impl Interaction {
             | Self::ConditionalPatch
             | Self::Batch
             | Self::Transaction
+            | Self::SearchSystem
             | Self::ConditionalUpdate
             | Self::ConditionalDelete => None,
         }
@@ -64,6 +68,7 @@ impl Interaction {
         match self {
             Self::Batch => Some("batch"),
             Self::Transaction => Some("transaction"),
+            Self::SearchSystem => Some("search-system"),
             Self::HistoryOfSystem => Some("history-system"),
             _ => None,
         }
@@ -88,6 +93,8 @@ pub struct Offer {
     pub base: String,
     /// When the server started.
     pub since: Timestamp,
+    /// The search parameters.
+    pub parameters: Arc<Parameters>,
     /// The interactions in the router's table.
     pub interactions: Vec<Interaction>,
     /// The operations in the operations' table.
@@ -137,7 +144,7 @@ fn of_type(offer: &Offer, kind: ResourceType) -> Value {
     } else {
         "not-supported"
     };
-    let parameters = parameters::of_type(kind);
+    let parameters: Vec<&SearchParameter> = offer.parameters.of_type(kind).collect();
     let includes = parameters
         .iter()
         .filter(|parameter| parameter.kind == ParameterKind::Reference)
@@ -168,7 +175,7 @@ fn of_type(offer: &Offer, kind: ResourceType) -> Value {
     list(
         &mut entry,
         "searchParam",
-        parameters.iter().map(of_parameter).collect(),
+        parameters.into_iter().map(of_parameter).collect(),
     );
     list(&mut entry, "operation", operations(offer, Some(kind)));
     entry.into()
@@ -240,6 +247,7 @@ mod tests {
         let bytes = statement(&Offer {
             base: "http://vigie.test/fhir".to_owned(),
             since: from_millis(0),
+            parameters: Arc::clone(Parameters::core()),
             interactions: interactions.to_vec(),
             operations: vec![OfferedOperation {
                 name: "apply",

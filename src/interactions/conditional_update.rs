@@ -10,7 +10,7 @@ use super::{
     update,
 };
 use crate::{
-    fhir::{permit::Permit, resource::Resource, validate},
+    fhir::{permit::Permit, resource::Resource},
     kernel::problem::{Category, Problem, Result},
     store::{Prepared, Tx},
 };
@@ -28,7 +28,8 @@ pub async fn conditional_update(
     if_match: Option<&VersionTag>,
 ) -> Result<Reply> {
     let if_match = if_match.map_or(Ok(None), VersionTag::demanded)?;
-    let resource = validate::read(body, &context.limits.json)?;
+    let judgement = context.judgement().await?;
+    let resource = judgement.read(body, &context.limits.json)?;
     check_kind(&resource, criteria.kind())?;
     store(context, permit, (criteria, resource), if_match).await
 }

@@ -9,7 +9,7 @@ use super::{
     criteria::{Criteria, Match},
 };
 use crate::{
-    fhir::{definitions::ResourceType, permit::Permit, resource::Resource, validate},
+    fhir::{definitions::ResourceType, permit::Permit, resource::Resource},
     kernel::problem::Result,
     store::Prepared,
 };
@@ -28,7 +28,8 @@ pub async fn create(
     body: &Bytes,
     if_none_exist: Option<&str>,
 ) -> Result<Reply> {
-    let resource = validate::read(body, &context.limits.json)?;
+    let judgement = context.judgement().await?;
+    let resource = judgement.read_new(body, &context.limits.json)?;
     check_kind(&resource, kind)?;
     let condition = if_none_exist
         .map(|text| Criteria::read(context, kind, text))

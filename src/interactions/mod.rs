@@ -10,23 +10,28 @@ mod assembly;
 mod batch;
 mod etag;
 mod links;
-mod subset;
 mod transaction;
 
 pub mod advice;
 pub mod bundle;
 pub mod capabilities;
+pub mod compartment;
 pub mod conditional_delete;
 pub mod conditional_update;
 pub mod create;
 pub mod criteria;
 pub mod delete;
 pub mod everything;
+pub mod extract;
+pub mod forms;
 pub mod history;
 pub mod pairs;
 pub mod patch;
+pub mod populate;
 pub mod read;
 pub mod search;
+pub mod subset;
+pub mod terminology;
 pub mod update;
 pub mod vread;
 
@@ -39,7 +44,7 @@ use bytes::Bytes;
 
 pub use self::etag::VersionTag;
 use crate::{
-    fhir::{definitions::ResourceType, json, resource::Resource},
+    fhir::{definitions::ResourceType, json, resource::Resource, validate::Judgement},
     kernel::{
         chance::Chance,
         clock::Clock,
@@ -67,7 +72,7 @@ pub struct Context {
     pub limits: Limits,
 }
 
-/// Bounds on what one request may ask.
+/// Bounds on what one request may ask, and how what it brings is judged.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Bounds on JSON.
@@ -80,6 +85,20 @@ pub struct Limits {
     pub page_default: u32,
     /// Most entries of a page; a greater `_count` is cut to this.
     pub page_max: u32,
+    /// How what is to be stored is judged.
+    pub on_write: OnWrite,
+}
+
+/// How what is to be stored is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnWrite {
+    /// What R4 requires may be absent.
+    Lenient,
+    /// The structure of R4.
+    #[default]
+    Base,
+    /// That, and what definitions say.
+    Profiles,
 }
 
 impl Default for Limits {
@@ -90,6 +109,7 @@ impl Default for Limits {
             bundle_entries_max: 5_000,
             page_default: 20,
             page_max: 1_000,
+            on_write: OnWrite::default(),
         }
     }
 }
@@ -99,6 +119,18 @@ impl Context {
     #[must_use]
     pub fn new_id(&self) -> String {
         id::new_id(self.clock.now(), self.chance.as_ref())
+    }
+
+    /// How what is to be stored is judged now.
+    ///
+    /// # Errors
+    /// `Fault`, if the definitions cannot be read.
+    pub async fn judgement(&self) -> Result<Judgement> {
+        Ok(match self.limits.on_write {
+            OnWrite::Lenient => Judgement::Lenient,
+            OnWrite::Base => Judgement::Base,
+            OnWrite::Profiles => Judgement::Profiles(self.library.knowledge().await?),
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Specification: <http://hl7.org/fhir/R4/http.html#search>, <http://hl7.org/fhir/R4/search.html>.
 
 use bytes::Bytes;
+use serde_json::{Value, json};
 
 use super::{
     Context, Reply,
@@ -29,14 +30,42 @@ pub fn query(
     pairs: &[(String, String)],
     handling: Handling,
 ) -> Result<Query> {
-    let options = QueryOptions {
+    Query::parse(kind, pairs, &options(context, handling)?)
+}
+
+/// Reads the parameters of a search over the types that `_type` names, or all.
+///
+/// # Errors
+/// As [`query`].
+pub fn system_query(
+    context: &Context,
+    pairs: &[(String, String)],
+    handling: Handling,
+) -> Result<Query> {
+    Query::parse_system(pairs, &options(context, handling)?)
+}
+
+/// Reads the parameters of a search over these types, of which `_type` may name some.
+///
+/// # Errors
+/// As [`query`].
+pub(super) fn query_of(
+    context: &Context,
+    kinds: &[ResourceType],
+    pairs: &[(String, String)],
+    handling: Handling,
+) -> Result<Query> {
+    Query::parse_among(kinds, pairs, &options(context, handling)?)
+}
+
+fn options(context: &Context, handling: Handling) -> Result<QueryOptions> {
+    Ok(QueryOptions {
         handling,
         count_default: context.limits.page_default,
         count_max: context.limits.page_max,
         base: Some(context.base.to_string()),
         knowledge: context.library.at_hand()?,
-    };
-    Query::parse(kind, pairs, &options)
+    })
 }
 
 /// Searches what is durable.
@@ -72,7 +101,32 @@ pub(super) fn document(context: &Context, query: &Query, page: &Page) -> Result<
             ..Entry::default()
         });
     }
+    // The links leave out what was not understood, so that only the first page says it.
+    if let Some(outcome) = outcome(query) {
+        bundle.entry(&Entry {
+            resource: Some(&outcome),
+            mode: Some("outcome"),
+            ..Entry::default()
+        });
+    }
     Ok(bundle.finish())
+}
+
+/// What was left out of the search, as an OperationOutcome.
+fn outcome(query: &Query) -> Option<Bytes> {
+    let issues: Vec<Value> = query
+        .notices
+        .iter()
+        .map(|notice| {
+            json!({
+                "severity": "warning",
+                "code": "not-found",
+                "diagnostics": format!("{notice} It is left out."),
+            })
+        })
+        .collect();
+    let outcome = json!({ "resourceType": "OperationOutcome", "issue": issues });
+    (!issues.is_empty()).then(|| outcome.to_string().into())
 }
 
 /// The search again, with what was understood of it only.
@@ -84,13 +138,17 @@ fn link(context: &Context, query: &Query, cursor: Option<&str>) -> String {
     }
     let parameters = parameters.finish();
     let separator = if parameters.is_empty() { "" } else { "?" };
+    if let Some(path) = &query.within {
+        return format!("{}/{path}{separator}{parameters}", context.base);
+    }
+    if query.system {
+        return format!("{}{separator}{parameters}", context.base);
+    }
     format!("{}/{}{separator}{parameters}", context.base, query.kind)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
     use crate::interactions::{pairs, testing::Bench};
 
@@ -123,8 +181,13 @@ mod tests {
             (&first["type"], &first["total"]),
             (&"searchset".into(), &3.into())
         );
-        assert_eq!(first["entry"].as_array().unwrap().len(), 2);
+        assert_eq!(first["entry"].as_array().unwrap().len(), 3);
         assert_eq!(first["entry"][0]["search"]["mode"], "match");
+        assert_eq!(first["entry"][2]["search"]["mode"], "outcome");
+        let outcome = &first["entry"][2]["resource"];
+        assert_eq!(outcome["issue"][0]["severity"], "warning");
+        let text = outcome["issue"][0]["diagnostics"].as_str().unwrap();
+        assert!(text.contains("'nonsense'"), "{text}");
         let own = linked(&first, "self").unwrap();
         assert!(own.starts_with("http://vigie.test/fhir/Patient?gender=male"));
         assert!(!own.contains("nonsense"));

@@ -19,7 +19,7 @@ use crate::{
 ///
 /// # Errors
 /// `Fault`, if what is stored is not JSON.
-pub(super) fn of(query: &Query, stored: &Stored) -> Result<Option<Bytes>> {
+pub fn of(query: &Query, stored: &Stored) -> Result<Option<Bytes>> {
     if query.summary == Summary::False && query.elements.is_empty() {
         return Ok(None);
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{Context, Reply, VersionTag, check_kind};
 use crate::{
-    fhir::{definitions::ResourceType, permit::Permit, resource::Resource, validate},
+    fhir::{definitions::ResourceType, permit::Permit, resource::Resource},
     kernel::problem::{Problem, Result},
     store::{Prepared, Written},
 };
@@ -24,7 +24,8 @@ pub async fn update(
     if_match: Option<&VersionTag>,
 ) -> Result<Reply> {
     let if_match = if_match.map_or(Ok(None), VersionTag::demanded)?;
-    let resource = validate::read(body, &context.limits.json)?;
+    let judgement = context.judgement().await?;
+    let resource = judgement.read(body, &context.limits.json)?;
     check_kind(&resource, kind)?;
     check_id(&resource, id)?;
     store(context, permit, resource, if_match).await

@@ -3,10 +3,13 @@
 //! The store tells when definitions have changed; whoever asks next has them read, and of them
 //! only what is new. Nothing is read before somebody asks.
 
+mod reactor;
+pub mod reindex;
 mod shelf;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use self::reactor::ParameterReactor;
 use self::shelf::Shelf;
 use crate::{
     fhir::{

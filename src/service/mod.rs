@@ -4,10 +4,12 @@
 //! To add one: write it in the layer where it belongs and list it here. The order of reactors is
 //! the order in which they see a change.
 
+mod reindex;
+
 use std::sync::Arc;
 
 use crate::{
-    alerts, erasure, intake, notify, pathways, publishing, queue::Handler, store::Reactor,
+    alerts, erasure, intake, library, notify, pathways, publishing, queue::Handler, store::Reactor,
 };
 
 /// Who sees each change in its transaction.
@@ -31,6 +33,7 @@ pub fn reactors() -> Vec<Arc<dyn Reactor>> {
         Arc::new(pathways::closing::ClosingReactor),
         Arc::new(erasure::RetentionReactor),
         Arc::new(publishing::reactor::PublishReactor),
+        Arc::new(library::ParameterReactor),
     ]
 }
 
@@ -44,5 +47,6 @@ pub fn handlers(sender: notify::Sender) -> Vec<Arc<dyn Handler>> {
         Arc::new(notify::DigestHandler),
         Arc::new(sender),
         Arc::new(intake::import::ImportHandler),
+        Arc::new(reindex::ReindexHandler),
     ]
 }

@@ -16,11 +16,14 @@ mod change;
 mod counters;
 mod definitions;
 mod erase;
+mod errands;
 mod facade;
 mod imports;
+mod indexing;
 mod jobs;
 mod page;
 mod prepared;
+mod registry;
 mod session;
 mod sqlite;
 mod stored;
@@ -34,16 +37,20 @@ mod writer;
 ///
 /// A change that makes rows wrong that were written before raises it; a database that was indexed
 /// by another version is indexed anew when it is next opened.
-pub const INDEX_VERSION: i64 = 1;
+pub const INDEX_VERSION: i64 = 2;
 
+#[cfg(test)]
+pub use self::sqlite::{count_tokens, pretend_index_version};
 pub use self::{
     canonical::Canonical,
     change::{Change, Draft, Reactor},
     counters::Count,
     definitions::{IndexedParameter, Known, Loaded},
     erase::{DroppedJobs, ErasureRecord},
+    errands::{Errand, ErrandKind, ErrandState, Listed, Listing},
     facade::{ScratchOptions, Store, StoreOptions},
     imports::{ImportRow, RowState},
+    indexing::Reindex,
     jobs::{Job, LeasedJob},
     page::{Excerpt, History, HistoryOf, Hit, HitMode, Moment, Page},
     prepared::Prepared,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{
     Count, Excerpt, History, ImportRow, Job, LeasedJob, Page, RowState, Stored,
-    definitions::Defining, erase::Erasing,
+    definitions::Defining, erase::Erasing, errands::Errands, indexing::Indexing,
 };
 use crate::{
     fhir::{
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// One connection with a transaction open: rows in, rows out, no rules.
-pub(super) trait Session: Erasing + Defining {
+pub(super) trait Session: Erasing + Defining + Errands + Indexing {
     /// Opens the transaction that a group of requests shares.
     fn begin(&mut self) -> BoxFuture<'_, Result<()>>;
 

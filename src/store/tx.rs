@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     Canonical, Change, Draft, Excerpt, History, Page, Prepared, Reactor, Stored,
-    canonical::Canonicals, session::Session,
+    canonical::Canonicals, registry::Registry, session::Session,
 };
 use crate::{
     fhir::{
@@ -45,6 +45,7 @@ pub struct Tx {
     changes: usize,
     pub(super) enqueued: bool,
     defined: bool,
+    pub(super) registry: Registry,
     canonicals: Canonicals,
     reactors: Arc<[Arc<dyn Reactor>]>,
 }
@@ -75,6 +76,7 @@ impl Tx {
             changes: 0,
             enqueued: false,
             defined: false,
+            registry: Registry::default(),
             canonicals: Canonicals::none(),
             reactors: Arc::new([]),
         }
@@ -258,6 +260,7 @@ impl Tx {
     async fn insert(&mut self, id: &str, prepared: Prepared) -> Result<Stored> {
         let mut prepared = self.shape(None, prepared)?;
         prepared.settle_compartments(id);
+        self.complete(&mut prepared).await?;
         self.check_reach(&prepared.rows)?;
         let (mut row, resource) = self.stamp(id, 1, prepared.resource);
         row.key = self.session.insert(&row, &prepared.rows).await?;
@@ -273,6 +276,7 @@ impl Tx {
         let standing = Some(&current).filter(|stored| !stored.is_deleted());
         let mut prepared = self.shape(standing, prepared)?;
         prepared.settle_compartments(&current.id);
+        self.complete(&mut prepared).await?;
         self.check_reach(&prepared.rows)?;
         let (mut row, resource) = self.stamp(&current.id, current.version + 1, prepared.resource);
         row.key = current.key;
@@ -331,6 +335,7 @@ impl Tx {
 
     fn note(&mut self, change: Change) -> Result<()> {
         self.canonicals.note(change.stored.kind);
+        self.registry.note(change.stored.kind);
         self.defined |= knowledge::is_source(change.stored.kind);
         self.changes += 1;
         if self.changes > CHANGES_PER_REQUEST_MAX {
@@ -382,6 +387,12 @@ impl Tx {
     /// Forgets the definitions at hand: somebody else may have changed them.
     pub(super) fn forget_definitions(&mut self) {
         self.canonicals.forget();
+        self.registry.forget();
+        self.defined = true;
+    }
+
+    /// What the index has of definitions is about to change.
+    pub(super) const fn redefine(&mut self) {
         self.defined = true;
     }
 
@@ -391,6 +402,7 @@ impl Tx {
         self.pending.clear();
         self.changes = 0;
         self.canonicals.settle();
+        self.registry.settle();
     }
 
     /// Whether definitions may have changed since the last call; asked once for each group.

@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 15] = [
     &["care"],
     &["interactions", "pathways", "alerts"],
     &["figures"],
-    &["publishing", "intake", "erasure"],
+    &["publishing", "intake", "erasure", "bulk"],
     &["service"],
     &["authoring"],
     &["http"],

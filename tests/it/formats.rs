@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Client, Reply, Server};
+use crate::harness::{Client, Options, Reply, Server};
 
 const XML: &str = "application/fhir+xml";
 
@@ -229,4 +229,59 @@ fn who_asks_for_a_plain_name_is_answered_by_it() {
         .expect("a reply");
     assert_eq!(refused.status, 415);
     assert_xml(&refused, "OperationOutcome");
+}
+
+/// Resources that lack what R4 requires, as some of its own examples do.
+fn incomplete() -> [serde_json::Value; 2] {
+    [
+        json!({"resourceType": "Questionnaire", "status": "draft", "item": [
+            {"text": "a", "type": "group", "item": [{"text": "b", "type": "string"}]},
+        ]}),
+        json!({"resourceType": "SearchParameter", "url": "urn:s", "name": "S", "status": "draft",
+            "description": "d", "code": "s", "type": "token"}),
+    ]
+}
+
+#[test]
+fn what_lacks_something_is_stored_where_that_is_forgiven() {
+    let strict = Server::start();
+    let lenient = Server::start_with(Options {
+        environment: vec![(
+            "VIGIE_FHIR_VALIDATION_ON_WRITE".to_owned(),
+            "lenient".to_owned(),
+        )],
+        ..Options::default()
+    });
+    for resource in incomplete() {
+        let kind = resource["resourceType"]
+            .as_str()
+            .expect("a type")
+            .to_owned();
+        strict.client().post(&kind, &resource).expect(422);
+        let mut client = lenient.client();
+        let path = client.post(&kind, &resource).expect(201).location();
+        let mut kept = client.get(&path).expect(200).json();
+        let members = kept.as_object_mut().expect("an object");
+        members.retain(|name, _| name != "id" && name != "meta");
+        assert_eq!(kept, resource);
+        let entry = json!({"resource": resource, "request": {"method": "POST", "url": kind}});
+        let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": [entry]});
+        client.post("", &bundle).expect(200);
+        strict.client().post("", &bundle).expect(422);
+    }
+    let unknown = json!({"resourceType": "Questionnaire", "status": "draft", "foo": 1});
+    lenient.client().post("Questionnaire", &unknown).expect(422);
+}
+
+#[test]
+fn the_id_of_what_is_created_is_not_judged() {
+    let server = Server::start();
+    let mut client = server.client();
+    let resource = json!({"resourceType": "Patient", "id": "x".repeat(65), "active": true});
+    let path = client.post("Patient", &resource).expect(201).location();
+    assert_eq!(client.get(&path).expect(200).json()["active"], true);
+    let entry = json!({"resource": resource, "request": {"method": "POST", "url": "Patient"}});
+    let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": [entry]});
+    client.post("", &bundle).expect(200);
+    client.put("Patient/a", &resource).expect(422);
 }

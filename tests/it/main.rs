@@ -15,6 +15,8 @@ mod authoring;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod bulk;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod demo;
@@ -23,9 +25,12 @@ mod documents;
 #[cfg(test)]
 mod erasure;
 #[cfg(test)]
-mod follow_up;
+mod fhirpath;
 #[cfg(test)]
+mod follow_up;
 mod formats;
+#[cfg(test)]
+mod forms;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]

@@ -394,7 +394,9 @@ fn read_number(text: &str) -> Option<Number> {
     // The parser would pass over white space at both ends.
     let framed = text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
         && text.ends_with(|c: char| c.is_ascii_digit());
-    framed.then(|| text.parse().ok()).flatten()
+    let is_number = framed && text.parse::<Number>().is_ok();
+    // What parsing gives would write `E-22` as `e-22`.
+    is_number.then(|| Number::from_string_unchecked(text.to_owned()))
 }
 
 fn push(members: &mut Map<String, Value>, name: &str, value: Value) {

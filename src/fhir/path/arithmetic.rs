@@ -145,11 +145,15 @@ fn sum<'a>(operator: Operator, a: &Quantity<'a>, b: &Quantity<'a>) -> Option<Qua
 
 /// A moment some time later (or earlier), in whole units of the moment's precision.
 fn shift<'a>(moment: &Temporal, by: &Quantity<'_>, amount: Decimal) -> Calculated<'a> {
-    let unit = match &by.unit {
-        Unit::Calendar(unit) => *unit,
-        Unit::Code(code) => CalendarUnit::from_definite_code(code).ok_or_else(|| {
-            EvaluationError::semantics("Only a duration can be added to a date or time.")
-        })?,
+    let (unit, amount) = match &by.unit {
+        Unit::Calendar(unit) => (*unit, amount),
+        // UCUM's durations count whole, seconds too, as the official suite has it.
+        Unit::Code(code) => {
+            let unit = CalendarUnit::from_definite_code(code).ok_or_else(|| {
+                EvaluationError::semantics("Only a duration can be added to a date or time.")
+            })?;
+            (unit, amount.trunc())
+        }
     };
     if moment.kind == TemporalKind::Time && unit_precision(unit) < Precision::Hour {
         return Err(EvaluationError::semantics(

@@ -22,6 +22,13 @@ pub trait Conformance {
     fn conforms(&self, item: &Item<'_>, profile: &str) -> Option<bool>;
 }
 
+/// Is told what `trace` is called on. Values are health information: only who asked for the
+/// evaluation may see them.
+pub trait Tracer {
+    /// Takes the items of one call.
+    fn trace(&self, name: &str, items: &[Item<'_>]);
+}
+
 /// What an evaluation knows besides the expression.
 ///
 /// It is built by [`Context::new`] and the methods that add to it.
@@ -34,6 +41,7 @@ pub struct Context<'a> {
     pub(super) resolver: Option<&'a dyn Resolver>,
     pub(super) terminology: Option<&'a Terminology>,
     pub(super) conformance: Option<&'a dyn Conformance>,
+    pub(super) tracer: Option<&'a dyn Tracer>,
     pub(super) repeated: &'a [Repeated<'a>],
     pub(super) limits: Limits,
 }
@@ -79,6 +87,7 @@ impl<'a> Context<'a> {
             resolver: None,
             terminology: None,
             conformance: None,
+            tracer: None,
             repeated: &[],
             limits: Limits::default(),
         }
@@ -131,6 +140,13 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn with_conformance(mut self, conformance: &'a dyn Conformance) -> Self {
         self.conformance = Some(conformance);
+        self
+    }
+
+    /// The same, with somebody who sees what `trace` shows. Without one it is silent.
+    #[must_use]
+    pub fn with_tracer(mut self, tracer: &'a dyn Tracer) -> Self {
+        self.tracer = Some(tracer);
         self
     }
 

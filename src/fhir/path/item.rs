@@ -165,6 +165,16 @@ impl<'a> Item<'a> {
         })
     }
 
+    /// A value of a named FHIR type, with the id and extensions that stand beside a primitive.
+    #[must_use]
+    pub fn placed(value: &'a Value, sibling: Option<&'a Value>, fhir_type: &str) -> Self {
+        Self::Node(Node {
+            value,
+            sibling,
+            kind: schema::kind(fhir_type),
+        })
+    }
+
     /// The part of a resource, if it is one.
     #[must_use]
     pub const fn node(&self) -> Option<&'a Value> {

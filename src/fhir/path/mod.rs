@@ -13,13 +13,18 @@
 //! - `resolve()` gives, for `Patient/1` that no resolver finds, a Patient without content, so that
 //!   `resolve() is Patient` works on the text alone.
 //! - Units are compared when equal, both durations, or of one dimension to UCUM.
-//! - `trace` is silent: values are health information.
+//! - `trace` is silent unless somebody listens: values are health information.
 //! - `memberOf` and `conformsTo` are errors where the context has nobody to ask.
-//! - `subsumes`, `slice`, `elementDefinition` and `checkModifiers` are errors.
+//! - `slice` and `elementDefinition` are errors.
+//! - What the types alone show to be a slip is told by [`Expression::check`], not by evaluation.
+//! - In three places the official suite decides against the letter: boundaries of a decimal that
+//!   rounds to zero are zero, a time of an hour alone means its first minute, and a UCUM duration
+//!   is added in whole units.
 //! - Every evaluation is bounded by [`Limits`], and every pattern in size.
 
 mod arithmetic;
 pub(crate) mod ast;
+mod check;
 mod compare;
 mod context;
 mod encoding;
@@ -41,7 +46,8 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use context::{Conformance, Context, Repeated, Resolver};
+pub use check::Checked;
+pub use context::{Conformance, Context, Repeated, Resolver, Tracer};
 pub use encoding::{decode_base64, encode_base64};
 pub use error::{Bound, CompileError, EvaluationError};
 pub use item::{Collection, Item, Node, TypeName};
@@ -74,6 +80,13 @@ impl Expression {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// What it gives about something of a FHIR type, by the types alone, and its faults. A fault
+    /// is no error of evaluation: a path to an element that no type has is empty.
+    #[must_use]
+    pub fn check(&self, fhir_type: &str) -> Checked {
+        check::check(&self.tree, schema::kind(fhir_type))
     }
 
     /// The collection that the expression gives.

@@ -84,6 +84,8 @@ pub(crate) struct Member {
     pub name: &'static str,
     /// Whether the JSON name carries the type.
     pub choice: bool,
+    /// Whether it may occur more than once.
+    pub list: bool,
     /// The types, each with the suffix that selects it in a choice (`Quantity`, `DateTime`).
     types: Vec<(String, usize)>,
 }
@@ -149,6 +151,7 @@ fn member(
     Member {
         name: &element.name,
         choice: element.choice,
+        list: element.list,
         types: typed.collect(),
     }
 }
@@ -208,6 +211,11 @@ impl Member {
     /// The type of an element that is no choice.
     pub(crate) fn kind(&self) -> Option<&'static Kind> {
         self.types.first().and_then(|(_, i)| SCHEMA.kinds.get(*i))
+    }
+
+    /// All types that it may have.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &'static Kind> {
+        self.types.iter().filter_map(|(_, i)| SCHEMA.kinds.get(*i))
     }
 
     /// The type that a suffix selects, where the element is a choice.

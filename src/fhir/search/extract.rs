@@ -2,13 +2,15 @@
 //!
 //! Which elements give values of which kind: <http://hl7.org/fhir/R4/search.html#table>.
 
-mod composite;
+pub mod composite;
 mod convert;
+mod texts;
+pub mod words;
 
 use serde_json::Value;
 
 use super::{
-    parameters,
+    parameters::{self, Defined, SearchParameter},
     rows::{CompositeRow, IndexRows, NumberRow},
 };
 use crate::fhir::{
@@ -26,28 +28,44 @@ pub fn index_rows(tree: &Value, kind: ResourceType) -> IndexRows {
     let mut rows = IndexRows::default();
     let context = Context::new(tree);
     for parameter in parameters::of_type(kind) {
-        if matches!(parameter.code.as_str(), "_id" | "_lastUpdated") {
-            continue;
-        }
-        let found = parameter.expressions.iter();
-        let found = found.filter_map(|branch| branch.evaluate(&context).ok());
-        let items: Vec<Item<'_>> = found.flatten().collect();
-        if parameter.kind == ParameterKind::Composite {
-            composite::add(parameter, items, tree, &mut rows);
-            continue;
-        }
-        let ids = convert::Ids {
-            param: parameter.id,
-            identifier: parameter.identifier_id,
-        };
-        for item in &items {
-            convert::add(item, parameter.kind, ids, &mut rows);
-        }
+        add(parameter, &context, tree, &mut rows);
     }
+    words::add(tree, kind, &mut rows);
     tidy(&mut rows);
     let id = tree.get("id").and_then(Value::as_str);
     rows.patients = compartment::patients(kind, id, &rows.references);
     rows
+}
+
+/// Adds the rows of parameters that resources define. They tie a resource to no compartment.
+pub fn add_defined(tree: &Value, defined: &[Defined], rows: &mut IndexRows) {
+    let context = Context::new(tree);
+    for each in defined {
+        add(&each.parameter, &context, tree, rows);
+    }
+    tidy(rows);
+}
+
+/// Adds the rows of one parameter.
+fn add<'a>(
+    parameter: &'a SearchParameter,
+    context: &Context<'a>,
+    tree: &'a Value,
+    rows: &mut IndexRows,
+) {
+    if matches!(parameter.code.as_str(), "_id" | "_lastUpdated") {
+        return;
+    }
+    let found = parameter.expressions.iter();
+    let found = found.filter_map(|branch| branch.evaluate(context).ok());
+    let items: Vec<Item<'_>> = found.flatten().collect();
+    if parameter.kind == ParameterKind::Composite {
+        return composite::add(parameter, items, tree, rows);
+    }
+    let ids = convert::Ids::of(parameter);
+    for item in &items {
+        convert::add(item, parameter.kind, ids, rows);
+    }
 }
 
 fn tidy(rows: &mut IndexRows) {
@@ -60,6 +78,7 @@ fn tidy(rows: &mut IndexRows) {
     unique(&mut rows.dates);
     unique(&mut rows.references);
     unique(&mut rows.uris);
+    unique(&mut rows.words);
     rows.numbers.sort_unstable_by(NumberRow::order);
     rows.numbers.dedup();
     rows.composites.sort_unstable_by(CompositeRow::order);

@@ -25,6 +25,12 @@ pub fn of_option(text: Option<&str>) -> i64 {
     text.map_or(ABSENT, of_text)
 }
 
+/// The hash of the coding of an identifier's type, which stands where a system does.
+#[must_use]
+pub fn of_type(system: &str, code: &str) -> i64 {
+    of_text(&format!("{system}|{code}"))
+}
+
 /// The number of a parameter in index rows: 32 bits of the hash of `Type.code`, so that it stays
 /// the same as parameters come and go.
 #[must_use]

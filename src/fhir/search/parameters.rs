@@ -23,6 +23,12 @@ pub struct SearchParameter {
     /// The number under which the identifiers of its references are kept
     /// (`Reference.identifier`, searched with `:identifier`).
     pub identifier_id: i64,
+    /// The number under which the texts of its codes and references are kept (`:text`).
+    pub text_id: i64,
+    /// The number under which its identifiers are kept with their types (`:of-type`).
+    pub of_type_id: i64,
+    /// The number under which its quantities are kept in base units.
+    pub canonical_id: i64,
     /// The name in a query.
     pub code: String,
     /// Canonical URL of the definition.
@@ -121,7 +127,6 @@ fn has_base(parameter: &Parameter, kind: ResourceType) -> bool {
 fn compile(kind: ResourceType) -> Vec<SearchParameter> {
     let mut compiled: Vec<SearchParameter> = all()
         .filter(|parameter| has_base(parameter, kind))
-        .filter(|parameter| parameter.kind != ParameterKind::Special)
         .filter_map(|parameter| one(kind, parameter, &standard_by_url))
         .collect();
     compiled.sort_by(|a, b| a.code.cmp(&b.code));
@@ -136,9 +141,13 @@ fn one<'p>(
 ) -> Option<SearchParameter> {
     let name = kind.name();
     let branches = branches::of_type(parameter.expression.as_deref()?, name)?;
+    let beside = |what: &str| hash::of_parameter(name, &format!("{}:{what}", parameter.code));
     Some(SearchParameter {
         id: hash::of_parameter(name, &parameter.code),
-        identifier_id: hash::of_parameter(name, &format!("{}:identifier", parameter.code)),
+        identifier_id: beside("identifier"),
+        text_id: beside("text"),
+        of_type_id: beside("of-type"),
+        canonical_id: beside("canonical"),
         code: parameter.code.clone(),
         url: parameter.url.clone(),
         kind: parameter.kind,
@@ -194,11 +203,14 @@ mod tests {
         for &kind in &definitions().resource_types {
             for parameter in of_type(kind) {
                 assert!(seen.insert(parameter.id), "{kind}.{}", parameter.code);
-                assert!(
-                    seen.insert(parameter.identifier_id),
-                    "{kind}.{}",
-                    parameter.code
-                );
+                for beside in [
+                    parameter.identifier_id,
+                    parameter.text_id,
+                    parameter.of_type_id,
+                    parameter.canonical_id,
+                ] {
+                    assert!(seen.insert(beside), "{kind}.{}", parameter.code);
+                }
             }
         }
         assert!(seen.len() > 4_000);
@@ -233,7 +245,7 @@ mod tests {
     #[test]
     fn every_definition_with_an_expression_is_in_the_table() {
         for definition in &definitions().parameters {
-            if definition.expression.is_none() || definition.kind == ParameterKind::Special {
+            if definition.expression.is_none() {
                 continue;
             }
             for base in definition

@@ -11,10 +11,16 @@ mod chain;
 pub mod clause;
 pub mod cursor;
 mod escape;
+pub mod filter;
+mod modifier;
 pub mod number;
 mod parse;
+mod quantity;
 mod result;
+mod system;
+mod terms;
 mod value;
+pub mod words;
 
 pub use self::{
     clause::Clause,
@@ -68,6 +74,15 @@ pub struct Query {
     pub includes: Vec<Include>,
     /// What was understood, as given, for the self link.
     pub applied: Vec<(String, String)>,
+    /// What was left out, in words.
+    pub notices: Vec<String>,
+    /// Whether more types than [`Query::kind`] are searched, or may be (`GET [base]?…`).
+    pub system: bool,
+    /// The same search of each further type; of them, only type, clauses and order count.
+    pub others: Vec<Query>,
+    /// The path below the service base URL, where it is another than that of the type, for the
+    /// self link.
+    pub within: Option<String>,
     /// Why a caller inside has built what cannot be searched.
     pub(crate) fault: Option<String>,
 }

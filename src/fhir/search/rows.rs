@@ -23,19 +23,31 @@ pub struct IndexRows {
     pub references: Vec<ReferenceRow>,
     /// URIs and canonicals.
     pub uris: Vec<UriRow>,
+    /// Words of what is written for people.
+    pub words: Vec<WordRow>,
     /// Values of composite parameters, part by part.
     pub composites: Vec<CompositeRow>,
     /// Ids of the patients whose compartment holds the resource.
     pub patients: Vec<String>,
 }
 
-/// A coded value; `0` stands for an absent system.
+/// A coded value; `0` stands for an absent system. `value` is the beginning of the code as
+/// written, by which `_sort` orders.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "columns of the table `token`")]
 pub struct TokenRow {
     pub param: i64,
     pub code: i64,
     pub system: i64,
+    pub value: String,
+}
+
+/// A folded word of the resource's texts; whether its narrative has it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "columns of the table `word`")]
+pub struct WordRow {
+    pub word: String,
+    pub narrative: bool,
 }
 
 /// A string, folded for case and accents, and as written.
@@ -58,7 +70,9 @@ pub struct DateRow {
 
 /// A number or quantity. A plain one is a point (`low` = `high` = `value`): the precision that
 /// counts in a comparison is the one of the search. A Range, or a quantity with a comparator,
-/// spans `low` to `high`. `system` and `code` are hashes of the unit, `0` where absent.
+/// spans `low` to `high`. `system` and `code` are hashes of the unit, `0` where absent. A position
+/// on the globe is here too ([`super::near`]): two of its coordinates in `low` and `high`, the one
+/// along the axis in `value`.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "columns of the table `number`")]
 pub struct NumberRow {

@@ -11,6 +11,7 @@ use super::{
     grammar,
     hierarchy::too_costly,
     member::Walk,
+    names::{display_in, other_names},
     value_set::{Component, Expanded, Listed, ListedConcept, ValueSet},
 };
 use crate::kernel::problem::{Category, Problem, Result};
@@ -41,8 +42,12 @@ pub(super) struct Wanted {
     pub designations: bool,
     /// More codes than these are too many.
     pub most: usize,
+    /// The language of the displays.
+    pub language: Option<String>,
     /// Versions of code systems, where the value set does not say: URL and version.
     pub versions: Vec<(String, String)>,
+    /// Versions of code systems, whatever the value set says.
+    pub forced: Vec<(String, String)>,
 }
 
 /// The codes of a value set.
@@ -57,6 +62,7 @@ pub(super) struct Expansion {
 
 /// One expansion being made.
 struct Course<'a> {
+    terminology: &'a Terminology,
     wanted: &'a Wanted,
     walk: Walk,
     used: BTreeSet<String>,
@@ -86,6 +92,7 @@ impl Terminology {
     /// The codes of a value set.
     pub(super) fn expansion(&self, set: &ValueSet, wanted: &Wanted) -> Result<Expansion> {
         let mut course = Course {
+            terminology: self,
             wanted,
             walk: Walk::new(EXPANSION_STEPS_MAX),
             used: BTreeSet::new(),
@@ -186,10 +193,10 @@ impl Terminology {
         url: &str,
         course: &mut Course<'_>,
     ) -> Result<Vec<Item>> {
-        let version = component.version.as_deref();
-        let known = self.code_system(url, version.or_else(|| course.version_of(url)));
+        let version = course.version_of(url, component.version.as_deref());
+        let known = self.code_system(url, version.as_deref());
         if let Some(listed) = &component.listed {
-            return course.listed(listed, url, (known.ok(), version));
+            return course.listed(listed, url, (known.ok(), version.as_deref()));
         }
         let system = known.map_err(|why| {
             if grammar::SYSTEMS.contains(&url) {
@@ -211,7 +218,7 @@ impl Terminology {
                 picked = picked && filter.picks(system, at).map_err(unable)?;
             }
             let concept = system.concepts.get(at).filter(|_| picked);
-            items.extend(concept.and_then(|concept| course.item(&names, concept)));
+            items.extend(concept.and_then(|concept| course.item(&names, system, concept)));
         }
         Ok(items)
     }
@@ -248,10 +255,15 @@ impl Names {
 }
 
 impl Course<'_> {
-    fn version_of(&self, url: &str) -> Option<&str> {
-        let mut versions = self.wanted.versions.iter();
-        let (_, version) = versions.find(|(known, _)| known == url)?;
-        Some(version)
+    /// The version of a code system that is meant.
+    fn version_of(&self, url: &str, written: Option<&str>) -> Option<String> {
+        let pinned = |pins: &[(String, String)]| {
+            let pin = pins.iter().find(|(known, _)| known == url);
+            pin.map(|(_, version)| version.clone())
+        };
+        pinned(&self.wanted.forced)
+            .or_else(|| written.map(str::to_owned))
+            .or_else(|| pinned(&self.wanted.versions))
     }
 
     fn note(&mut self, system: &CodeSystem) {
@@ -285,7 +297,7 @@ impl Course<'_> {
         let mut items = Vec::new();
         for each in &listed.concepts {
             self.walk.step().map_err(costly)?;
-            let concept = known.and_then(|system| system.concept(&each.code));
+            let concept = known.and_then(|system| Some((system, system.concept(&each.code)?)));
             items.extend(self.listed_item(&names, each, concept));
         }
         Ok(items)
@@ -295,50 +307,52 @@ impl Course<'_> {
         &self,
         names: &Names,
         each: &ListedConcept,
-        concept: Option<&Concept>,
+        known: Option<(&CodeSystem, &Concept)>,
     ) -> Option<Item> {
-        let of_system = concept.and_then(|concept| concept.display.as_deref());
-        let display = each.display.as_deref().or(of_system);
-        let inactive = concept.is_some_and(|concept| concept.inactive);
-        if self.wanted.active_only && inactive || !self.wants(&each.code, display) {
-            return None;
+        let mut item = match known {
+            Some((system, concept)) => self.bare(names, system, concept),
+            None => Item::named(names, &each.code),
+        };
+        item.code.clone_from(&each.code);
+        if each.display.is_some() {
+            item.display.clone_from(&each.display);
         }
-        let mut designations = Vec::new();
-        if self.wanted.designations {
-            designations.extend_from_slice(&each.designations);
-            let more = concept.map_or(&[][..], |concept| &concept.designations);
-            designations.extend_from_slice(more);
-        }
-        Some(Item {
-            system: Arc::clone(&names.system),
-            version: names.version.clone(),
-            code: each.code.clone(),
-            display: display.map(Into::into),
-            designations,
-            inactive,
-            not_selectable: concept.is_some_and(|concept| concept.not_selectable),
-        })
+        item.designations
+            .splice(0..0, each.designations.iter().cloned());
+        self.finish(item)
     }
 
-    fn item(&self, names: &Names, concept: &Concept) -> Option<Item> {
-        let display = concept.display.as_deref();
-        if self.wanted.active_only && concept.inactive || !self.wants(&concept.code, display) {
-            return None;
-        }
-        let designations = if self.wanted.designations {
-            concept.designations.clone()
-        } else {
-            Vec::new()
-        };
-        Some(Item {
-            system: Arc::clone(&names.system),
-            version: names.version.clone(),
-            code: concept.code.clone(),
+    fn item(&self, names: &Names, system: &CodeSystem, concept: &Concept) -> Option<Item> {
+        self.finish(self.bare(names, system, concept))
+    }
+
+    /// A code as its code system has it.
+    fn bare(&self, names: &Names, system: &CodeSystem, concept: &Concept) -> Item {
+        let named = self.wanted.designations || self.wanted.language.is_some();
+        Item {
             display: concept.display.clone(),
-            designations,
+            designations: if named {
+                other_names(self.terminology, system, concept)
+            } else {
+                Vec::new()
+            },
             inactive: concept.inactive,
             not_selectable: concept.not_selectable,
-        })
+            ..Item::named(names, &concept.code)
+        }
+    }
+
+    /// The code in the language that is asked; none where it is not wanted.
+    fn finish(&self, mut item: Item) -> Option<Item> {
+        if let Some(display) = display_in(&item.designations, self.wanted.language.as_deref()) {
+            item.display = Some(display.into());
+        }
+        if !self.wanted.designations {
+            item.designations.clear();
+        }
+        let unused = self.wanted.active_only && item.inactive;
+        let wanted = !unused && self.wants(&item.code, item.display.as_deref());
+        wanted.then_some(item)
     }
 
     /// Whether a code has the words that are looked for.
@@ -375,6 +389,18 @@ impl Gathered {
 }
 
 impl Item {
+    fn named(names: &Names, code: &str) -> Self {
+        Self {
+            system: Arc::clone(&names.system),
+            version: names.version.clone(),
+            code: code.into(),
+            display: None,
+            designations: Vec::new(),
+            inactive: false,
+            not_selectable: false,
+        }
+    }
+
     fn coding(&self) -> Coding<'_> {
         Coding {
             system: Some(&self.system),

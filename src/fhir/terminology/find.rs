@@ -1,11 +1,15 @@
 //! Which code system or value set a canonical means.
 
-use std::ops::Deref;
+use std::{ops::Deref, sync::Arc};
+
+use serde_json::Value;
 
 use super::{
     Terminology,
     code_system::{CodeSystem, Content},
+    concept_map::ConceptMap,
     filter::Filter,
+    shelf::Volume,
     value_set::ValueSet,
 };
 
@@ -75,6 +79,22 @@ impl Terminology {
 
     /// A value set.
     pub(super) fn value_set(&self, canonical: &str) -> Result<Found<'_>, Missing> {
+        Ok(self.value_set_and_volume(canonical)?.0)
+    }
+
+    /// A value set, and the resource where there is one.
+    pub(super) fn value_set_and_tree(
+        &self,
+        canonical: &str,
+    ) -> Result<(Found<'_>, Option<Arc<Value>>), Missing> {
+        let (set, volume) = self.value_set_and_volume(canonical)?;
+        Ok((set, volume.map(Volume::tree)))
+    }
+
+    fn value_set_and_volume(
+        &self,
+        canonical: &str,
+    ) -> Result<(Found<'_>, Option<&Volume<ValueSet>>), Missing> {
         let (url, version) = parts(canonical);
         let all = || {
             self.layers()
@@ -82,13 +102,45 @@ impl Terminology {
         };
         let mut wanted = all().filter(|volume| version.is_none() || volume.version() == version);
         if let Some(found) = wanted.next() {
-            return Ok(Found::Standing(found.content()));
+            return Ok((Found::Standing(found.content()), Some(found)));
         }
         if let Some(implicit) = self.implicit(url)? {
-            return Ok(Found::Implicit(Box::new(implicit)));
+            return Ok((Found::Implicit(Box::new(implicit)), None));
         }
         let mut versions = all().filter_map(|volume| volume.version());
         Err(missing("value set", (url, version), &mut versions))
+    }
+
+    /// A concept map.
+    pub(super) fn concept_map(
+        &self,
+        url: &str,
+        version: Option<&str>,
+    ) -> Result<&ConceptMap, Missing> {
+        let all = || {
+            self.layers()
+                .flat_map(|layer| layer.concept_maps.versions(url))
+        };
+        let mut wanted = all().filter(|volume| version.is_none() || volume.version() == version);
+        let found = wanted.next().map(|volume| volume.content());
+        found.ok_or_else(|| {
+            let mut versions = all().filter_map(|volume| volume.version());
+            missing("concept map", (url, version), &mut versions)
+        })
+    }
+
+    /// The preferred version of every concept map.
+    pub(super) fn concept_maps(&self) -> impl Iterator<Item = &ConceptMap> {
+        let hidden = |url: &str, at: usize| {
+            self.layers()
+                .take(at)
+                .any(|layer| !layer.concept_maps.versions(url).is_empty())
+        };
+        let layers = self.layers().enumerate();
+        layers
+            .flat_map(|(at, layer)| layer.concept_maps.urls().map(move |url| (at, layer, url)))
+            .filter(move |(at, _, url)| !hidden(url, *at))
+            .filter_map(|(_, layer, url)| Some(layer.concept_maps.versions(url).first()?.content()))
     }
 
     fn implicit(&self, url: &str) -> Result<Option<ValueSet>, Missing> {

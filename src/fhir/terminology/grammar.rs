@@ -31,6 +31,12 @@ pub(super) fn judge(system: &str, code: &str) -> Option<bool> {
     Some(!code.is_empty() && code.len() <= CODE_LENGTH_MAX && is(code))
 }
 
+/// What a code that is one of the system is called.
+pub(super) fn display(system: &str, code: &str) -> String {
+    let named = (system == ucum::SYSTEM).then(|| octofhir_ucum::display_name(code).ok());
+    named.flatten().unwrap_or_else(|| code.to_owned())
+}
+
 /// Whether two units measure the same; none where one of them is no unit.
 pub(super) fn of_one_dimension(a: &str, b: &str) -> Option<bool> {
     let dimension = |code| ucum::canonical(Decimal::ONE, code).map(|found| found.unit);

@@ -7,17 +7,21 @@
 //!
 //! Specification: <http://hl7.org/fhir/R4/terminology-service.html>.
 
-#![expect(dead_code, reason = "what the operations will tell is read already")]
-
+mod capabilities;
 mod code_system;
+mod concept_map;
 mod expand;
 mod filter;
 mod find;
 mod grammar;
 mod hierarchy;
+mod known;
 mod member;
+mod names;
 mod shelf;
 mod value_set;
+
+pub mod operations;
 
 #[cfg(test)]
 mod tests;
@@ -29,11 +33,12 @@ use std::{
 
 use serde_json::Value;
 
-pub use self::hierarchy::Subsumption;
-use self::{code_system::CodeSystem, shelf::Shelf, value_set::ValueSet};
+pub use self::{capabilities::Served, hierarchy::Subsumption, known::Known};
+use self::{code_system::CodeSystem, concept_map::ConceptMap, shelf::Shelf, value_set::ValueSet};
 
 const CODE_SYSTEMS: &str = include_str!("../../../profiles/r4/code-systems.jsonl");
 const VALUE_SETS: &str = include_str!("../../../profiles/r4/value-sets.jsonl");
+const CONCEPT_MAPS: &str = include_str!("../../../profiles/r4/concept-maps.jsonl");
 
 /// A code as an element of a resource has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,6 +70,9 @@ pub enum Membership {
 pub struct Terminology {
     code_systems: Shelf<CodeSystem>,
     value_sets: Shelf<ValueSet>,
+    concept_maps: Shelf<ConceptMap>,
+    /// URLs of what says more about a code system, by its URL.
+    supplements: HashMap<Box<str>, Vec<Box<str>>>,
     /// Canonicals that stand for all codes of a code system that is loaded.
     whole: HashMap<Box<str>, Box<str>>,
     /// What stands behind: R4's own.
@@ -79,6 +87,7 @@ impl Terminology {
             Arc::new(Terminology {
                 code_systems: Shelf::embedded(CODE_SYSTEMS),
                 value_sets: Shelf::embedded(VALUE_SETS),
+                concept_maps: Shelf::embedded(CONCEPT_MAPS),
                 ..Terminology::default()
             })
         });
@@ -97,6 +106,7 @@ impl Terminology {
             match resource["resourceType"].as_str() {
                 Some("CodeSystem") => terminology.add_code_system(resource),
                 Some("ValueSet") => terminology.value_sets.add(resource),
+                Some("ConceptMap") => terminology.concept_maps.add(resource),
                 _ => {}
             }
         }
@@ -106,8 +116,18 @@ impl Terminology {
     fn add_code_system(&mut self, resource: &Arc<Value>) {
         self.code_systems.add(resource);
         let text = |name: &str| resource[name].as_str();
-        if let (Some(url), Some(whole)) = (text("url"), text("valueSet")) {
+        let Some(url) = text("url") else {
+            return;
+        };
+        if let Some(whole) = text("valueSet") {
             self.whole.insert(whole.into(), url.into());
+        }
+        if let Some(supplemented) = text("supplements") {
+            let (supplemented, _) = find::parts(supplemented);
+            let urls = self.supplements.entry(supplemented.into()).or_default();
+            if !urls.iter().any(|known| **known == *url) {
+                urls.push(url.into());
+            }
         }
     }
 }

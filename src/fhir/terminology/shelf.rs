@@ -86,12 +86,11 @@ impl<T: Read> Shelf<T> {
         self.by_url.get(url).map_or(&[], Vec::as_slice)
     }
 
-    /// Every definition, in no order.
-    pub fn all(&self) -> impl Iterator<Item = (&str, &Volume<T>)> {
-        self.by_url.iter().flat_map(|(url, volumes)| {
-            let url: &str = url;
-            volumes.iter().map(move |volume| (url, volume))
-        })
+    /// The URLs of all definitions, sorted.
+    pub fn urls(&self) -> impl Iterator<Item = &str> {
+        let mut urls: Vec<&str> = self.by_url.keys().map(|url| &**url).collect();
+        urls.sort_unstable();
+        urls.into_iter()
     }
 }
 
@@ -119,6 +118,18 @@ impl<T: Read> Volume<T> {
         match &self.source {
             Source::Embedded(_) => None,
             Source::Loaded(resource) => resource.get(member)?.as_str(),
+        }
+    }
+
+    /// Whether it is a code system without concepts of its own; it is not read for this.
+    pub fn is_without_concepts(&self) -> bool {
+        let is = |content: &str| matches!(content, "not-present" | "supplement");
+        match &self.source {
+            Source::Embedded(line) => line
+                .split_once(r#""content":""#)
+                .and_then(|(_, rest)| rest.split_once('"'))
+                .is_some_and(|(content, _)| is(content)),
+            Source::Loaded(resource) => resource["content"].as_str().is_some_and(is),
         }
     }
 
@@ -196,6 +207,6 @@ mod tests {
         ]);
         let names: Vec<_> = shelf.versions("a").iter().map(|v| &v.content().0).collect();
         assert_eq!(names, ["new", "old", "draft"]);
-        assert_eq!(shelf.all().count(), 3);
+        assert_eq!(shelf.urls().collect::<Vec<_>>(), ["a"]);
     }
 }

@@ -3,18 +3,23 @@
 //! Specification: <http://hl7.org/fhir/R4/validation.html>, <http://hl7.org/fhir/R4/json.html>.
 //! Profiles, invariants and terminology beyond required codes are not judged here.
 
+mod judge;
 mod place;
 pub mod primitive;
 mod structure;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::Value;
 
+pub use judge::{MOST_JUDGED_ISSUES, Rigour, judge};
 pub use structure::MOST_ISSUES;
 
-use super::{definitions::ResourceType, json::Limits, resource::Resource};
+use self::structure::Required;
+use super::{definitions::ResourceType, json::Limits, knowledge::Knowledge, resource::Resource};
 use crate::kernel::problem::{Category, Problem, Result};
 
 /// Reads a resource that a client sent: JSON, then structure, then primitives.
@@ -34,8 +39,66 @@ pub fn read(body: &Bytes, limits: &Limits) -> Result<Resource> {
 /// `Malformed` where there is no resource of a known type, else `Invalid`; all faults are listed,
 /// up to [`MOST_ISSUES`].
 pub fn check(tree: &Value) -> Result<()> {
+    check_structure(tree, Required::Asked)
+}
+
+/// How a resource is judged that is to be stored.
+#[derive(Debug, Clone)]
+pub enum Judgement {
+    /// As [`check`], but what R4 requires may be absent: some of its own examples lack it.
+    Lenient,
+    /// As [`check`].
+    Base,
+    /// As [`check`], and then by what the definitions say.
+    Profiles(Arc<Knowledge>),
+}
+
+impl Judgement {
+    /// Reads a resource that is to be stored; see [`read`].
+    ///
+    /// # Errors
+    /// As [`Judgement::check`], and `Malformed` for what is not JSON.
+    pub fn read(&self, body: &Bytes, limits: &Limits) -> Result<Resource> {
+        let tree = super::json::parse(body, limits)?;
+        self.check(&tree)?;
+        Resource::trusted(tree)
+    }
+
+    /// Reads a resource that will get another id than it brings: the one that it brings is not
+    /// judged, for it is not kept.
+    ///
+    /// # Errors
+    /// As [`Judgement::read`].
+    pub fn read_new(&self, body: &Bytes, limits: &Limits) -> Result<Resource> {
+        let mut tree = super::json::parse(body, limits)?;
+        leave_out_id(&mut tree);
+        self.check(&tree)?;
+        Resource::trusted(tree)
+    }
+
+    /// Judges a resource that is to be stored.
+    ///
+    /// # Errors
+    /// As [`check`].
+    pub fn check(&self, tree: &Value) -> Result<()> {
+        match self {
+            Self::Lenient => check_structure(tree, Required::Forgiven),
+            Self::Base | Self::Profiles(_) => check(tree),
+        }
+    }
+}
+
+/// Takes the id out of a resource that will get another.
+pub fn leave_out_id(tree: &mut Value) {
+    if let Value::Object(members) = tree {
+        members.shift_remove("id");
+        members.shift_remove("_id");
+    }
+}
+
+fn check_structure(tree: &Value, required: Required) -> Result<()> {
     let kind = kind(tree)?;
-    let issues = structure::faults(kind, tree);
+    let issues = structure::faults(kind, tree, required);
     if issues.is_empty() {
         Ok(())
     } else {

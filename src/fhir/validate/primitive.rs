@@ -89,7 +89,10 @@ fn lexical(kind: &str, string: &str) -> Option<&'static str> {
         "base64Binary" => (is_base64(string), "base64, not empty"),
         "oid" => (is_oid(string), "urn:oid: and an OID"),
         "uuid" => (is_uuid(string), "urn:uuid: and a UUID"),
-        "xhtml" => (is_div(string), "an XHTML div element"),
+        "xhtml" => (
+            vigie_xml::is_narrative(string),
+            "one div element of well-formed XHTML",
+        ),
         _ => (!string.is_empty(), "not empty"),
     };
     (!good).then_some(form)
@@ -270,13 +273,4 @@ fn is_uuid(text: &str) -> bool {
             8 | 13 | 18 | 23 => b == b'-',
             _ => b.is_ascii_hexdigit(),
         })
-}
-
-/// One `div`, by its two ends; what stands within is left to whoever shows it.
-fn is_div(text: &str) -> bool {
-    let text = text.trim_ascii();
-    let opened = text.strip_prefix("<div").is_some_and(|rest| {
-        rest.starts_with(|c: char| c.is_ascii_whitespace() || c == '>' || c == '/')
-    });
-    opened && (text.ends_with("</div>") || text.ends_with("/>"))
 }

@@ -17,9 +17,10 @@ use crate::kernel::problem::{Issue, Severity};
 pub const MOST_ISSUES: usize = 50;
 
 /// What is wrong with a resource of this type; nothing where all is well.
-pub(super) fn faults(kind: ResourceType, tree: &Value) -> Vec<Issue> {
+pub(super) fn faults(kind: ResourceType, tree: &Value, required: Required) -> Vec<Issue> {
     let mut walk = Walk {
         tables: definitions(),
+        required,
         issues: Vec::new(),
     };
     walk.resource(&Place::root(kind.name()), tree, Standing::Whole);
@@ -35,8 +36,18 @@ enum Standing {
     Contained,
 }
 
+/// Whether what R4 requires must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Required {
+    /// It must.
+    Asked,
+    /// It may be absent.
+    Forgiven,
+}
+
 struct Walk {
     tables: &'static Definitions,
+    required: Required,
     issues: Vec<Issue>,
 }
 
@@ -172,7 +183,8 @@ impl Walk {
 
     fn required(&mut self, scope: Scope<'_>, seen: u128) {
         for (bit, element) in scope.kind.elements.iter().enumerate() {
-            if element.min > 0 && seen & (1 << bit) == 0 {
+            let is_missing = element.min > 0 && seen & (1 << bit) == 0;
+            if is_missing && self.required == Required::Asked {
                 let words = format!("`{}` is required.", element.name);
                 self.report(&scope.place.member(&element.name), "required", words);
             }

@@ -199,3 +199,67 @@ fn only_primitives_have_names_with_a_small_letter() {
         assert!(each.elements.len() <= 128, "{}", each.name);
     }
 }
+
+#[test]
+fn leniency_forgives_what_is_absent_and_nothing_else() {
+    let absent = [
+        json!({"resourceType": "Questionnaire", "item": [{"text": "a", "item": [{"text": "b"}]}]}),
+        json!({"resourceType": "SearchParameter", "url": "urn:a"}),
+    ];
+    for tree in &absent {
+        assert!(Judgement::Lenient.check(tree).is_ok(), "{tree}");
+        let problem = Judgement::Base.check(tree).unwrap_err();
+        assert!(problem.issues.iter().all(|issue| issue.code == "required"));
+    }
+    for wrong in [
+        json!({"resourceType": "Patient", "nme": 1}),
+        json!({"resourceType": "Patient", "name": {"text": "a"}}),
+        json!({"resourceType": "Patient", "birthDate": "2001-2-3"}),
+        json!({"resourceType": "Patient", "gender": "pet"}),
+        json!({"resourceType": "Patient", "name": [{}]}),
+        json!({"resourceType": "Patient", "extension": [{"url": "urn:a"}]}),
+        json!({"resourceType": "Nonsense"}),
+    ] {
+        assert!(Judgement::Lenient.check(&wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn an_id_that_is_not_kept_is_not_judged() {
+    let limits = Limits::default();
+    for id in ["\"a b\"", "7", "{}", "null"] {
+        let body = Bytes::from(format!(
+            r#"{{"resourceType":"Patient","id":{id},"active":true}}"#
+        ));
+        let read = Judgement::Base.read_new(&body, &limits).unwrap();
+        assert_eq!(
+            read.tree(),
+            &json!({"resourceType": "Patient", "active": true})
+        );
+        assert!(Judgement::Base.read(&body, &limits).is_err(), "{id}");
+    }
+}
+
+#[test]
+fn a_narrative_is_well_formed() {
+    let with =
+        |div: &str| json!({"resourceType": "Patient", "text": {"status": "generated", "div": div}});
+    for sound in [
+        "<div>a</div>",
+        "<div xmlns=\"http://www.w3.org/1999/xhtml\"><br/>&#160;</div>",
+    ] {
+        assert!(check(&with(sound)).is_ok(), "{sound}");
+    }
+    for bad in [
+        "<div><br></div>",
+        "<div>&nbsp;</div>",
+        "<div/><div/>",
+        "<div xmlns=\"urn:a\"/>",
+    ] {
+        let problem = check(&with(bad)).expect_err(bad);
+        assert_eq!(
+            problem.issues[0].expression.as_deref(),
+            Some("Patient.text.div")
+        );
+    }
+}

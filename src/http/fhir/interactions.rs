@@ -15,12 +15,12 @@ use crate::{
     interactions::{
         Reply, VersionTag,
         bundle::{self, BundleOptions, Returned},
-        capabilities, conditional_delete, conditional_update, create,
+        capabilities, compartment, conditional_delete, conditional_update, create,
         criteria::Criteria,
         delete, history as versions, patch as patching, read as reading, search as searching,
-        update as updating, vread as version_reading,
+        terminology, update as updating, vread as version_reading,
     },
-    kernel::problem::{Category, Problem, Result},
+    kernel::problem::{Problem, Result},
     store::HistoryOf,
 };
 
@@ -100,6 +100,31 @@ pub fn search(call: Call) -> Outcome {
     })
 }
 
+/// `GET [base]/[type]/[id]/[type]` and `POST …/_search`.
+pub fn search_compartment(call: Call) -> Outcome {
+    Box::pin(async move {
+        let context = &call.state.context;
+        let member = call.member.as_deref().unwrap_or("*");
+        let query = compartment::query(
+            context,
+            call.target()?,
+            member,
+            &call.query,
+            call.handling(),
+        )?;
+        searching::search(context, &call.permit, &query).await
+    })
+}
+
+/// `GET [base]?…` and `POST [base]/_search`.
+pub fn search_system(call: Call) -> Outcome {
+    Box::pin(async move {
+        let context = &call.state.context;
+        let query = searching::system_query(context, &call.query, call.handling())?;
+        searching::search(context, &call.permit, &query).await
+    })
+}
+
 /// `PUT [base]/[type]?[criteria]`.
 pub fn conditional_update(call: Call) -> Outcome {
     Box::pin(async move {
@@ -174,21 +199,25 @@ pub fn bundle(call: Call) -> Outcome {
 /// `GET [base]/metadata`.
 pub fn capabilities(call: Call) -> Outcome {
     Box::pin(async move {
-        let bytes = call.state.capabilities.get_or_init(|| {
-            let context = &call.state.context;
-            capabilities::statement(&router::offer(&context.base, context.clock.now()))
+        let mode = call.query.iter().find(|(name, _)| name == "mode");
+        match mode.map(|(_, mode)| mode.as_str()) {
+            None | Some("full" | "normative") => {}
+            Some("terminology") => {
+                let told = terminology::capabilities(&call.state.context).await?;
+                return Ok(Reply::Document(told));
+            }
+            Some(_) => {
+                let says = "`mode` is `full`, `normative` or `terminology`.";
+                return Err(Problem::malformed("value", says));
+            }
+        }
+        let context = &call.state.context;
+        let known = Arc::clone(&context.library.knowledge().await?.parameters);
+        let bytes = call.state.capabilities(&known, || {
+            let mut offer = router::offer(&context.base, context.clock.now());
+            offer.parameters = Arc::clone(&known);
+            capabilities::statement(&offer)
         });
-        Ok(Reply::Document(bytes.clone()))
-    })
-}
-
-/// What R4 has and this server does not offer.
-pub fn unsupported(_call: Call) -> Outcome {
-    Box::pin(async move {
-        Err(Problem::new(
-            Category::NotSupported,
-            "not-supported",
-            "R4 has this interaction; this server does not offer it.",
-        ))
+        Ok(Reply::Document(bytes))
     })
 }

@@ -17,6 +17,7 @@ use vigie_xml::Layout;
 
 use super::{FHIR_JSON, is_offered};
 use crate::{
+    fhir::json::{self, Limits},
     interactions::pairs,
     kernel::problem::{Category, Issue, Problem, Result},
 };
@@ -150,7 +151,10 @@ pub async fn give(mut response: Response<Body>, wanted: &Wanted) -> Response<Bod
 
 /// The resource in the format that is wanted; none if it is no resource.
 fn laid_out(bytes: &[u8], wanted: &Wanted) -> Option<(HeaderValue, String)> {
-    let mut tree: Value = serde_json::from_slice(bytes).ok()?;
+    let limits = Limits {
+        depth: json::DEEPEST,
+    };
+    let mut tree = json::parse(bytes, &limits).ok()?;
     match &wanted.format {
         Some(Format::Xml(kind)) => {
             if wanted.by_query {

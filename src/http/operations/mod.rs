@@ -9,16 +9,22 @@ mod apply;
 mod asked;
 mod convert;
 mod everything;
+mod export;
 mod extend;
+mod extract;
+mod fhirpath;
 mod figures;
 mod import;
 mod judge;
 mod lists;
 mod matching;
+mod populate;
 mod purge;
+mod reindex;
 mod restart;
 mod simulate;
 mod stop;
+mod terminology;
 mod transfer;
 
 use std::sync::Arc;
@@ -165,6 +171,22 @@ pub static OPERATIONS: &[Operation] = &[
         run: purge::status,
     },
     Operation {
+        name: "reindex",
+        definition: "https://vigie.example/fhir/OperationDefinition/reindex",
+        kind: None,
+        levels: &[Level::System, Level::Type],
+        verbs: &[Method::POST],
+        run: reindex::run,
+    },
+    Operation {
+        name: "reindex-status",
+        definition: "https://vigie.example/fhir/OperationDefinition/reindex-status",
+        kind: None,
+        levels: &[Level::System],
+        verbs: &[Method::GET],
+        run: reindex::status,
+    },
+    Operation {
         name: "simulate",
         definition: "https://vigie.example/fhir/OperationDefinition/PlanDefinition-simulate",
         kind: Some("PlanDefinition"),
@@ -228,6 +250,102 @@ pub static OPERATIONS: &[Operation] = &[
         verbs: &[Method::POST],
         run: judge::run,
     },
+    Operation {
+        name: "expand",
+        definition: "http://hl7.org/fhir/OperationDefinition/ValueSet-expand",
+        kind: Some("ValueSet"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::expand,
+    },
+    Operation {
+        name: "validate-code",
+        definition: "http://hl7.org/fhir/OperationDefinition/ValueSet-validate-code",
+        kind: Some("ValueSet"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::in_value_set,
+    },
+    Operation {
+        name: "validate-code",
+        definition: "http://hl7.org/fhir/OperationDefinition/CodeSystem-validate-code",
+        kind: Some("CodeSystem"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::in_code_system,
+    },
+    Operation {
+        name: "lookup",
+        definition: "http://hl7.org/fhir/OperationDefinition/CodeSystem-lookup",
+        kind: Some("CodeSystem"),
+        levels: &[Level::Type],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::lookup,
+    },
+    Operation {
+        name: "subsumes",
+        definition: "http://hl7.org/fhir/OperationDefinition/CodeSystem-subsumes",
+        kind: Some("CodeSystem"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::subsumes,
+    },
+    Operation {
+        name: "translate",
+        definition: "http://hl7.org/fhir/OperationDefinition/ConceptMap-translate",
+        kind: Some("ConceptMap"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: terminology::translate,
+    },
+    Operation {
+        name: "fhirpath",
+        definition: "https://vigie.example/fhir/OperationDefinition/fhirpath",
+        kind: None,
+        levels: &[Level::System],
+        verbs: &[Method::GET, Method::POST],
+        run: fhirpath::run,
+    },
+    Operation {
+        name: "populate",
+        definition: "http://hl7.org/fhir/uv/sdc/OperationDefinition/Questionnaire-populate",
+        kind: Some("Questionnaire"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: populate::run,
+    },
+    Operation {
+        name: "extract",
+        definition: "http://hl7.org/fhir/uv/sdc/OperationDefinition/QuestionnaireResponse-extract",
+        kind: Some("QuestionnaireResponse"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: extract::run,
+    },
+    Operation {
+        name: "export",
+        definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export",
+        kind: None,
+        levels: &[Level::System],
+        verbs: &[Method::GET, Method::POST],
+        run: export::run,
+    },
+    Operation {
+        name: "export",
+        definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export",
+        kind: Some("Patient"),
+        levels: &[Level::Type],
+        verbs: &[Method::GET, Method::POST],
+        run: export::run,
+    },
+    Operation {
+        name: "export",
+        definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export",
+        kind: Some("Group"),
+        levels: &[Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: export::run,
+    },
 ];
 
 /// The table, for the entries of a batch.
@@ -278,6 +396,22 @@ const CSV_IN: &[&str] = &["import"];
 /// Operations that can answer with CSV, beside JSON.
 const CSV_OUT: &[&str] = &["evaluate-measure", "line-list", "daily-list"];
 
+/// The body of an invocation, the parameters of its query added to it as texts.
+fn as_parameters(invocation: &Invocation) -> serde_json::Value {
+    let body = invocation.resource.as_ref().map(|body| body.tree().clone());
+    let mut body = body.unwrap_or_else(|| serde_json::json!({ "resourceType": "Parameters" }));
+    let given = invocation.query.iter();
+    let given = given.map(|(name, text)| serde_json::json!({ "name": name, "valueString": text }));
+    let given: Vec<serde_json::Value> = given.collect();
+    if body["resourceType"] == "Parameters" && !given.is_empty() {
+        match body["parameter"].as_array_mut() {
+            Some(parameters) => parameters.extend(given),
+            None => body["parameter"] = given.into(),
+        }
+    }
+    body
+}
+
 /// The refusal of a path that ends in `$name`, as no line of the table serves it.
 pub(super) fn unknown(segment: &str) -> Option<Problem> {
     let name = segment.strip_prefix('$')?;
@@ -327,136 +461,4 @@ impl Operation {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use serde_json::json;
-
-    use super::*;
-    use crate::{authoring::Simulator, http::testing::Site};
-
-    /// Answers with what it was given.
-    fn echo(_: Arc<State>, _: Permit, given: Invocation) -> BoxFuture<'static, Result<Reply>> {
-        let answer = json!({
-            "kind": given.kind.map(ResourceType::name),
-            "id": given.id,
-            "query": given.query,
-            "resource": given.resource.map(|resource| resource.tree().clone()),
-        });
-        Box::pin(async move { Ok(Reply::Document(answer.to_string().into())) })
-    }
-
-    fn fail(_: Arc<State>, _: Permit, _: Invocation) -> BoxFuture<'static, Result<Reply>> {
-        Box::pin(async { panic!("on purpose") })
-    }
-
-    static TABLE: &[Operation] = &[
-        Operation {
-            name: "fail",
-            definition: "http://vigie.test/OperationDefinition/fail",
-            kind: None,
-            levels: &[Level::System],
-            verbs: &[Method::GET],
-            run: fail,
-        },
-        Operation {
-            name: "echo",
-            definition: "http://vigie.test/OperationDefinition/echo",
-            kind: None,
-            levels: &[Level::System, Level::Type, Level::Instance],
-            verbs: &[Method::GET, Method::POST],
-            run: echo,
-        },
-        Operation {
-            name: "only",
-            definition: "http://vigie.test/OperationDefinition/only",
-            kind: Some("Patient"),
-            levels: &[Level::Instance],
-            verbs: &[Method::POST],
-            run: echo,
-        },
-    ];
-
-    #[tokio::test]
-    async fn an_operation_learns_where_it_was_called() {
-        let site = Site::offering(TABLE).await;
-        let system = site.get("/fhir/$echo?a=1").await.json();
-        assert_eq!(
-            (&system["kind"], &system["query"]),
-            (&json!(null), &json!([["a", "1"]]))
-        );
-        let of_type = site.get("/fhir/Group/$echo").await.json();
-        assert_eq!(of_type["kind"], "Group");
-        let body = r#"{"resourceType":"Parameters"}"#;
-        let instance = site.post("/fhir/Group/7/$echo", body).await.json();
-        assert_eq!(
-            (&instance["id"], &instance["kind"]),
-            (&"7".into(), &"Group".into())
-        );
-        assert_eq!(instance["resource"]["resourceType"], "Parameters");
-        let own = site.post("/fhir/Patient/7/$only", body).await.json();
-        assert_eq!((&own["id"], &own["kind"]), (&"7".into(), &"Patient".into()));
-        let bad = site.post("/fhir/Patient/7/$only", "{").await;
-        assert_eq!(bad.status, 400);
-    }
-
-    #[tokio::test]
-    async fn what_is_not_in_the_table_is_refused_by_name() {
-        let site = Site::offering(TABLE).await;
-        for path in [
-            "/fhir/$none",
-            "/fhir/Patient/$none",
-            "/fhir/Patient/7/$none",
-        ] {
-            site.get(path).await.assert_outcome(501, "not-supported");
-            let answer = site.post(path, r#"{"resourceType":"Parameters"}"#).await;
-            answer.assert_outcome(501, "not-supported");
-            assert!(answer.json().to_string().contains("$none"));
-        }
-    }
-
-    #[tokio::test]
-    async fn a_panic_is_an_answer() {
-        let site = Site::offering(TABLE).await;
-        site.get("/fhir/$fail")
-            .await
-            .assert_outcome(500, "exception");
-        assert_eq!(site.get("/healthz").await.status, 200);
-    }
-
-    #[tokio::test]
-    async fn a_simulation_without_room_is_told_to_come_again() {
-        let none = Simulator::within(0, Duration::from_secs(1));
-        let site = Site::with(|mut state| {
-            state.simulator = none;
-            state
-        })
-        .await;
-        let body = r#"{"resourceType":"Parameters",
-            "parameter":[{"name":"planDefinition","valueCanonical":"u"}]}"#;
-        let answer = site.post("/fhir/PlanDefinition/$simulate", body).await;
-        answer.assert_outcome(503, "throttled");
-        assert_eq!(answer.header("retry-after"), "2");
-    }
-
-    #[tokio::test]
-    async fn a_judgement_needs_an_answer() {
-        let site = Site::open().await;
-        let path = "/fhir/QuestionnaireResponse/$judge";
-        let answer = site.request(Method::POST, path, &[], "").await;
-        answer.assert_outcome(400, "required");
-        let path = "/fhir/QuestionnaireResponse/none/$judge";
-        let answer = site.request(Method::POST, path, &[], "").await;
-        answer.assert_outcome(404, "not-found");
-    }
-
-    #[tokio::test]
-    async fn enrolment_needs_its_parameters() {
-        let site = Site::open().await;
-        let path = "/fhir/PlanDefinition/x/$apply";
-        let answer = site.request(Method::POST, path, &[], "").await;
-        answer.assert_outcome(400, "required");
-        let answer = site.post(path, r#"{"resourceType":"Parameters"}"#).await;
-        answer.assert_outcome(400, "value");
-    }
-}
+mod tests;

@@ -12,10 +12,10 @@ use crate::{
         reference,
         resource::Resource,
         search::query::{Handling, Query},
-        validate,
+        validate::{self, Judgement},
     },
     interactions::{
-        Context, VersionTag, check_kind,
+        Context, VersionTag, check_kind, compartment,
         criteria::Criteria,
         history::Span,
         pairs,
@@ -116,7 +116,7 @@ impl Part {
     /// Reads an entry whose resource has been taken out.
     pub fn read(
         context: &Context,
-        handling: Handling,
+        (handling, judgement): (Handling, &Judgement),
         (place, entry): (usize, &Value),
         resource: Option<Value>,
     ) -> Result<Self> {
@@ -125,6 +125,7 @@ impl Part {
         let reader = Reader {
             context,
             handling,
+            judgement,
             place,
             request: &entry["request"],
         };
@@ -139,6 +140,8 @@ impl Part {
                 (called, None)
             }
             "POST" => {
+                let mut resource = resource;
+                resource.as_mut().map(validate::leave_out_id);
                 let resource = reader.resource(reader.kind(&line)?, resource)?;
                 (reader.post(&line)?, Some(resource))
             }
@@ -161,6 +164,7 @@ impl Part {
 struct Reader<'a> {
     context: &'a Context,
     handling: Handling,
+    judgement: &'a Judgement,
     place: usize,
     request: &'a Value,
 }
@@ -196,6 +200,17 @@ impl Reader<'_> {
                 (kind, (*id).to_owned()),
                 (*version).to_owned(),
             )),
+            (Some(kind), [id, member]) if reference::is_id(id) => {
+                let pairs = self.pairs(line)?;
+                let query =
+                    compartment::query(self.context, (kind, id), member, &pairs, self.handling);
+                query
+                    .map(|query| Request::Search(Box::new(query)))
+                    .map_err(|problem| self.at_url(problem))
+            }
+            (None, []) => search::system_query(self.context, &self.pairs(line)?, self.handling)
+                .map(|query| Request::Search(Box::new(query)))
+                .map_err(|problem| self.at_url(problem)),
             _ => Err(self.unsupported(".request.url")),
         }
     }
@@ -321,7 +336,7 @@ impl Reader<'_> {
     fn resource(&self, kind: ResourceType, tree: Option<Value>) -> Result<Resource> {
         let tree = tree.ok_or_else(|| self.no_resource())?;
         let read = || {
-            validate::check(&tree)?;
+            self.judgement.check(&tree)?;
             let resource = Resource::trusted(tree)?;
             check_kind(&resource, kind)?;
             Ok(resource)

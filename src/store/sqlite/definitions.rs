@@ -1,7 +1,7 @@
 //! Definitions read in the thread that asks.
 
 use futures_util::future::BoxFuture;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::{
     rows::{fault, stored_from_row},
@@ -63,16 +63,17 @@ fn by_key(connection: &Connection, key: i64) -> Result<Stored> {
 
 fn parameters(connection: &Connection) -> Result<Vec<IndexedParameter>> {
     let mut statement = connection.prepare_cached(PARAMETERS).map_err(fault)?;
-    let rows = statement
-        .query_map([], |row| {
-            Ok(IndexedParameter {
-                param: row.get(0)?,
-                rules: row.get(1)?,
-                ready: row.get(2)?,
-            })
-        })
-        .map_err(fault)?;
+    let rows = statement.query_map([], indexed).map_err(fault)?;
     rows.map(|row| row.map_err(fault)).collect()
+}
+
+/// Number, rules and whether they are ready.
+pub(super) fn indexed(row: &Row<'_>) -> rusqlite::Result<IndexedParameter> {
+    Ok(IndexedParameter {
+        param: row.get(0)?,
+        rules: row.get(1)?,
+        ready: row.get(2)?,
+    })
 }
 
 impl Defining for SqliteSession {

@@ -33,13 +33,15 @@ const EARLIER: &str = "select r.key, r.type, r.id, v.version, v.updated, v.delet
      from resource r join version v on v.key = r.key where r.key = ? order by v.version desc";
 
 /// Every table whose rows belong to a resource; `resource` itself comes last.
-const OWN_ROWS: [&str; 12] = [
+const OWN_ROWS: [&str; 14] = [
+    "delete from errand_line where key = ?",
     "delete from token where key = ?",
     "delete from string where key = ?",
     "delete from date where key = ?",
     "delete from number where key = ?",
     "delete from reference where key = ?",
     "delete from uri where key = ?",
+    "delete from word where key = ?",
     "delete from composite where key = ?",
     "delete from compartment where key = ?",
     "delete from former where key = ?",
@@ -95,6 +97,7 @@ fn drop_version(connection: &Connection, version: &Stored) -> Result<()> {
     for sql in [
         "delete from version where key = ? and version = ?",
         "delete from change where key = ? and version = ?",
+        "delete from errand_line where key = ? and version = ?",
     ] {
         run(connection, sql, params![version.key, number])?;
     }

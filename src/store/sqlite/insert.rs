@@ -15,6 +15,7 @@ use crate::{
         definitions::ResourceType,
         search::rows::{
             CompositeRow, DateRow, IndexRows, NumberRow, ReferenceRow, StringRow, TokenRow, UriRow,
+            WordRow,
         },
     },
     kernel::problem::Result,
@@ -50,6 +51,7 @@ pub(super) fn insert_rows(connection: &Connection, key: i64, rows: &IndexRows) -
     insert(connection, key, &rows.numbers)?;
     insert(connection, key, &rows.references)?;
     insert(connection, key, &rows.uris)?;
+    insert(connection, key, &rows.words)?;
     insert(connection, key, &rows.composites)?;
     insert(connection, key, &rows.patients)
 }
@@ -62,6 +64,7 @@ pub(super) fn replace_rows(connection: &Connection, key: i64, rows: &IndexRows) 
     replace(connection, key, &rows.numbers)?;
     replace(connection, key, &rows.references)?;
     replace(connection, key, &rows.uris)?;
+    replace(connection, key, &rows.words)?;
     replace(connection, key, &rows.composites)?;
     replace(connection, key, &rows.patients)
 }
@@ -69,7 +72,7 @@ pub(super) fn replace_rows(connection: &Connection, key: i64, rows: &IndexRows) 
 /// Removes the rows of a resource but those of its compartments: who could see the resource may
 /// see that it is gone.
 pub(super) fn delete_rows(connection: &Connection, key: i64) -> Result<()> {
-    const TABLES: [&str; 8] = [
+    const TABLES: [&str; 9] = [
         // First, what its history goes on referring to.
         "insert or ignore into former (target_id, target_type, key) \
          select target_id, target_type, key from reference where key = ? and target_type <> ''",
@@ -79,6 +82,7 @@ pub(super) fn delete_rows(connection: &Connection, key: i64) -> Result<()> {
         "delete from number where key = ?",
         "delete from reference where key = ?",
         "delete from uri where key = ?",
+        "delete from word where key = ?",
         "delete from composite where key = ?",
     ];
     for table in TABLES {
@@ -151,13 +155,14 @@ fn difference<'r, R: IndexRow>(present: &'r [R], wanted: &'r [R]) -> (Vec<&'r R>
 }
 
 impl IndexRow for TokenRow {
-    const SELECT: &'static str = "select param, code, system from token where key = ?";
-    const INSERT: &'static str = "insert into token (key, param, code, system) values (?, ?, ?, ?)";
-    const DELETE: &'static str =
-        "delete from token where key = ? and param = ? and code = ? and system = ?";
+    const SELECT: &'static str = "select param, code, system, value from token where key = ?";
+    const INSERT: &'static str =
+        "insert into token (key, param, code, system, value) values (?1, ?2, ?3, ?4, ?5)";
+    const DELETE: &'static str = "delete from token where key = ?1 and param = ?2 and code = ?3 and system = ?4 \
+         and value = ?5";
 
     fn run(&self, statement: &mut Statement<'_>, key: i64) -> rusqlite::Result<usize> {
-        statement.execute(params![key, self.param, self.code, self.system])
+        statement.execute(params![key, self.param, self.code, self.system, self.value])
     }
 
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -165,6 +170,7 @@ impl IndexRow for TokenRow {
             param: row.get(0)?,
             code: row.get(1)?,
             system: row.get(2)?,
+            value: row.get(3)?,
         })
     }
 
@@ -314,6 +320,27 @@ impl IndexRow for UriRow {
     }
 }
 
+impl IndexRow for WordRow {
+    const SELECT: &'static str = "select word, narrative from word where key = ?";
+    const INSERT: &'static str = "insert into word (key, word, narrative) values (?, ?, ?)";
+    const DELETE: &'static str = "delete from word where key = ? and word = ? and narrative = ?";
+
+    fn run(&self, statement: &mut Statement<'_>, key: i64) -> rusqlite::Result<usize> {
+        statement.execute(params![key, self.word, self.narrative])
+    }
+
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            word: row.get(0)?,
+            narrative: row.get(1)?,
+        })
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        self.cmp(other)
+    }
+}
+
 impl IndexRow for CompositeRow {
     const SELECT: &'static str = "select param, instance, part, code, system, low, high, text \
                                   from composite where key = ?";
@@ -383,6 +410,7 @@ mod tests {
             param: 1,
             code,
             system: 0,
+            value: code.to_string(),
         }
     }
 
@@ -390,7 +418,8 @@ mod tests {
     fn an_update_writes_only_the_difference() {
         let connection = Connection::open_in_memory().unwrap();
         let table = "create table token (key integer, param integer, code integer, \
-             system integer, primary key (key, param, code, system)) strict, without rowid";
+             system integer, value text, primary key (key, param, code, system)) \
+             strict, without rowid";
         connection.execute_batch(table).unwrap();
         insert(&connection, 7, &[token(1), token(2), token(3)]).unwrap();
         insert(&connection, 8, &[token(1)]).unwrap();

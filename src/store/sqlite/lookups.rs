@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params};
 
 use super::{
-    READER_CACHE_KIB, connect, definitions,
+    READER_CACHE_KIB, connect, definitions, indexing,
     readers::{JOB_COUNTS, NEXT_JOB},
     rows::{fault, stored_from_row},
 };
@@ -19,7 +19,7 @@ use crate::{
         clock::from_millis,
         problem::{Problem, Result},
     },
-    store::{Known, Loaded, Stored},
+    store::{Known, Loaded, Reindex, Stored},
 };
 
 /// The current version by type and id.
@@ -91,6 +91,11 @@ impl Lookups {
         let connection = self.connection()?;
         let state = connection.unchecked_transaction().map_err(fault)?;
         definitions::loaded(&state, kinds, known)
+    }
+
+    /// The next resources of a type that is indexed anew.
+    pub fn to_reindex(&self, of: &Reindex, limit: u32) -> Result<Vec<Stored>> {
+        indexing::to_reindex(&*self.connection()?, of, limit)
     }
 }
 

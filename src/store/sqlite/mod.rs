@@ -14,8 +14,10 @@ mod copy;
 mod counters;
 mod definitions;
 mod erase;
+mod errands;
 mod history;
 mod imports;
+mod indexing;
 mod insert;
 mod jobs;
 mod lookups;
@@ -25,6 +27,8 @@ mod rows;
 mod search;
 mod session;
 mod source;
+#[cfg(test)]
+mod testing;
 
 use std::{path::Path, time::Duration};
 
@@ -35,6 +39,8 @@ use sqlx::{
 };
 
 pub use self::copy::{back_up, check_copy, hold_alone, known_erasures, put_in_place, stage};
+#[cfg(test)]
+pub use self::testing::{count_tokens, pretend_index_version};
 pub(super) use self::{readers::Readers, session::SqliteSession};
 use crate::kernel::problem::{Problem, Result};
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sqlx::{Row, SqlitePool, pool::PoolConnection, sqlite::Sqlite, sqlite::SqlitePoolOptions};
 
 use super::{
-    counters, history, imports,
+    counters, errands, history, imports,
     lookups::Lookups,
     options,
     rows::{problem, stored_from_row},
@@ -15,7 +15,10 @@ use super::{
 use crate::{
     fhir::{definitions::ResourceType, permit::Permit, search::query::Query},
     kernel::{clock::from_millis, problem::Result},
-    store::{Count, Excerpt, History, HistoryOf, ImportRow, Known, Loaded, Page, RowState, Stored},
+    store::{
+        Count, Excerpt, History, HistoryOf, ImportRow, Known, Loaded, Page, Reindex, RowState,
+        Stored,
+    },
 };
 
 /// How long a read waits for a connection before the client is told to come again.
@@ -90,6 +93,11 @@ impl Readers {
         self.lookups.loaded(kinds, known)
     }
 
+    /// The next resources of a type that is indexed anew, read in the calling thread.
+    pub fn to_reindex(&self, of: &Reindex, limit: u32) -> Result<Vec<Stored>> {
+        self.lookups.to_reindex(of, limit)
+    }
+
     /// A page of versions, newest first.
     pub async fn history(&self, permit: &Permit, excerpt: &Excerpt) -> Result<Option<History>> {
         let newest = match &excerpt.of {
@@ -143,6 +151,25 @@ impl Readers {
             .await
             .map_err(problem)?;
         rows.iter().map(|row| counters::read(row)).collect()
+    }
+
+    /// The versions that a file of an export is made of, after a key.
+    pub async fn errand_lines(
+        &self,
+        (errand, part): (&str, i64),
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Stored>> {
+        let mut connection = self.connection().await?;
+        let rows = sqlx::query(errands::LINES)
+            .bind(errand)
+            .bind(part)
+            .bind(after)
+            .bind(i64::from(limit))
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(problem)?;
+        rows.iter().map(|row| stored_from_row(row)).collect()
     }
 
     /// The rows of an import in a state, by line.

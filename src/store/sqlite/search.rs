@@ -10,6 +10,7 @@
 //!    resource at hand.
 //! 3. [`order`] writes the order and the place of the cursor in it.
 //! 4. [`include`] follows references from the matches.
+//! 5. [`system`] puts the matches of several types together.
 
 mod condition;
 mod include;
@@ -17,6 +18,7 @@ mod keys;
 mod order;
 mod plan;
 mod sql;
+mod system;
 
 pub(super) use self::sql::{Bind, Sql};
 
@@ -53,6 +55,9 @@ pub(super) async fn search(
     let scope = Scope {
         patient: permit.patient(),
     };
+    if !query.others.is_empty() {
+        return system::search(source, query, &scope).await;
+    }
     let plan = plan::choose(source, query, &scope).await?;
     if query.is_count_only() {
         return Ok(Page {
@@ -60,7 +65,8 @@ pub(super) async fn search(
             ..Page::default()
         });
     }
-    let mut page = matches(source, query, &plan, &scope).await?;
+    let found = matches(source, query, &plan, &scope).await?;
+    let mut page = page(query, found)?;
     if query.is_total_wanted() {
         page.total = Some(match (&query.cursor, &page.next) {
             (None, None) => u64::try_from(page.hits.len()).map_err(Problem::fault)?,
@@ -85,13 +91,13 @@ async fn count(
     u64::try_from(*count).map_err(Problem::fault)
 }
 
-/// One page of matches.
+/// One page of matches with the values that order them, and one more if there is one.
 async fn matches(
     source: &mut impl Source,
     query: &Query,
     plan: &Plan,
     scope: &Scope<'_>,
-) -> Result<Page> {
+) -> Result<Vec<Found>> {
     let limit = query.limit.map(i64::from);
     // One more than asked for tells whether there is a next page.
     let mut left = limit.map_or(-1, |limit| limit + 1);
@@ -106,7 +112,7 @@ async fn matches(
             break;
         }
     }
-    page(query, rows)
+    Ok(rows)
 }
 
 /// The resources that a statement finds, `most` of them (-1: all).
@@ -161,7 +167,10 @@ fn statements(query: &Query, plan: &Plan, scope: &Scope<'_>) -> Vec<Sql> {
     statements
 }
 
-fn page(query: &Query, mut found: Vec<(Stored, Vec<Place>)>) -> Result<Page> {
+/// A match, and the values that order it.
+type Found = (Stored, Vec<Place>);
+
+fn page(query: &Query, mut found: Vec<Found>) -> Result<Page> {
     let wanted = match query.limit {
         Some(limit) => usize::try_from(limit).map_err(Problem::fault)?,
         None => found.len(),

@@ -171,6 +171,21 @@ fn assert_gone(client: &mut Client, person: &Person, ward: &Ward) {
     }
 }
 
+/// Exports that hold a person: everything, those of a kind, and the person alone.
+fn exports_of(client: &mut Client, person: &Person) -> Vec<String> {
+    let identifier = &person.identifier;
+    let asked = [
+        "$export".to_owned(),
+        format!("Patient/$export?_typeFilter=Patient%3Fidentifier%3D{identifier}"),
+    ];
+    let places = asked.iter().map(|path| {
+        let reply = client.get(path).expect(202);
+        let place = reply.header("content-location").expect("a place");
+        place.split_once("/fhir/").expect("a path").1.to_owned()
+    });
+    places.collect()
+}
+
 #[test]
 fn nobody_erased_is_found_in_any_file_and_neighbours_are_as_they_were() {
     let mut clinic = Clinic::open(false);
@@ -182,6 +197,8 @@ fn nobody_erased_is_found_in_any_file_and_neighbours_are_as_they_were() {
     assert!(canaries.len() >= 40 * ERASED);
     // The next day: reminders and alerts have gone out, as files.
     clinic.server.set_clock("2030-03-26T12:00:00Z");
+    let exports = exports_of(&mut clinic.client, &erased[0]);
+    clinic.server.set_clock("2030-03-26T12:00:01Z");
     let scanner = Scanner::of(&canaries);
     let before = clinic.scan(&scanner);
     assert!(
@@ -205,6 +222,7 @@ fn nobody_erased_is_found_in_any_file_and_neighbours_are_as_they_were() {
         assert_gone(&mut clinic.client, person, &clinic.ward);
         clinic.crowd(100);
     }
+    assert_not_exported(&mut clinic.client, &exports, &scanner);
     let new = clinic
         .server
         .database()
@@ -231,6 +249,25 @@ fn nobody_erased_is_found_in_any_file_and_neighbours_are_as_they_were() {
     }
     restored(&mut clinic, &erased, &old, &scanner);
     assert_same(&portrait, &clinic.portrait(&neighbours));
+}
+
+/// Fails if a file of an export that was made before holds anything of those who are erased, or an
+/// export that was asked for one of them is still there.
+fn assert_not_exported(client: &mut Client, exports: &[String], scanner: &Scanner) {
+    let [all, one] = exports else {
+        panic!("two exports");
+    };
+    client.get(one).expect(404);
+    let manifest = client.get(all).expect(200).json();
+    let mut seen = Seen::default();
+    for file in manifest["output"].as_array().expect("files") {
+        let url = file["url"].as_str().expect("an address");
+        let path = url.split_once("/fhir/").expect("a path").1;
+        let text = client.get(path).expect(200).text();
+        assert_eq!(text.lines().count() as u64, file["count"], "{path}");
+        scanner.bytes("an export", text.as_bytes(), &mut seen);
+    }
+    assert_eq!(seen.found, std::collections::BTreeSet::new());
 }
 
 /// A backup from before brings nobody back.

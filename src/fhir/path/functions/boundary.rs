@@ -6,6 +6,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::{Function, Invocation, maybe, none};
 use crate::fhir::path::{
+    compare,
     evaluate::Outcome,
     item::Item,
     temporal::{Precision, Temporal, TemporalKind},
@@ -77,6 +78,10 @@ fn number(value: Decimal, wanted: Option<i64>, high: bool) -> Option<Decimal> {
     let wanted = u32::try_from(wanted.unwrap_or(DIGITS)).ok()?;
     if wanted > Decimal::MAX_SCALE {
         return None;
+    }
+    // What is nothing in as many digits has no boundaries but that, as the official suite has it.
+    if value.scale() > wanted && compare::round(value, wanted).is_zero() {
+        return Decimal::try_new(0, wanted).ok();
     }
     let half = Decimal::try_new(5, value.scale() + 1).ok()?;
     let (edge, strategy) = if high {
@@ -152,7 +157,9 @@ fn last(moment: &Temporal) -> Option<jiff::civil::DateTime> {
     if moment.precision < Precision::Hour {
         end = end.hour(23);
     }
-    if moment.precision < Precision::Minute {
+    // FHIR has no time of an hour alone: it is that of its first minute, as the official suite
+    // has it.
+    if moment.precision < Precision::Hour {
         end = end.minute(59);
     }
     if moment.precision < Precision::Second {

@@ -31,8 +31,31 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::of("htmlChecks", (0, 0), html_checks),
     Function::of("elementDefinition", (0, 0), |call| Err(call.unsupported())),
     Function::of("slice", (2, 2), |call| Err(call.unsupported())),
-    Function::of("checkModifiers", (1, 1), |call| Err(call.unsupported())),
+    Function::of("checkModifiers", (0, MODIFIERS_MAX), check_modifiers),
 ];
+
+/// Most modifier extensions that `checkModifiers` can allow.
+const MODIFIERS_MAX: usize = 32;
+
+/// The input, if it has no modifier extensions but those that are named.
+fn check_modifiers<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
+    let mut allowed = Vec::with_capacity(call.call.arguments.len());
+    for index in 0..call.call.arguments.len() {
+        allowed.extend(call.string_argument(index)?);
+    }
+    for item in call.input.iter() {
+        let modifiers = item.node().and_then(|node| node.get("modifierExtension"));
+        let modifiers = modifiers.and_then(Value::as_array).into_iter().flatten();
+        for modifier in modifiers {
+            call.evaluator.charge(1 + allowed.len())?;
+            let url = modifier.get("url").and_then(Value::as_str);
+            if !url.is_some_and(|url| allowed.iter().any(|known| **known == *url)) {
+                return Err(call.fault("finds a modifier extension that it does not allow"));
+            }
+        }
+    }
+    Ok(call.input)
+}
 
 fn has_value(item: &Item<'_>) -> bool {
     match item {

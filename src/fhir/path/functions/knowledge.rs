@@ -11,14 +11,18 @@ use crate::fhir::{
         evaluate::{Outcome, single},
         item::Item,
     },
-    terminology::{Coding, Membership, Terminology},
+    terminology::{Coding, Membership, Subsumption, Terminology},
 };
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::of("conformsTo", (1, 1), conforms_to),
     Function::of("memberOf", (1, 1), member_of),
-    Function::of("subsumes", (1, 1), |call| Err(call.unsupported())),
-    Function::of("subsumedBy", (1, 1), |call| Err(call.unsupported())),
+    Function::of("subsumes", (1, 1), |call| {
+        subsumes(&call, Subsumption::Subsumes)
+    }),
+    Function::of("subsumedBy", (1, 1), |call| {
+        subsumes(&call, Subsumption::SubsumedBy)
+    }),
 ];
 
 /// What one question of terminology costs, in steps.
@@ -68,6 +72,37 @@ fn member_of<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
         // A concept of text alone is in no value set; what holds no code at all is no question.
         None if item.fhir_type() == "CodeableConcept" => Ok(boolean(false)),
         None => Ok(found.map_or_else(none, boolean)),
+    }
+}
+
+/// Whether some coding of the input stands so to some coding of the argument, or is the same.
+/// Only codes of one code system can be compared.
+fn subsumes<'s, 'a>(call: &Invocation<'s, 'a>, wanted: Subsumption) -> Outcome<'s, 'a> {
+    let argument = call.argument(0)?;
+    let (Some(item), Some(other)) = (single(&call.input)?, single(&argument)?) else {
+        return Ok(none());
+    };
+    let known = terminology(call)?;
+    let (mut compared, mut why) = (false, None);
+    for a in &codings(item) {
+        for b in &codings(other) {
+            let Some(system) = a.system.filter(|system| b.system == Some(*system)) else {
+                continue;
+            };
+            call.evaluator.charge(QUESTION_STEPS)?;
+            match known.subsumption(system, a.code, b.code) {
+                Ok(found) if found == wanted || found == Subsumption::Equivalent => {
+                    return Ok(boolean(true));
+                }
+                Ok(_) => compared = true,
+                Err(problem) => why = problem.issues.into_iter().next(),
+            }
+        }
+    }
+    match why {
+        Some(issue) => Err(EvaluationError::Semantics(issue.diagnostics)),
+        None if compared => Ok(boolean(false)),
+        None => Err(call.fault("wants codes of one code system")),
     }
 }
 

@@ -10,7 +10,7 @@ use jiff::Zoned;
 use super::{Function, Invocation, many, some};
 use crate::fhir::path::{
     error::EvaluationError,
-    evaluate::{Outcome, single},
+    evaluate::Outcome,
     item::{Collection, Item},
     navigate,
     temporal::{Precision, Temporal},
@@ -19,11 +19,7 @@ use crate::fhir::path::{
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::of("children", (0, 0), children),
     Function::of("descendants", (0, 0), descendants),
-    // There is nobody to show the trace to: values are health information.
-    Function::of("trace", (1, 2), |call| {
-        single(&call.argument(0)?)?;
-        Ok(call.input)
-    }),
+    Function::of("trace", (1, 2), trace),
     Function::of("now", (0, 0), |call| {
         Ok(some(Item::Temporal(Temporal::instant(now(&call)?))))
     }),
@@ -40,6 +36,25 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Cow::Owned(types.collect()))
     }),
 ];
+
+fn trace<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
+    let name = call.string_argument(0)?;
+    let Some(tracer) = call.evaluator.context.tracer else {
+        return Ok(call.input);
+    };
+    let name = name.unwrap_or_default();
+    if call.has(1) {
+        let mut shown = Vec::new();
+        for (index, item) in call.input.iter().enumerate() {
+            shown.extend(call.each(1, index, item)?.into_owned());
+            call.evaluator.bound(&shown)?;
+        }
+        tracer.trace(&name, &shown);
+    } else {
+        tracer.trace(&name, &call.input);
+    }
+    Ok(call.input)
+}
 
 fn now<'a>(call: &Invocation<'_, 'a>) -> Result<&'a Zoned, EvaluationError> {
     let now = call.evaluator.context.now;

@@ -67,3 +67,28 @@ fn a_value_set_that_is_not_loaded_is_an_error_and_not_an_answer() {
         Ok(None)
     );
 }
+
+#[test]
+fn codes_are_looked_up_in_what_is_loaded() {
+    let condition = "http://terminology.hl7.org/CodeSystem/condition-clinical";
+    let tree = json!({"resourceType": "Condition",
+        "clinicalStatus": {"coding": [{"system": condition, "code": "relapse"}]},
+        "verificationStatus": {"coding": [{"system": condition, "code": "active"}]},
+        "stage": [{"type": {"coding": [{"system": "http://x", "code": "active"}]}}]});
+    let set = "http://hl7.org/fhir/ValueSet/condition-clinical";
+    for (text, expected) in [
+        ("verificationStatus.subsumes(clinicalStatus)", Some(true)),
+        ("clinicalStatus.subsumes(verificationStatus)", Some(false)),
+        ("clinicalStatus.subsumedBy(verificationStatus)", Some(true)),
+        ("clinicalStatus.coding.subsumes(clinicalStatus)", Some(true)),
+        ("clinicalStatus.subsumes(severity)", None),
+    ] {
+        assert_eq!(answer(&tree, text), Ok(expected), "{text}");
+    }
+    assert!(answer(&tree, "stage.type.subsumes(clinicalStatus)").is_err());
+    let member = |of: &str| answer(&tree, &format!("{of}.memberOf('{set}')"));
+    assert_eq!(member("clinicalStatus"), Ok(Some(true)));
+    assert_eq!(member("clinicalStatus.coding"), Ok(Some(true)));
+    assert_eq!(member("stage.type"), Ok(Some(false)));
+    assert_eq!(member("clinicalStatus.coding.code"), Ok(Some(true)));
+}

@@ -1,6 +1,7 @@
 //! The engine as its callers see it: an expression and a resource in, a collection out.
 
 mod bounds;
+mod checks;
 mod knowledge;
 mod language;
 mod navigation;

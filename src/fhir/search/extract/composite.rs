@@ -14,6 +14,9 @@ use crate::fhir::{
     },
 };
 
+/// Quantities in base units are parts of their own, so many after the one that they belong to.
+pub const CANONICAL_PART: i64 = 64;
+
 /// Adds the rows of each instance that has a value for every part.
 pub(super) fn add<'a>(
     parameter: &'a SearchParameter,
@@ -29,15 +32,12 @@ pub(super) fn add<'a>(
                 return false;
             };
             let mut values = IndexRows::default();
-            let ids = convert::Ids {
-                param: parameter.id,
-                identifier: parameter.identifier_id,
-            };
+            let ids = convert::Ids::of(parameter);
             for item in &items {
                 convert::add(item, component.kind, ids, &mut values);
             }
             let before = found.len();
-            parts(values, (parameter.id, instance, part), &mut found);
+            parts(values, parameter, (instance, part), &mut found);
             found.len() > before
         });
         if complete {
@@ -51,8 +51,15 @@ pub(super) fn add<'a>(
     clippy::cast_precision_loss,
     reason = "dates of the years 0 to 9999 are exact, and the open ends stay extreme"
 )]
-fn parts(values: IndexRows, place: (i64, i64, i64), found: &mut Vec<CompositeRow>) {
-    let (param, instance, part) = place;
+fn parts(
+    mut values: IndexRows,
+    parameter: &SearchParameter,
+    (instance, part): (i64, i64),
+    found: &mut Vec<CompositeRow>,
+) {
+    let param = parameter.id;
+    values.tokens.retain(|row| row.param == param);
+    values.strings.retain(|row| row.param == param);
     let empty = || CompositeRow {
         param,
         instance,
@@ -69,6 +76,11 @@ fn parts(values: IndexRows, place: (i64, i64, i64), found: &mut Vec<CompositeRow
         ..empty()
     }));
     found.extend(values.numbers.into_iter().map(|row| CompositeRow {
+        part: if row.param == parameter.canonical_id {
+            part + CANONICAL_PART
+        } else {
+            part
+        },
         code: row.code,
         system: row.system,
         low: row.low,

@@ -1,18 +1,22 @@
 //! From a value that an expression gave to rows, by its FHIR type and the parameter's kind.
 
+use rust_decimal::prelude::ToPrimitive as _;
 use serde_json::Value;
 
+use super::texts;
 use crate::fhir::{
     date::{self, Span},
     definitions::{ParameterKind, ResourceType},
     path::Item,
     reference,
     search::{
-        hash,
+        hash, near,
+        parameters::SearchParameter,
         query::number,
         rows::{DateRow, IndexRows, NumberRow, ReferenceRow, StringRow, TokenRow, UriRow},
         text,
     },
+    ucum::{self, Canonical},
 };
 
 /// The system of currency codes.
@@ -25,6 +29,24 @@ pub(super) struct Ids {
     pub param: i64,
     /// That of its identifiers.
     pub identifier: i64,
+    /// That of the texts beside its codes.
+    pub text: i64,
+    /// That of its identifiers with their types.
+    pub of_type: i64,
+    /// That of its quantities in base units.
+    pub canonical: i64,
+}
+
+impl Ids {
+    pub(super) const fn of(parameter: &SearchParameter) -> Self {
+        Self {
+            param: parameter.id,
+            identifier: parameter.identifier_id,
+            text: parameter.text_id,
+            of_type: parameter.of_type_id,
+            canonical: parameter.canonical_id,
+        }
+    }
 }
 
 /// Adds the rows of one value.
@@ -34,7 +56,10 @@ pub(super) fn add(item: &Item<'_>, kind: ParameterKind, ids: Ids, rows: &mut Ind
     };
     let fhir_type = item.fhir_type();
     match kind {
-        ParameterKind::Token => token(value, fhir_type, ids.param, rows),
+        ParameterKind::Token => {
+            token(value, fhir_type, ids.param, rows);
+            texts::of_token(value, fhir_type, ids, rows);
+        }
         ParameterKind::String => string(value, fhir_type, ids.param, rows),
         ParameterKind::Date => {
             if let Some(span) = span(value, fhir_type) {
@@ -47,10 +72,12 @@ pub(super) fn add(item: &Item<'_>, kind: ParameterKind, ids: Ids, rows: &mut Ind
         }
         ParameterKind::Number | ParameterKind::Quantity => {
             quantity(value, fhir_type, ids.param, rows);
+            canonical_quantity(value, fhir_type, ids.canonical, rows);
         }
         ParameterKind::Reference => reference(value, fhir_type, ids, rows),
         ParameterKind::Uri => uri(value, ids.param, rows),
-        ParameterKind::Composite | ParameterKind::Special => {}
+        ParameterKind::Special => position(value, ids.param, rows),
+        ParameterKind::Composite => {}
     }
 }
 
@@ -61,11 +88,13 @@ fn computed(item: &Item<'_>, kind: ParameterKind, param: i64, rows: &mut IndexRo
             param,
             code: hash::of_text(if *value { "true" } else { "false" }),
             system: hash::IMPLIED,
+            value: value.to_string(),
         }),
         (ParameterKind::Token, Item::String(value)) => rows.tokens.push(TokenRow {
             param,
             code: hash::of_text(value),
             system: hash::ABSENT,
+            value: text::token_key(value),
         }),
         (ParameterKind::String, Item::String(value)) => push_string(value, param, rows),
         (ParameterKind::Uri, Item::String(value)) => rows.uris.push(UriRow {
@@ -76,11 +105,11 @@ fn computed(item: &Item<'_>, kind: ParameterKind, param: i64, rows: &mut IndexRo
     }
 }
 
-fn member<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+pub(super) fn member<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name).and_then(Value::as_str)
 }
 
-fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+pub(super) fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
     value
         .get(name)
         .and_then(Value::as_array)
@@ -90,12 +119,14 @@ fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
 
 fn token(value: &Value, fhir_type: &str, param: i64, rows: &mut IndexRows) {
     let mut push = |code: Option<&str>, system: i64| {
+        let value = code.map(text::token_key).unwrap_or_default();
         let code = hash::of_option(code);
         if code != hash::ABSENT || !matches!(system, hash::ABSENT | hash::IMPLIED) {
             rows.tokens.push(TokenRow {
                 param,
                 code,
                 system,
+                value,
             });
         }
     };
@@ -263,6 +294,66 @@ fn quantity(value: &Value, fhir_type: &str, param: i64, rows: &mut IndexRows) {
         }));
 }
 
+/// A quantity of UCUM in base units, so that it is found by any unit of its dimension.
+fn canonical_quantity(value: &Value, fhir_type: &str, param: i64, rows: &mut IndexRows) {
+    let end = |end: &Value| {
+        if member(end, "system") != Some(ucum::SYSTEM) {
+            return None;
+        }
+        let amount = number::exact(end.get("value")?.as_number()?.as_str())?;
+        ucum::canonical(amount, member(end, "code")?)
+    };
+    let (low, high) = match fhir_type {
+        "Range" => (
+            value.get("low").and_then(end),
+            value.get("high").and_then(end),
+        ),
+        _ if value.is_object() => {
+            let found = end(value);
+            match member(value, "comparator") {
+                Some("<" | "<=") => (None, found),
+                Some(">" | ">=") => (found, None),
+                _ => (found.clone(), found),
+            }
+        }
+        _ => return,
+    };
+    let Some(some) = low.as_ref().or(high.as_ref()) else {
+        return;
+    };
+    let number = |end: Option<&Canonical>| end.and_then(|end| end.value.to_f64());
+    let (first, last) = (number(low.as_ref()), number(high.as_ref()));
+    let Some(middle) = first.or(last) else {
+        return;
+    };
+    rows.numbers.push(NumberRow {
+        param,
+        low: first.unwrap_or(f64::MIN),
+        high: last.unwrap_or(f64::MAX),
+        value: middle,
+        system: hash::of_text(ucum::SYSTEM),
+        code: hash::of_text(&some.unit),
+    });
+}
+
+/// `Location.position`, as a point of the globe.
+fn position(value: &Value, param: i64, rows: &mut IndexRows) {
+    let degrees = |name| decimal(value.get(name));
+    let (Some(latitude), Some(longitude)) = (degrees("latitude"), degrees("longitude")) else {
+        return;
+    };
+    if let Some(point) = near::Point::of(latitude, longitude) {
+        rows.numbers.push(NumberRow {
+            param,
+            low: point.x,
+            high: point.y,
+            value: point.z,
+            system: hash::ABSENT,
+            code: hash::ABSENT,
+        });
+    }
+}
+
 /// System and code of a quantity's unit; its text, too, where that is another.
 fn units(quantity: &Value) -> Vec<(i64, i64)> {
     let (code, text) = (member(quantity, "code"), member(quantity, "unit"));
@@ -295,6 +386,7 @@ fn reference(value: &Value, fhir_type: &str, ids: Ids, rows: &mut IndexRows) {
             }));
         return;
     }
+    texts::of_reference(value, ids, rows);
     if let Some(text) = member(value, "reference") {
         rows.references.push(literal(text, ids.param));
     }

@@ -54,6 +54,8 @@ pub struct Defined {
 #[derive(Debug, Default)]
 pub struct Parameters {
     defined: HashMap<ResourceType, Vec<Defined>>,
+    /// What has no effect, as its name is in use.
+    eclipsed: HashMap<ResourceType, Vec<Defined>>,
 }
 
 impl Definition {
@@ -182,7 +184,7 @@ impl Parameters {
     /// them all.
     #[must_use]
     pub fn of(definitions: &[Arc<Definition>], ready: &dyn Fn(i64, i64) -> bool) -> Self {
-        let mut defined: HashMap<ResourceType, Vec<Defined>> = HashMap::new();
+        let mut all = Self::default();
         let in_force = in_force(definitions);
         let find = |url: &str| {
             let known = in_force.iter().find(|each| each.parameter.url == url);
@@ -192,10 +194,9 @@ impl Parameters {
         };
         for definition in &in_force {
             for kind in definition.types() {
-                let of_kind = defined.entry(kind).or_default();
                 let code = &definition.parameter.code;
                 if standard(kind, code).is_some()
-                    || of_kind.iter().any(|each| each.parameter.code == *code)
+                    || definition.parameter.kind == ParameterKind::Special
                 {
                     continue;
                 }
@@ -204,18 +205,25 @@ impl Parameters {
                 };
                 let rules = rules(&parameter);
                 let ready = ready(parameter.id, rules);
-                of_kind.push(Defined {
+                let known = all.defined(kind).iter();
+                let list = match known
+                    .map(|each| &each.parameter.code)
+                    .find(|one| *one == code)
+                {
+                    Some(_) => &mut all.eclipsed,
+                    None => &mut all.defined,
+                };
+                list.entry(kind).or_default().push(Defined {
                     parameter,
                     rules,
                     ready,
                 });
             }
         }
-        defined.retain(|_, list| !list.is_empty());
-        for list in defined.values_mut() {
+        for list in all.defined.values_mut() {
             list.sort_by(|a, b| a.parameter.code.cmp(&b.parameter.code));
         }
-        Self { defined }
+        all
     }
 
     /// The parameter of this name, if the type has it and it can be searched.
@@ -267,16 +275,22 @@ impl Parameters {
             return Ok(());
         }
         let (own, code) = (&definition.parameter, &definition.parameter.code);
-        if own.kind == ParameterKind::Special {
-            let says = "A parameter of the type special is part of a program; none can be defined.";
-            return Err(refused("type", says));
-        }
         for kind in definition.types() {
-            if standard(kind, code).is_some_and(|known| known.kind != own.kind) {
-                let says = format!("R4 gives {kind} a parameter {code} of another type.");
-                return Err(refused("code", &says));
+            match standard(kind, code) {
+                Some(known) if known.kind != own.kind => {
+                    let says = format!("R4 gives {kind} a parameter {code} of another type.");
+                    return Err(refused("code", &says));
+                }
+                // It stays as it is.
+                Some(_) => continue,
+                None => {}
             }
-            let known = self.defined(kind).iter();
+            if own.kind == ParameterKind::Special {
+                let says = "What a special parameter means is part of a program.";
+                return Err(refused("type", says));
+            }
+            let eclipsed = self.eclipsed.get(&kind).into_iter().flatten();
+            let known = self.defined(kind).iter().chain(eclipsed);
             let mut known = known.filter(|each| each.parameter.code == *code);
             let find = |url: &str| standard_by_url(url);
             let clash = known.find(|each| {
@@ -463,6 +477,9 @@ mod tests {
         other["expression"] = "Patient.gender".into();
         let clash = Definition::read(&other).unwrap();
         assert!(parameters.admit(&clash).is_err());
+        // One that is older, and becomes active only now, is no better.
+        let both = with(&[other, eyes("eye-colour")]);
+        assert!(both.admit(&clash).is_err());
     }
 
     #[test]

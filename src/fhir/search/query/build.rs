@@ -38,6 +38,10 @@ impl Query {
             elements: Vec::new(),
             includes: Vec::new(),
             applied: Vec::new(),
+            notices: Vec::new(),
+            system: false,
+            others: Vec::new(),
+            within: None,
             fault: None,
         }
     }

@@ -7,9 +7,11 @@ use std::cell::Cell;
 
 use super::{
     CHAIN_DEPTH_MAX, VALUES_TOTAL_MAX,
-    clause::{Clause, Rows, Tests},
+    clause::Clause,
     escape::{plain, split},
+    filter, modifier,
     value::{Modifier, Reading},
+    words,
 };
 use crate::{
     fhir::{
@@ -20,6 +22,14 @@ use crate::{
     },
     kernel::problem::{Problem, Result},
 };
+
+/// What a comparison is of.
+pub(super) enum Target<'a> {
+    /// A parameter of the type at hand.
+    Own(&'a SearchParameter),
+    /// What refers to a resource of this type, as in `_has`.
+    Has(ResourceType, String),
+}
 
 /// What all parameters of one request share.
 pub(super) struct Reader<'a> {
@@ -75,12 +85,15 @@ impl<'a> Reader<'a> {
             Some((code, modifier)) => (code, Some(modifier)),
             None => (head, None),
         };
-        let Some(parameter) = self.knowledge.parameters.parameter(kind, code) else {
+        if let Some(clause) = self.special(kind, (head, value), depth)? {
+            return Ok(Some(clause));
+        }
+        let Some(parameter) = self.parameter(kind, code) else {
             return Ok(None);
         };
         match rest {
             Some(rest) => self.chain(parameter, modifier, (rest, value), depth),
-            None => self.plain(parameter, modifier, key, value).map(Some),
+            None => self.plain(parameter, modifier, value).map(Some),
         }
     }
 
@@ -100,8 +113,6 @@ impl<'a> Reader<'a> {
         let source =
             ResourceType::named(source).ok_or_else(|| refused("there is no such type."))?;
         let param = self
-            .knowledge
-            .parameters
             .parameter(source, code)
             .filter(|each| each.kind == ParameterKind::Reference)
             .ok_or_else(|| refused("the type has no such reference parameter."))?;
@@ -118,6 +129,59 @@ impl<'a> Reader<'a> {
         }))
     }
 
+    /// What is a parameter of every type, and of no element.
+    fn special(
+        &self,
+        kind: ResourceType,
+        (name, value): (&str, &str),
+        depth: usize,
+    ) -> Result<Option<Clause>> {
+        match name {
+            "_text" | "_content" => {
+                self.spend(value)?;
+                words::clause(name, value, name == "_text").map(Some)
+            }
+            "_list" => {
+                if value.starts_with('$') {
+                    return Err(Problem::malformed(
+                        "not-supported",
+                        "_list takes the id of a List; functional lists such as \
+                         $current-problems are not kept here.",
+                    ));
+                }
+                // Listed is what a List has as an item.
+                let value = value.strip_prefix("List/").unwrap_or(value);
+                self.has(kind, "List:item:_id", value, depth)
+            }
+            "_filter" => filter::clause(self, kind, value, depth),
+            _ => Ok(None),
+        }
+    }
+
+    /// The parameter of this name.
+    pub(super) fn parameter(&self, kind: ResourceType, code: &str) -> Option<&'a SearchParameter> {
+        self.knowledge.parameters.parameter(kind, code)
+    }
+
+    /// The types that a reference may lead to, by its definition or by its modifier.
+    pub(super) fn targets(
+        &self,
+        parameter: &SearchParameter,
+        modifier: Option<&str>,
+    ) -> Result<Vec<ResourceType>> {
+        let code = &parameter.code;
+        let refused = |text: &str| Problem::malformed("invalid", format!("{code}: {text}"));
+        if parameter.kind != ParameterKind::Reference {
+            return Err(refused("only a reference can be chained."));
+        }
+        match modifier {
+            None => Ok(parameter.targets.clone()),
+            Some(name) => ResourceType::named(name)
+                .map(|kind| vec![kind])
+                .ok_or_else(|| refused("there is no such type.")),
+        }
+    }
+
     fn chain(
         &self,
         parameter: &SearchParameter,
@@ -125,19 +189,8 @@ impl<'a> Reader<'a> {
         (rest, value): (&str, &str),
         depth: usize,
     ) -> Result<Option<Clause>> {
-        let code = &parameter.code;
-        let refused = |text: &str| Problem::malformed("invalid", format!("{code}: {text}"));
-        if parameter.kind != ParameterKind::Reference {
-            return Err(refused("only a reference can be chained."));
-        }
-        let kinds = match modifier {
-            None => parameter.targets.clone(),
-            Some(name) => {
-                vec![ResourceType::named(name).ok_or_else(|| refused("there is no such type."))?]
-            }
-        };
         let mut targets = Vec::new();
-        for kind in kinds {
+        for kind in self.targets(parameter, modifier)? {
             if let Some(clause) = self.clause(kind, rest, value, depth + 1)? {
                 targets.push((kind, clause));
             }
@@ -152,39 +205,58 @@ impl<'a> Reader<'a> {
         &self,
         parameter: &SearchParameter,
         modifier: Option<&str>,
-        key: &str,
+        value: &str,
+    ) -> Result<Clause> {
+        match modifier {
+            Some("missing") => self.missing(parameter, value),
+            Some("not") if parameter.kind == ParameterKind::Token => {
+                self.compare(parameter, Modifier::None, value).map(none)
+            }
+            Some("not-in") if parameter.kind == ParameterKind::Token => {
+                self.compare(parameter, Modifier::In, value).map(none)
+            }
+            _ => {
+                let modifier = modifier::read(parameter, modifier)?;
+                self.compare(parameter, modifier, value)
+            }
+        }
+    }
+
+    /// The clause of `:missing`.
+    pub(super) fn missing(&self, parameter: &SearchParameter, value: &str) -> Result<Clause> {
+        self.spend(value)?;
+        modifier::missing(parameter, value)
+    }
+
+    /// The clause of values that are compared so.
+    pub(super) fn compare(
+        &self,
+        parameter: &SearchParameter,
+        modifier: Modifier,
         value: &str,
     ) -> Result<Clause> {
         self.spend(value)?;
-        if modifier == Some("missing") {
-            return missing(parameter, value);
+        if parameter.code == "_id" {
+            return match modifier {
+                Modifier::None => ids(value),
+                _ => Err(modifier::unsupported("_id", "of codes")),
+            };
         }
-        let negated = modifier == Some("not") && parameter.kind == ParameterKind::Token;
         let reading = Reading {
-            name: key,
-            modifier: if negated {
-                Modifier::None
-            } else {
-                self::modifier(parameter, modifier)?
-            },
+            name: &parameter.code,
+            modifier,
             base: self.base,
+            knowledge: self.knowledge,
         };
-        match parameter.code.as_str() {
-            "_id" if modifier.is_none() => ids(value),
-            "_lastUpdated" => match reading.rows(parameter, value)?.tests {
-                Tests::Date(tests) => Ok(Clause::Updated(tests)),
-                _ => Err(Problem::fault("_lastUpdated is not a date parameter")),
-            },
-            "_id" => Err(unsupported("_id", modifier.unwrap_or_default())),
-            _ => {
-                let rows = reading.rows(parameter, value)?;
-                Ok(if negated {
-                    Clause::None(rows)
-                } else {
-                    Clause::Some(rows)
-                })
-            }
-        }
+        reading.clause(parameter, value)
+    }
+}
+
+/// That no value is so.
+fn none(some: Clause) -> Clause {
+    match some {
+        Clause::Some(rows) => Clause::None(rows),
+        other => Clause::Not(Box::new(other)),
     }
 }
 
@@ -199,76 +271,4 @@ fn ids(value: &str) -> Result<Clause> {
     // What is not an id is the id of nothing.
     let known = ids.into_iter().filter(|id| reference::is_id(id));
     Ok(Clause::Id(known.collect()))
-}
-
-fn missing(parameter: &SearchParameter, value: &str) -> Result<Clause> {
-    let missing = match value {
-        "true" => true,
-        "false" => false,
-        _ => {
-            return Err(Problem::malformed(
-                "value",
-                "A value of :missing is true or false.",
-            ));
-        }
-    };
-    let rows = |param, tests| Rows { param, tests };
-    let id = parameter.id;
-    let tables = match (parameter.code.as_str(), parameter.kind) {
-        // Every resource has them: "missing" is nothing, "not missing" is everything.
-        ("_id" | "_lastUpdated", _) => {
-            return Ok(if missing {
-                Clause::Id(Vec::new())
-            } else {
-                Clause::Missing(Vec::new(), true)
-            });
-        }
-        (_, ParameterKind::Token | ParameterKind::Special) => {
-            vec![rows(id, Tests::Token(Vec::new()))]
-        }
-        (_, ParameterKind::String) => vec![rows(id, Tests::String(Vec::new()))],
-        (_, ParameterKind::Date) => vec![rows(id, Tests::Date(Vec::new()))],
-        (_, ParameterKind::Number | ParameterKind::Quantity) => {
-            vec![rows(id, Tests::Number(Vec::new()))]
-        }
-        (_, ParameterKind::Uri) => vec![rows(id, Tests::Uri(Vec::new()))],
-        (_, ParameterKind::Composite) => vec![rows(id, Tests::Composite(Vec::new()))],
-        (_, ParameterKind::Reference) => vec![
-            rows(id, Tests::Reference(Vec::new())),
-            rows(parameter.identifier_id, Tests::Token(Vec::new())),
-        ],
-    };
-    Ok(Clause::Missing(tables, missing))
-}
-
-fn modifier(parameter: &SearchParameter, name: Option<&str>) -> Result<Modifier> {
-    let Some(name) = name else {
-        return Ok(Modifier::None);
-    };
-    Ok(match (parameter.kind, name) {
-        (ParameterKind::String, "exact") => Modifier::Exact,
-        (ParameterKind::String, "contains") => Modifier::Contains,
-        (ParameterKind::Uri, "below") => Modifier::Below,
-        (ParameterKind::Uri, "above") => Modifier::Above,
-        (ParameterKind::Reference, "identifier") => Modifier::Identifier,
-        (ParameterKind::Reference, name) => match ResourceType::named(name) {
-            Some(kind) => Modifier::Type(kind),
-            None => return Err(unsupported(&parameter.code, name)),
-        },
-        _ => return Err(unsupported(&parameter.code, name)),
-    })
-}
-
-fn unsupported(code: &str, modifier: &str) -> Problem {
-    const OF_R4: [&str; 10] = [
-        "missing", "exact", "contains", "text", "in", "below", "above", "not-in", "of-type", "not",
-    ];
-    if OF_R4.contains(&modifier) {
-        let text = format!("The modifier :{modifier} is not supported on {code}.");
-        return Problem::malformed("not-supported", text);
-    }
-    Problem::malformed(
-        "invalid",
-        format!("{code} has a modifier that R4 does not know."),
-    )
 }

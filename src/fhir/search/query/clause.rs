@@ -1,6 +1,6 @@
 //! What must hold of a match, in the terms of index rows.
 
-use crate::fhir::{date::Span, definitions::ResourceType};
+use crate::fhir::{date::Span, definitions::ResourceType, search::near::Vicinity};
 
 /// A condition on a resource.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +13,16 @@ pub enum Clause {
     Some(Rows),
     /// None of its rows under the parameter satisfies any of the tests.
     None(Rows),
+    /// One of its rows under the parameter satisfies none of the tests.
+    Other(Rows),
+    /// All of these hold.
+    All(Vec<Clause>),
+    /// One of these holds.
+    Any(Vec<Clause>),
+    /// This does not hold.
+    Not(Box<Clause>),
+    /// Its texts have a word.
+    Word(WordTest),
     /// It has no (`true`) or some (`false`) row in any of these, whose tests are empty.
     Missing(Vec<Rows>, bool),
     /// A resource that it refers to satisfies a clause.
@@ -33,6 +43,17 @@ pub enum Clause {
     },
 }
 
+/// A word, folded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WordTest {
+    /// The word, or what it begins with.
+    pub word: String,
+    /// Whether it is the whole word.
+    pub whole: bool,
+    /// Whether it must be in the narrative.
+    pub narrative: bool,
+}
+
 /// Rows of one parameter, and tests on them of which one must hold.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rows {
@@ -47,6 +68,8 @@ pub struct Rows {
 #[expect(missing_docs, reason = "the names are those of the parameter kinds")]
 pub enum Tests {
     Token(Vec<TokenTest>),
+    Codes(Codes),
+    Near(Vec<Vicinity>),
     String(Vec<StringTest>),
     Date(Vec<DateTest>),
     Number(Vec<NumberTest>),
@@ -62,6 +85,15 @@ pub struct TokenTest {
     pub code: Option<i64>,
     /// What the system must be.
     pub system: SystemTest,
+}
+
+/// Codes of which a token must be one; there may be thousands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Codes {
+    /// The hashes of code and system.
+    pub codes: Vec<(i64, i64)>,
+    /// Whether values of the parameter may have the system by definition only.
+    pub implied: bool,
 }
 
 /// What a token's system must be.
@@ -82,6 +114,10 @@ pub enum StringTest {
     Prefix(String),
     /// It contains this, when folded.
     Contains(String),
+    /// It ends so, when folded.
+    Ends(String),
+    /// It is this, when folded.
+    Whole(String),
     /// It is this, to the letter.
     Exact {
         /// The folded form, by which the index finds it.
@@ -144,6 +180,17 @@ pub enum ReferenceTest {
     },
     /// This text: a foreign URL, a canonical, a URN.
     Text(String),
+    /// To a resource of this server, or to one that stands above or below it.
+    Within {
+        /// Its type.
+        kind: ResourceType,
+        /// Its id.
+        id: String,
+        /// The parameter by which resources of the type name the one above them.
+        parent: i64,
+        /// Whether those above are meant, not those below.
+        above: bool,
+    },
 }
 
 /// What a URI must be.
@@ -172,6 +219,8 @@ pub enum PartTest {
     String(StringTest),
     Date(DateTest),
     Number(NumberTest),
+    /// A quantity in base units.
+    Canonical(NumberTest),
     /// The hash of a reference or a URI.
     Hashed(i64),
 }

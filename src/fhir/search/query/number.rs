@@ -2,6 +2,8 @@
 //!
 //! Specification: <http://hl7.org/fhir/R4/search.html#number>.
 
+use rust_decimal::Decimal;
+
 /// Most digits of a number in a search.
 const DIGITS_MAX: usize = 28;
 
@@ -50,6 +52,15 @@ pub fn parse(text: &str) -> Option<Precise> {
         low: half(-5).ok()?,
         high: half(5).ok()?,
     })
+}
+
+/// The decimal as it is written, where it fits into 28 digits.
+#[must_use]
+pub fn exact(text: &str) -> Option<Decimal> {
+    if text.contains(['e', 'E']) {
+        return Decimal::from_scientific(text).ok();
+    }
+    text.parse().ok()
 }
 
 fn exponent(text: &str) -> Option<i32> {

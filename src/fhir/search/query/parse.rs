@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     Cursor, PARAMETERS_MAX, Query, Summary, Total,
     chain::Reader,
+    clause::Clause,
     result::{count, include, sort, summary, total},
 };
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
 /// (<http://hl7.org/fhir/R4/search.html#errors>).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Handling {
-    /// It is left out, and so it is from the self link.
+    /// It is left out, from the self link too, and the answer says so.
     #[default]
     Lenient,
     /// The search is refused.
@@ -74,14 +75,15 @@ impl Query {
         for (key, value) in pairs {
             match key.as_str() {
                 "_format" | "_pretty" => {}
+                "_query" => return Err(named_query(value)),
                 "_cursor" => cursor = Some(value),
                 _ if query.control(key, value, options)? => {}
                 _ => match reader.clause(kind, key, value, 0)? {
                     Some(clause) => {
-                        query.clauses.push(clause);
+                        query.add(clause);
                         query.applied.push((key.clone(), value.clone()));
                     }
-                    None => unknown(kind, key, options)?,
+                    None => query.leave_out(key, options.handling)?,
                 },
             }
         }
@@ -91,6 +93,26 @@ impl Query {
             None => None,
         };
         Ok(query)
+    }
+
+    /// Adds what must hold; what must hold together is looked at one by one.
+    fn add(&mut self, clause: Clause) {
+        match clause {
+            Clause::All(clauses) => clauses.into_iter().for_each(|clause| self.add(clause)),
+            one => self.clauses.push(one),
+        }
+    }
+
+    /// Leaves a parameter out that is not known.
+    fn leave_out(&mut self, key: &str, handling: Handling) -> Result<()> {
+        let notice = format!("{} has no search parameter '{}'.", self.kind, shown(key));
+        match handling {
+            Handling::Lenient => {
+                self.notices.push(notice);
+                Ok(())
+            }
+            Handling::Strict => Err(Problem::malformed("not-found", notice)),
+        }
     }
 
     /// Takes a parameter that says what is to be done with matches; `false` if it is not one.
@@ -107,6 +129,13 @@ impl Query {
             "_summary" => self.summary = summary(value)?,
             "_elements" => self.elements = elements(value)?,
             "_contained" if value == "false" => {}
+            "_contained" | "_containedType" => {
+                return Err(Problem::malformed(
+                    "not-supported",
+                    "Contained resources are found by what contains them: \
+                     _contained is false here.",
+                ));
+            }
             _ if matches!(key.split(':').next(), Some("_include" | "_revinclude")) => {
                 self.includes.push(include(
                     &options.knowledge.parameters,
@@ -147,18 +176,15 @@ fn elements(value: &str) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn unknown(kind: ResourceType, key: &str, options: &QueryOptions) -> Result<()> {
-    match options.handling {
-        Handling::Lenient => Ok(()),
-        Handling::Strict => Err(Problem::malformed(
-            "not-found",
-            format!("{kind} has no search parameter '{}'.", shown(key)),
-        )),
-    }
+fn named_query(name: &str) -> Problem {
+    Problem::malformed(
+        "not-supported",
+        format!("There is no named query '{}' here.", shown(name)),
+    )
 }
 
 /// A parameter's name for a message: short, and without what a name never has.
-fn shown(key: &str) -> String {
+pub(super) fn shown(key: &str) -> String {
     key.chars()
         .filter(|c| c.is_ascii_alphanumeric() || "_-.:".contains(*c))
         .take(64)

@@ -40,6 +40,7 @@ pub enum SortBy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of the tables")]
 pub enum Column {
+    Token,
     String,
     Date,
     Number,
@@ -119,6 +120,12 @@ fn sort_key(parameters: &Parameters, kind: ResourceType, key: &str) -> Result<So
     let by = match code {
         "_id" => SortBy::Id,
         "_lastUpdated" => SortBy::Updated,
+        "_score" => {
+            return Err(Problem::malformed(
+                "not-supported",
+                "Matches have no score here: _sort by _score is not supported.",
+            ));
+        }
         _ => {
             let parameter = parameters.parameter(kind, code).ok_or_else(|| {
                 Problem::malformed(
@@ -131,7 +138,7 @@ fn sort_key(parameters: &Parameters, kind: ResourceType, key: &str) -> Result<So
                 column: column(parameter.kind).ok_or_else(|| {
                     Problem::malformed(
                         "not-supported",
-                        format!("Sorting by {code}, whose values are codes, is not supported."),
+                        format!("Sorting by {code}, which is no single value, is not supported."),
                     )
                 })?,
             }
@@ -147,7 +154,8 @@ const fn column(kind: ParameterKind) -> Option<Column> {
         ParameterKind::Number | ParameterKind::Quantity => Some(Column::Number),
         ParameterKind::Reference => Some(Column::Reference),
         ParameterKind::Uri => Some(Column::Uri),
-        ParameterKind::Token | ParameterKind::Composite | ParameterKind::Special => None,
+        ParameterKind::Token => Some(Column::Token),
+        ParameterKind::Composite | ParameterKind::Special => None,
     }
 }
 

@@ -3,16 +3,18 @@
 use super::{
     VALUES_MAX,
     clause::{
-        CompositeTest, DateTest, NumberTest, PartTest, Prefix, ReferenceTest, Rows, StringTest,
-        SystemTest, Tests, TokenTest, UriTest,
+        Clause, CompositeTest, DateTest, NumberTest, PartTest, Prefix, ReferenceTest, Rows,
+        StringTest, SystemTest, Tests, TokenTest, UriTest,
     },
     escape::{plain, split},
     number,
+    quantity::Quantity,
 };
 use crate::{
     fhir::{
         date::{self, Span},
         definitions::{ParameterKind, ResourceType},
+        knowledge::Knowledge,
         reference,
         search::{
             hash,
@@ -35,6 +37,14 @@ pub(super) enum Modifier {
     Identifier,
     Below,
     Above,
+    In,
+    Text,
+    OfType,
+    /// Of strings: all of the value, its end.
+    Whole,
+    Ends,
+    /// Of dates: the two have an instant in common.
+    Overlaps,
     Type(ResourceType),
 }
 
@@ -45,36 +55,71 @@ pub(super) struct Reading<'a> {
     pub modifier: Modifier,
     /// This server's base URL, which absolute references may have.
     pub base: Option<&'a str>,
+    /// What the definitions say.
+    pub knowledge: &'a Knowledge,
 }
 
 impl Reading<'_> {
-    fn refuse(&self, what: &str) -> Problem {
+    pub(super) fn refuse(&self, what: &str) -> Problem {
         Problem::malformed("value", format!("A value of {} {what}", self.name))
     }
 
     /// All values of the parameter as one "or".
-    pub(super) fn rows(&self, parameter: &SearchParameter, value: &str) -> Result<Rows> {
+    pub(super) fn clause(&self, parameter: &SearchParameter, value: &str) -> Result<Clause> {
+        match (parameter.kind, self.modifier) {
+            (ParameterKind::Quantity, _) => self.quantities(parameter, value),
+            (ParameterKind::Token, Modifier::In | Modifier::Below | Modifier::Above) => {
+                self.codes(parameter, value).map(Clause::Some)
+            }
+            (ParameterKind::Date, _) if parameter.code == "_lastUpdated" => {
+                match self.rows(parameter, value)?.tests {
+                    Tests::Date(tests) => Ok(Clause::Updated(tests)),
+                    _ => Err(Problem::fault("_lastUpdated is not a date parameter")),
+                }
+            }
+            _ => self.rows(parameter, value).map(Clause::Some),
+        }
+    }
+
+    /// The values of a parameter, separated by commas.
+    pub(super) fn values<'v>(&self, value: &'v str) -> Result<Vec<&'v str>> {
         let values = split(value, ',');
         if values.len() > VALUES_MAX {
             return Err(self.refuse("is one too many."));
         }
+        Ok(values)
+    }
+
+    fn rows(&self, parameter: &SearchParameter, value: &str) -> Result<Rows> {
+        let values = self.values(value)?;
         let mut param = parameter.id;
         let tests = match parameter.kind {
+            ParameterKind::Token | ParameterKind::Reference if self.modifier == Modifier::Text => {
+                param = parameter.text_id;
+                Tests::String(each(&values, |value| self.string(value))?)
+            }
+            ParameterKind::Token if self.modifier == Modifier::OfType => {
+                param = parameter.of_type_id;
+                Tests::Token(each(&values, |value| self.of_type(value))?)
+            }
             ParameterKind::Reference if self.modifier == Modifier::Identifier => {
                 param = parameter.identifier_id;
                 Tests::Token(each(&values, |value| self.token(value, false))?)
             }
-            ParameterKind::Token | ParameterKind::Special => {
+            ParameterKind::Special => Tests::Near(each(&values, |value| self.near(value))?),
+            ParameterKind::Token => {
                 let implied = parameter.implies_system;
                 Tests::Token(each(&values, |value| self.token(value, implied))?)
             }
             ParameterKind::String => Tests::String(each(&values, |value| self.string(value))?),
             ParameterKind::Date => Tests::Date(each(&values, |value| self.date(value))?),
             ParameterKind::Number => Tests::Number(each(&values, |value| self.number(value))?),
-            ParameterKind::Quantity => Tests::Number(each(&values, |value| self.quantity(value))?),
+            ParameterKind::Quantity => {
+                return Err(Problem::fault("quantities are read by themselves"));
+            }
             ParameterKind::Reference => {
                 let targets = &parameter.targets;
-                Tests::Reference(each(&values, |value| self.reference(value, targets))?)
+                Tests::Reference(each(&values, |value| self.placed(value, targets))?)
             }
             ParameterKind::Uri => {
                 let nested = each(&values, |value| self.uri(value))?;
@@ -121,6 +166,18 @@ impl Reading<'_> {
         })
     }
 
+    /// `system|code|value`: the coding of an identifier's type, and its value.
+    fn of_type(&self, value: &str) -> Result<TokenTest> {
+        let parts: Vec<String> = split(value, '|').into_iter().map(plain).collect();
+        match parts.as_slice() {
+            [system, code, value] if parts.iter().all(|part| !part.is_empty()) => Ok(TokenTest {
+                code: Some(hash::of_text(value)),
+                system: SystemTest::Is(hash::of_type(system, code)),
+            }),
+            _ => Err(self.refuse("with :of-type is system|code|value.")),
+        }
+    }
+
     fn string(&self, value: &str) -> Result<StringTest> {
         let value = plain(value);
         let folded = text::folded_key(&value);
@@ -136,6 +193,8 @@ impl Reading<'_> {
         }
         Ok(match self.modifier {
             Modifier::Contains => StringTest::Contains(folded),
+            Modifier::Ends => StringTest::Ends(folded),
+            Modifier::Whole => StringTest::Whole(folded),
             _ => StringTest::Prefix(folded),
         })
     }
@@ -145,14 +204,20 @@ impl Reading<'_> {
         // A '+' that was not percent-encoded has become a space on the way.
         let span = date::span(&plain(rest).replace(' ', "+"))
             .ok_or_else(|| self.refuse("is not a date."))?;
-        let span = match prefix {
-            Prefix::Ap => widened(span),
-            _ => span,
-        };
-        Ok(DateTest { prefix, span })
+        Ok(match (self.modifier, prefix) {
+            (Modifier::Overlaps, Prefix::Eq) => DateTest {
+                prefix: Prefix::Ap,
+                span,
+            },
+            (_, Prefix::Ap) => DateTest {
+                prefix,
+                span: widened(span),
+            },
+            _ => DateTest { prefix, span },
+        })
     }
 
-    fn number(&self, value: &str) -> Result<NumberTest> {
+    pub(super) fn number(&self, value: &str) -> Result<NumberTest> {
         let (prefix, rest) = prefix(value);
         let precise = number::parse(&plain(rest)).ok_or_else(|| self.refuse("is not a number."))?;
         let near = precise.value.abs() * APPROXIMATION;
@@ -168,21 +233,6 @@ impl Reading<'_> {
             high,
             system: None,
             code: None,
-        })
-    }
-
-    fn quantity(&self, value: &str) -> Result<NumberTest> {
-        let parts: Vec<&str> = split(value, '|');
-        let (system, code) = match parts.as_slice() {
-            [_] => ("", ""),
-            [_, system, code] => (*system, *code),
-            _ => return Err(self.refuse("is not number, or number|system|code.")),
-        };
-        let hashed = |text: &str| (!text.is_empty()).then(|| hash::of_text(&plain(text)));
-        Ok(NumberTest {
-            system: hashed(system),
-            code: hashed(code),
-            ..self.number(parts[0])?
         })
     }
 
@@ -220,6 +270,37 @@ impl Reading<'_> {
             return Err(self.refuse("is empty."));
         }
         Ok(ReferenceTest::Text(value))
+    }
+
+    /// A reference or, with `:above` and `:below`, a place among what has parts.
+    fn placed(&self, value: &str, targets: &[ResourceType]) -> Result<ReferenceTest> {
+        let test = self.reference(value, targets)?;
+        if !matches!(self.modifier, Modifier::Above | Modifier::Below) {
+            return Ok(test);
+        }
+        let ReferenceTest::Local {
+            kind: Some(kind),
+            id,
+        } = test
+        else {
+            return Err(self.refuse("with :above or :below names a type and an id."));
+        };
+        let parent = ["partof", "part-of"]
+            .iter()
+            .filter_map(|code| self.knowledge.parameters.parameter(kind, code))
+            .find(|parameter| parameter.targets.contains(&kind));
+        let parent = parent.ok_or_else(|| {
+            Problem::malformed(
+                "not-supported",
+                format!("{}: nothing of type {kind} is above another.", self.name),
+            )
+        })?;
+        Ok(ReferenceTest::Within {
+            kind,
+            id,
+            parent: parent.id,
+            above: self.modifier == Modifier::Above,
+        })
     }
 
     fn uri(&self, value: &str) -> Result<Vec<UriTest>> {
@@ -263,7 +344,10 @@ impl Reading<'_> {
             ParameterKind::String => PartTest::String(self.string(value)?),
             ParameterKind::Date => PartTest::Date(self.date(value)?),
             ParameterKind::Number => PartTest::Number(self.number(value)?),
-            ParameterKind::Quantity => PartTest::Number(self.quantity(value)?),
+            ParameterKind::Quantity => match self.quantity(value)? {
+                Quantity::Plain(test) => PartTest::Number(test),
+                Quantity::Canonical(test) => PartTest::Canonical(test),
+            },
             ParameterKind::Reference => {
                 PartTest::Hashed(hashed(&self.reference(value, &component.targets)?))
             }
@@ -283,6 +367,7 @@ fn hashed(test: &ReferenceTest) -> i64 {
             id,
         } => hash::of_text(&format!("{kind}/{id}")),
         ReferenceTest::Local { kind: None, id } => hash::of_text(id),
+        ReferenceTest::Within { kind, id, .. } => hash::of_text(&format!("{kind}/{id}")),
         ReferenceTest::Text(text) => hash::of_text(text),
     }
 }
@@ -292,7 +377,7 @@ fn each<T>(values: &[&str], read: impl Fn(&str) -> Result<T>) -> Result<Vec<T>> 
 }
 
 /// Two letters that may stand before a date or a number; none is `eq`.
-fn prefix(value: &str) -> (Prefix, &str) {
+pub(super) fn prefix(value: &str) -> (Prefix, &str) {
     let found = match value.get(..2) {
         Some("eq") => Prefix::Eq,
         Some("ne") => Prefix::Ne,

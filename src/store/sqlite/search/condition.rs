@@ -3,11 +3,16 @@
 //! Comparisons: <http://hl7.org/fhir/R4/search.html#prefix>.
 
 use super::sql::{Scope, Sql};
-use crate::fhir::search::{
-    hash,
-    query::clause::{
-        Clause, CompositeTest, DateTest, NumberTest, PartTest, Prefix, ReferenceTest, Rows,
-        StringTest, SystemTest, Tests, TokenTest, UriTest,
+use crate::fhir::{
+    definitions::ResourceType,
+    search::{
+        extract::composite::CANONICAL_PART,
+        hash,
+        near::Vicinity,
+        query::clause::{
+            Clause, Codes, CompositeTest, DateTest, NumberTest, PartTest, Prefix, ReferenceTest,
+            Rows, StringTest, SystemTest, Tests, TokenTest, UriTest, WordTest,
+        },
     },
 };
 
@@ -32,6 +37,24 @@ pub(super) fn clause(sql: &mut Sql, clause: &Clause, level: usize, scope: &Scope
         Clause::None(rows) => {
             sql.push("not ");
             some(sql, rows, &resource);
+        }
+        Clause::Other(rows) => other(sql, rows, &resource),
+        Clause::All(clauses) | Clause::Any(clauses) => {
+            let all = matches!(clause, Clause::All(_));
+            sql.list(clauses, if all { " and " } else { " or " }, |sql, inner| {
+                self::clause(sql, inner, level, scope);
+            });
+        }
+        Clause::Not(inner) => {
+            sql.push("not (");
+            self::clause(sql, inner, level, scope);
+            sql.push(")");
+        }
+        Clause::Word(test) => {
+            sql.push("exists (select 1 from word t where t.key = ");
+            sql.push(&resource).push(".key and ");
+            word(sql, test);
+            sql.push(")");
         }
         Clause::Missing(tables, missing) => {
             sql.push(if *missing { "not " } else { "" });
@@ -96,13 +119,23 @@ fn some(sql: &mut Sql, rows: &Rows, resource: &str) {
     sql.push(")");
 }
 
+/// That the resource has a row which none of the tests accepts.
+fn other(sql: &mut Sql, rows: &Rows, resource: &str) {
+    sql.push("exists (select 1 from ").push(table(&rows.tests));
+    sql.push(" t where t.key = ").push(resource);
+    sql.push(".key and t.param = ").int(rows.param);
+    sql.push(" and not (1");
+    tests(sql, &rows.tests);
+    sql.push("))");
+}
+
 /// The table that has the rows.
 pub(super) const fn table(tests: &Tests) -> &'static str {
     match tests {
-        Tests::Token(_) => "token",
+        Tests::Token(_) | Tests::Codes(_) => "token",
         Tests::String(_) => "string",
         Tests::Date(_) => "date",
-        Tests::Number(_) => "number",
+        Tests::Number(_) | Tests::Near(_) => "number",
         Tests::Reference(_) => "reference",
         Tests::Uri(_) => "uri",
         Tests::Composite(_) => "composite",
@@ -112,6 +145,12 @@ pub(super) const fn table(tests: &Tests) -> &'static str {
 fn tests(sql: &mut Sql, tests: &Tests) {
     match tests {
         Tests::Token(tests) => any(sql, tests, |sql, test| token(sql, test, "t")),
+        Tests::Codes(codes) => {
+            sql.push(" and (t.code, t.system) in (");
+            self::codes(sql, codes);
+            sql.push(")");
+        }
+        Tests::Near(tests) => any(sql, tests, near),
         Tests::String(tests) => any(sql, tests, |sql, test| string(sql, test, "t")),
         Tests::Date(tests) => any(sql, tests, |sql, test| {
             date(sql, test, "t.start", "t.\"end\"")
@@ -169,7 +208,69 @@ pub(super) fn string(sql: &mut Sql, test: &StringTest, row: &str) {
             sql.push(row).push(".folded = ").text(folded);
             sql.push(" and ").push(row).push(".exact = ").text(exact);
         }
+        StringTest::Whole(folded) => {
+            sql.push(row).push(".folded = ").text(folded);
+        }
+        StringTest::Ends(folded) => ends(sql, (row, "folded"), folded),
     }
+}
+
+/// That a text has this end. A negative place is counted from the end, a text that is shorter is
+/// compared as a whole.
+fn ends(sql: &mut Sql, (row, column): (&str, &str), end: &str) {
+    let length = i64::try_from(end.chars().count()).unwrap_or(i64::MAX);
+    sql.push("substr(").push(row).push(".").push(column);
+    sql.push(", ").int(-length).push(") = ").text(end);
+}
+
+/// A test on the columns of `word`, as `t`.
+pub(super) fn word(sql: &mut Sql, test: &WordTest) {
+    if test.whole {
+        sql.push("t.word = ").text(&test.word);
+    } else {
+        let end = format!("{}{LAST}", test.word);
+        sql.push("t.word >= ").text(&test.word);
+        sql.push(" and t.word < ").text(&end);
+    }
+    if test.narrative {
+        sql.push(" and t.narrative = 1");
+    }
+}
+
+/// Writes a `select` of the codes and systems; however many they are, it is one statement.
+pub(super) fn codes(sql: &mut Sql, codes: &Codes) {
+    let list: Vec<[i64; 2]> = codes
+        .codes
+        .iter()
+        .map(|&(code, system)| [code, system])
+        .collect();
+    let list = serde_json::json!(list).to_string();
+    sql.push("select j.value ->> 0 as code, j.value ->> 1 as system from json_each(")
+        .text(&list);
+    sql.push(") j");
+    if codes.implied {
+        sql.push(" union all select j.value ->> 0, ")
+            .int(hash::IMPLIED);
+        sql.push(" from json_each(").text(&list).push(") j");
+    }
+}
+
+/// A test on the columns of a position: `low`, `high` and `value` are its coordinates.
+pub(super) fn near(sql: &mut Sql, test: &Vicinity) {
+    sql.push("t.value >= ").real(test.south);
+    sql.push(" and t.value <= ").real(test.north).push(" and ");
+    let centre = test.centre;
+    for (at, (column, value)) in [("low", centre.x), ("high", centre.y), ("value", centre.z)]
+        .into_iter()
+        .enumerate()
+    {
+        sql.push(if at > 0 { " + " } else { "" });
+        sql.push(&format!("(t.{column} - ")).real(value);
+        sql.push(&format!(") * (t.{column} - "))
+            .real(value)
+            .push(")");
+    }
+    sql.push(" <= ").real(test.chord_squared);
 }
 
 /// A test on a range of two columns, both ends included.
@@ -269,12 +370,50 @@ pub(super) fn reference(sql: &mut Sql, test: &ReferenceTest) {
                 None => sql.push(" and t.target_type <> ''"),
             };
         }
+        ReferenceTest::Within {
+            kind,
+            id,
+            parent,
+            above,
+        } => {
+            sql.push("t.target_type = ").text(kind.name());
+            sql.push(" and t.target_id in (");
+            within(sql, (*kind, id), *parent, *above);
+            sql.push(")");
+        }
         ReferenceTest::Text(text) => {
             sql.push("t.target_id = ")
                 .text(text)
                 .push(" and t.target_type = ''");
         }
     }
+}
+
+/// Writes a `select` of the ids of a resource and of those above or below it. What goes round in a
+/// circle is met once.
+fn within(sql: &mut Sql, (kind, id): (ResourceType, &str), parent: i64, above: bool) {
+    sql.push("with recursive h(id) as (select ")
+        .text(id)
+        .push(" union ");
+    if above {
+        sql.push("select p.target_id from h cross join resource x on x.type = ");
+        sql.text(kind.name());
+        sql.push(
+            " and x.id = h.id and x.deleted = 0 cross join reference p on p.key = x.key \
+             and p.target_type = x.type and p.param = ",
+        );
+        sql.int(parent);
+    } else {
+        sql.push("select x.id from h cross join reference p on p.target_id = h.id and p.param = ");
+        sql.int(parent)
+            .push(" and p.target_type = ")
+            .text(kind.name());
+        sql.push(
+            " cross join resource x on x.key = p.key and x.type = p.target_type \
+             and x.deleted = 0",
+        );
+    }
+    sql.push(") select id from h");
 }
 
 /// A test on the column `value` of `t`.
@@ -300,11 +439,13 @@ fn composite(sql: &mut Sql, param: i64, test: &CompositeTest, resource: &str) {
     for part in 1..test.parts.len() {
         sql.push(&format!(
             " cross join composite p{part} on p{part}.key = p0.key and p{part}.param = p0.param \
-             and p{part}.part = {part} and p{part}.instance = p0.instance"
+             and p{part}.part = {} and p{part}.instance = p0.instance",
+            place(test, part)
         ));
     }
     sql.push(" where p0.key = ").push(resource);
-    sql.push(".key and p0.part = 0 and p0.param = ").int(param);
+    sql.push(&format!(".key and p0.part = {}", place(test, 0)));
+    sql.push(" and p0.param = ").int(param);
     for (at, part) in test.parts.iter().enumerate() {
         let row = format!("p{at}");
         sql.push(" and (");
@@ -312,7 +453,7 @@ fn composite(sql: &mut Sql, param: i64, test: &CompositeTest, resource: &str) {
             PartTest::Token(test) => token(sql, test, &row),
             PartTest::String(test) => text_part(sql, test, &row),
             PartTest::Date(test) => date(sql, test, &format!("{row}.low"), &format!("{row}.high")),
-            PartTest::Number(test) => number(sql, test, &row),
+            PartTest::Number(test) | PartTest::Canonical(test) => number(sql, test, &row),
             PartTest::Hashed(hash) => {
                 sql.push(&row).push(".code = ").int(*hash);
             }
@@ -320,6 +461,15 @@ fn composite(sql: &mut Sql, param: i64, test: &CompositeTest, resource: &str) {
         sql.push(")");
     }
     sql.push(")");
+}
+
+/// Where the rows of a part are: quantities in base units have a place of their own.
+fn place(test: &CompositeTest, part: usize) -> i64 {
+    let own = i64::try_from(part).unwrap_or_default();
+    match test.parts.get(part) {
+        Some(PartTest::Canonical(_)) => own + CANONICAL_PART,
+        _ => own,
+    }
 }
 
 /// A test on the column `text` of a composite's row, which holds the folded text.
@@ -330,6 +480,10 @@ fn text_part(sql: &mut Sql, test: &StringTest, row: &str) {
             sql.push(row).push(".text >= ").text(folded);
             sql.push(" and ").push(row).push(".text < ").text(&end);
         }
+        StringTest::Whole(folded) => {
+            sql.push(row).push(".text = ").text(folded);
+        }
+        StringTest::Ends(folded) => ends(sql, (row, "text"), folded),
         StringTest::Contains(folded) => {
             sql.push("instr(")
                 .push(row)

@@ -6,9 +6,12 @@ use super::{
 };
 use crate::fhir::{
     definitions::ResourceType,
-    search::query::clause::{
-        Clause, DateTest, NumberTest, Prefix, ReferenceTest, Rows, StringTest, Tests, TokenTest,
-        UriTest,
+    search::{
+        near::Vicinity,
+        query::clause::{
+            Clause, DateTest, NumberTest, Prefix, ReferenceTest, Rows, StringTest, Tests,
+            TokenTest, UriTest,
+        },
     },
 };
 
@@ -53,8 +56,53 @@ pub(super) fn of_clause(
             param,
             clause,
         } => has((kind, *source), *param, clause, level, scope),
-        Clause::Updated(_) | Clause::None(_) | Clause::Missing(..) => None,
+        Clause::All(clauses) => all(clauses, kind, level, scope),
+        Clause::Any(clauses) => any(clauses, kind, level, scope),
+        Clause::Word(test) => {
+            let mut sql = Sql::new("select t.key as key from word t where ");
+            condition::word(&mut sql, test);
+            Some(Keys {
+                sql,
+                exact: true,
+                ordered: test.whole && !test.narrative,
+                rank: 4,
+            })
+        }
+        Clause::Updated(_)
+        | Clause::None(_)
+        | Clause::Other(_)
+        | Clause::Not(_)
+        | Clause::Missing(..) => None,
     }
+}
+
+/// The keys of whichever of the clauses leads to the fewest, by its kind.
+fn all(clauses: &[Clause], kind: ResourceType, level: usize, scope: &Scope<'_>) -> Option<Keys> {
+    let keys = clauses
+        .iter()
+        .filter_map(|clause| of_clause(clause, kind, level, scope));
+    let best = keys.min_by_key(|keys| keys.rank)?;
+    Some(Keys {
+        exact: false,
+        ..best
+    })
+}
+
+/// The keys of each of the clauses, if all have some.
+fn any(clauses: &[Clause], kind: ResourceType, level: usize, scope: &Scope<'_>) -> Option<Keys> {
+    let mut keys = clauses
+        .iter()
+        .map(|clause| of_clause(clause, kind, level, scope))
+        .collect::<Option<Vec<Keys>>>()?
+        .into_iter();
+    let mut any = keys.next()?;
+    any.ordered = false;
+    for next in keys {
+        any.sql.push(" union all ").append(&next.sql);
+        any.exact &= next.exact;
+        any.rank = any.rank.max(next.rank);
+    }
+    Some(any)
 }
 
 /// The keys of the resources in a patient's compartment.
@@ -78,6 +126,19 @@ fn of_rows(rows: &Rows) -> Option<Keys> {
             ordered = tests.iter().all(is_point);
             arms(&mut sql, rows, tests, token)?
         }
+        Tests::Codes(codes) => {
+            ordered = false;
+            sql.push("select t.key as key from (");
+            condition::codes(&mut sql, codes);
+            sql.push(") c cross join token t on t.param = ")
+                .int(rows.param);
+            sql.push(" and t.code = c.code and t.system = c.system");
+            1
+        }
+        Tests::Near(tests) => {
+            (ordered, rank) = (false, 5);
+            arms(&mut sql, rows, tests, near)?
+        }
         Tests::String(tests) => {
             ordered = false;
             arms(&mut sql, rows, tests, string)?
@@ -92,8 +153,12 @@ fn of_rows(rows: &Rows) -> Option<Keys> {
         }
         Tests::Reference(tests) => {
             rank = 1;
-            let is_typed =
-                |test: &ReferenceTest| !matches!(test, ReferenceTest::Local { kind: None, .. });
+            let is_typed = |test: &ReferenceTest| {
+                matches!(
+                    test,
+                    ReferenceTest::Local { kind: Some(_), .. } | ReferenceTest::Text(_)
+                )
+            };
             ordered = tests.iter().all(is_typed);
             arms(&mut sql, rows, tests, reference)?
         }
@@ -151,7 +216,7 @@ fn token(sql: &mut Sql, test: &TokenTest) -> Option<()> {
 }
 
 fn string(sql: &mut Sql, test: &StringTest) -> Option<()> {
-    if matches!(test, StringTest::Contains(_)) {
+    if matches!(test, StringTest::Contains(_) | StringTest::Ends(_)) {
         return None;
     }
     condition::string(sql, test, "t");
@@ -183,6 +248,12 @@ fn number(sql: &mut Sql, test: &NumberTest) -> Option<()> {
     sql.push("t.value >= ").real(test.low);
     sql.push(" and t.value < ").real(test.high).push(" and ");
     condition::number(sql, test, "t");
+    Some(())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "one of several of this shape")]
+fn near(sql: &mut Sql, test: &Vicinity) -> Option<()> {
+    condition::near(sql, test);
     Some(())
 }
 

@@ -19,6 +19,7 @@ const BEFORE: usize = 8;
 /// Where a column's values are: table, and the columns of the index in their order.
 const fn place(column: Column) -> (&'static str, &'static str) {
     match column {
+        Column::Token => ("token", "value"),
         Column::String => ("string", "folded"),
         Column::Date => ("date", "start"),
         Column::Number => ("number", "value"),

@@ -140,7 +140,9 @@ fn walk(query: &Query) -> Option<Start> {
                 by: SortBy::Parameter { param, column },
                 ..
             },
-        ] if *column != Column::Reference => Some(Start::Walk(*param, *column)),
+        ] if !matches!(column, Column::Reference | Column::Token) => {
+            Some(Start::Walk(*param, *column))
+        }
         _ => None,
     }
 }

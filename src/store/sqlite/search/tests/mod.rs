@@ -1,9 +1,11 @@
 //! Searches against a real database file, by the rows that real resources give.
 
 mod comparisons;
+mod every;
 mod joined;
 mod paging;
 mod plans;
+mod special;
 
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};

@@ -1,0 +1,135 @@
+//! Bindings: the codes of an element against the value set that its definition names.
+//!
+//! Specification: <http://hl7.org/fhir/R4/terminologies.html#strength>.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{
+    super::super::{
+        profile::model::{Binding, Element, Strength},
+        terminology::{Coding, Membership},
+    },
+    Judge,
+    node::Node,
+};
+use crate::kernel::problem::Severity;
+
+impl<'a> Judge<'a> {
+    pub(super) fn binding(&mut self, node: &Node<'a, '_>, definition: &Element) {
+        let Some(binding) = &definition.binding else {
+            return;
+        };
+        if !self.first(node, Arc::as_ref(binding)) {
+            return;
+        }
+        if node.value.is_null() {
+            // Extensions say why a code is absent; where one is required they do not replace it.
+            if binding.strength == Strength::Required && node.kind == "code" {
+                let words = format!("A code of the value set {} is required.", binding.value_set);
+                self.error(node.place, "code-invalid", words);
+            }
+            return;
+        }
+        let Some(codings) = codings(node) else {
+            return;
+        };
+        if binding.strength != Strength::Example {
+            self.bound(node, binding, &codings);
+        }
+        if let Some(most) = &binding.most {
+            let verdict = self.among(most, &codings);
+            self.verdict(node, Severity::Error, (most, verdict));
+        }
+    }
+
+    fn bound(&mut self, node: &Node<'a, '_>, binding: &Binding, codings: &[Coding<'a>]) {
+        let required = binding.strength == Strength::Required;
+        if codings.is_empty() {
+            if required && !has_extension(node.value) {
+                let words = format!("A code of the value set {} is required.", binding.value_set);
+                self.error(node.place, "code-invalid", words);
+            }
+            return;
+        }
+        let severity = if required {
+            Severity::Error
+        } else {
+            Severity::Warning
+        };
+        let verdict = self.among(&binding.value_set, codings);
+        self.verdict(node, severity, (&binding.value_set, verdict));
+    }
+
+    /// Whether one of the codes is in the value set.
+    fn among(&self, value_set: &str, codings: &[Coding<'_>]) -> Membership {
+        let mut verdict = Membership::NotMember;
+        for coding in codings {
+            match self.knowledge.terminology.membership(value_set, coding) {
+                Membership::Member => return Membership::Member,
+                Membership::Unknown(why) => verdict = Membership::Unknown(why),
+                Membership::NotMember => {}
+            }
+        }
+        verdict
+    }
+
+    fn verdict(
+        &mut self,
+        node: &Node<'a, '_>,
+        severity: Severity,
+        (value_set, verdict): (&str, Membership),
+    ) {
+        match verdict {
+            Membership::Member => {}
+            Membership::NotMember => {
+                let words = format!("No code here is in the value set {value_set}.");
+                self.report(severity, node.place, ("code-invalid", words));
+            }
+            Membership::Unknown(why) => {
+                let words =
+                    format!("The codes were not judged by the value set {value_set}: {why}");
+                self.inform(node.place, "not-supported", words);
+            }
+        }
+    }
+
+    /// Whether one of a node's codes is in a value set, for discriminators.
+    pub(super) fn is_member(&self, node: &Node<'a, '_>, value_set: &str) -> bool {
+        codings(node).is_some_and(|codings| self.among(value_set, &codings) == Membership::Member)
+    }
+}
+
+fn has_extension(value: &Value) -> bool {
+    value.get("extension").is_some()
+}
+
+/// The codes of an element; none where its type has no codes.
+fn codings<'a>(node: &Node<'a, '_>) -> Option<Vec<Coding<'a>>> {
+    Some(match node.kind {
+        "code" | "string" | "uri" | "url" | "canonical" | "id" => {
+            vec![Coding {
+                code: node.value.as_str()?,
+                ..Coding::default()
+            }]
+        }
+        "Coding" | "Quantity" | "Age" | "Count" | "Duration" | "Distance" | "SimpleQuantity"
+        | "MoneyQuantity" => coding(node.value).into_iter().collect(),
+        "CodeableConcept" => {
+            let list = node.get("coding").and_then(Value::as_array);
+            list.into_iter().flatten().filter_map(coding).collect()
+        }
+        _ => return None,
+    })
+}
+
+fn coding(value: &Value) -> Option<Coding<'_>> {
+    let text = |name: &str| value.get(name).and_then(Value::as_str);
+    Some(Coding {
+        system: text("system"),
+        version: text("version"),
+        code: text("code")?,
+        display: text("display"),
+    })
+}

@@ -1,0 +1,83 @@
+//! What references of a resource can be followed to without leaving it.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::super::super::path::Resolver;
+
+/// The entries of the outermost resource, where it is a bundle.
+pub(super) struct Surroundings<'a> {
+    /// By `fullUrl`.
+    by_url: HashMap<&'a str, &'a Value>,
+    /// By `Type/id`.
+    by_name: HashMap<String, &'a Value>,
+}
+
+impl<'a> Surroundings<'a> {
+    pub fn of(tree: &'a Value) -> Self {
+        let mut found = Self {
+            by_url: HashMap::new(),
+            by_name: HashMap::new(),
+        };
+        if tree.get("resourceType").and_then(Value::as_str) == Some("Bundle") {
+            found.entries(tree);
+        }
+        found
+    }
+
+    fn entries(&mut self, bundle: &'a Value) {
+        for entry in bundle
+            .get("entry")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            let Some(resource) = entry.get("resource") else {
+                continue;
+            };
+            let text = |value: &'a Value, name: &str| value.get(name).and_then(Value::as_str);
+            if let Some(url) = text(entry, "fullUrl") {
+                self.by_url.entry(url).or_insert(resource);
+            }
+            if let (Some(kind), Some(id)) = (text(resource, "resourceType"), text(resource, "id")) {
+                self.by_name
+                    .entry(format!("{kind}/{id}"))
+                    .or_insert(resource);
+            }
+        }
+    }
+
+    /// The entry that a reference in the entry of `full_url` means.
+    pub fn entry(&self, reference: &str, full_url: Option<&str>) -> Option<&'a Value> {
+        let reference = reference.split('#').next().unwrap_or(reference);
+        if let Some(found) = self.by_url.get(reference) {
+            return Some(found);
+        }
+        if reference.contains(':') {
+            return None;
+        }
+        // A relative reference is one of the server that the entry's own URL names.
+        let base = full_url.and_then(|url| {
+            let (rest, _) = url.rsplit_once('/')?;
+            rest.rsplit_once('/').map(|(base, _)| base)
+        });
+        match base {
+            Some(base) => self
+                .by_url
+                .get(format!("{base}/{reference}").as_str())
+                .copied(),
+            None => self.by_name.get(reference).copied(),
+        }
+    }
+}
+
+impl Resolver for Surroundings<'_> {
+    fn resolve(&self, reference: &str) -> Option<&Value> {
+        let plain = reference.split("/_history/").next().unwrap_or(reference);
+        self.by_url
+            .get(plain)
+            .or_else(|| self.by_name.get(plain))
+            .copied()
+    }
+}
