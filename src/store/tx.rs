@@ -364,6 +364,11 @@ impl Tx {
         self.session.version(&self.permit, target, version).await
     }
 
+    /// Current versions that together have every label that resources of these types have.
+    pub(super) async fn labelled(&mut self, kinds: &[ResourceType]) -> Result<Vec<Stored>> {
+        self.session.labelled(&self.permit, kinds).await
+    }
+
     /// A page of versions, newest first; this part's own writes are seen.
     ///
     /// # Errors
