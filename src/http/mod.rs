@@ -16,6 +16,7 @@ pub mod fhir;
 pub mod health;
 mod later;
 pub mod negotiate;
+pub mod openapi;
 pub mod operations;
 pub mod peers;
 pub mod reply;

@@ -18,6 +18,7 @@ use super::{
     fhir::{self, Body, Run},
     health, later,
     negotiate::{self, Wanted},
+    openapi,
     operations::{self, OPERATIONS, Operation},
     reply, sms,
     state::State,
@@ -130,7 +131,8 @@ pub(super) fn router_with(state: Arc<State>, operations: &'static [Operation]) -
         .merge(health::routes(&state))
         .merge(clock::routes(&state))
         .merge(sms::routes(&state))
-        .merge(bulk::routes(&state));
+        .merge(bulk::routes(&state))
+        .merge(openapi::routes(&state, operations));
     for route in ROUTES {
         router = add(router, &state, fhir::Endpoint::of_route(route));
     }

@@ -30,16 +30,21 @@ mod fhirpath;
 mod follow_up;
 #[cfg(test)]
 mod formats;
-#[cfg(test)]
 mod forms;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod library;
 #[cfg(test)]
 mod publishing;
 #[cfg(test)]
 mod rest;
 #[cfg(test)]
 mod schedule;
+#[cfg(test)]
+mod search;
 #[cfg(test)]
 mod sms;
 #[cfg(test)]
@@ -48,3 +53,6 @@ mod smtp;
 mod stories;
 #[cfg(test)]
 mod tables;
+#[cfg(test)]
+mod terminology;
+mod validate;
