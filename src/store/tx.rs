@@ -253,6 +253,7 @@ impl Tx {
             stored: row.clone(),
             resource: None,
             previous: Some(current),
+            actor: self.permit.actor().clone(),
         })?;
         Ok(Some(row))
     }
@@ -268,6 +269,7 @@ impl Tx {
             stored: row.clone(),
             resource: Some(resource),
             previous: None,
+            actor: self.permit.actor().clone(),
         })?;
         Ok(row)
     }
@@ -288,6 +290,7 @@ impl Tx {
             stored: row.clone(),
             resource: Some(resource),
             previous,
+            actor: self.permit.actor().clone(),
         })?;
         Ok(row)
     }

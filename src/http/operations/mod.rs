@@ -388,6 +388,15 @@ pub static OPERATIONS: &[Operation] = &[
         verbs: &[Method::GET, Method::POST],
         run: export::run,
     },
+    // Served by `http::bulk`, which takes lines of any number as they arrive.
+    Operation {
+        name: "import",
+        definition: "https://vigie.example/fhir/OperationDefinition/import",
+        kind: None,
+        levels: &[],
+        verbs: &[],
+        run: export::run,
+    },
 ];
 
 /// The table, for the entries of a batch.
