@@ -77,3 +77,11 @@ ADDED_CONCEPTS = {"http://hl7.org/fhir/questionnaire-item-control": {"multi-sele
 
 # Versions of code systems that value sets ask for and that never were, by value set.
 UNKNOWN_VERSIONS = {"http://hl7.org/fhir/ValueSet/task-code": "3.6.0"}
+
+# Concepts of ISO that the package leaves out, by code system.
+MISSING_CONCEPTS = {
+    "urn:iso:std:iso:3166": [
+        {"code": "TW", "display": "Taiwan, Province of China"},
+        {"code": "TWN", "display": "Taiwan, Province of China"},
+    ]
+}

@@ -68,6 +68,7 @@ def record(resource):
     added = defects.ADDED_CONCEPTS.get(resource["url"])
     if added:
         kept["concept"] = [each for each in kept["concept"] if each["code"] not in added]
+    kept.get("concept", []).extend(defects.MISSING_CONCEPTS.get(resource["url"], []))
     for include in kept.get("compose", {}).get("include", []):
         if "version" in include and include["version"] == defects.UNKNOWN_VERSIONS.get(resource["url"]):
             del include["version"]

@@ -66,7 +66,7 @@ pub async fn ask(
     instance: Option<(ResourceType, &str)>,
     (query, body): (&[(String, String)], Option<&Value>),
 ) -> Result<Reply> {
-    let mut asked = Asked::read(query, body, operation.sole_parameter());
+    let mut asked = Asked::read(query, body, operation.sole_parameter())?;
     if let Some((kind, id)) = instance {
         let stored = standing(context.store.read(permit, kind, id).await?)?;
         asked = asked.of(stored.tree()?);

@@ -196,7 +196,9 @@ impl CodeSystem {
     /// A concept may have more parents than the one below which it is written.
     fn link(&mut self) {
         let mut links = Vec::new();
+        let mut known = HashSet::new();
         for (at, concept) in self.concepts.iter().enumerate() {
+            known.extend(concept.parents.iter().map(|parent| (*parent, at)));
             for property in &concept.properties {
                 let Some(other) = self.place(&property.text()) else {
                     continue;
@@ -209,7 +211,7 @@ impl CodeSystem {
             }
         }
         for (parent, child) in links {
-            if parent != child && !self.concepts[child].parents.contains(&parent) {
+            if parent != child && known.insert((parent, child)) {
                 self.concepts[child].parents.push(parent);
                 self.concepts[parent].children.push(child);
             }
@@ -264,13 +266,23 @@ impl CodeSystem {
 
     /// What stands above a concept, or below it, itself first.
     pub fn reach(&self, from: usize, next: fn(&Concept) -> &[usize]) -> Vec<usize> {
+        self.reach_within(from, next, usize::MAX)
+    }
+
+    /// The same, the nearest `most` of them.
+    pub fn reach_within(
+        &self,
+        from: usize,
+        next: fn(&Concept) -> &[usize],
+        most: usize,
+    ) -> Vec<usize> {
         let mut seen = HashSet::from([from]);
         let mut found = vec![from];
         let mut looked = 0;
         while let Some(at) = found.get(looked).copied() {
             looked += 1;
             for other in next(&self.concepts[at]) {
-                if seen.insert(*other) {
+                if found.len() < most && seen.insert(*other) {
                     found.push(*other);
                 }
             }

@@ -19,6 +19,9 @@ use crate::kernel::problem::{Category, Problem, Result};
 /// Most steps of work for one expansion: value sets and codes that are looked at.
 pub const EXPANSION_STEPS_MAX: usize = 2_000_000;
 
+/// So many bytes of names are one more step.
+const WEIGHT: usize = 256;
+
 /// A code of an expansion.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Item {
@@ -227,10 +230,10 @@ impl Terminology {
         let candidates = filters.find_map(|filter| filter.candidates(system));
         let names = Names::of(system);
         // What stands below a concept is found once, not for each code.
-        let lists: Vec<Option<HashSet<usize>>> = component
+        let lists: Vec<_> = component
             .filters
             .iter()
-            .map(|filter| Some(filter.candidates(system)?.into_iter().collect()))
+            .map(|filter| filter.list(system))
             .collect();
         let mut items = Vec::new();
         for at in candidates.unwrap_or_else(all) {
@@ -239,11 +242,13 @@ impl Terminology {
             for (filter, list) in component.filters.iter().zip(&lists) {
                 picked = picked
                     && match list {
-                        Some(list) => list.contains(&at),
+                        Some((list, within)) => list.contains(&at) == *within,
                         None => filter.picks(system, at).map_err(unable)?,
                     };
             }
             let concept = system.concepts.get(at).filter(|_| picked);
+            let weight = concept.map_or(0, |concept| course.weight(concept));
+            course.walk.spend(weight).map_err(costly)?;
             items.extend(concept.and_then(|concept| course.item(&names, system, concept)));
         }
         Ok(items)
@@ -342,6 +347,9 @@ impl Course<'_> {
         for each in &listed.concepts {
             self.walk.spend(1).map_err(costly)?;
             let concept = known.and_then(|system| Some((system, system.concept(&each.code)?)));
+            let weight = concept.map_or(0, |(_, concept)| self.weight(concept));
+            let own = each.display.as_ref().map_or(0, |display| display.len());
+            self.walk.spend(weight + own / WEIGHT).map_err(costly)?;
             items.extend(self.listed_item(&names, each, concept));
         }
         Ok(items)
@@ -400,6 +408,15 @@ impl Course<'_> {
         let unused = self.wanted.active_only && item.inactive;
         let wanted = !unused && self.wants(&item.code, item.display.as_deref());
         wanted.then_some(item)
+    }
+
+    /// What it costs to tell of a concept, beside the concept itself.
+    fn weight(&self, concept: &Concept) -> usize {
+        let display = concept.display.as_ref().map_or(0, |display| display.len());
+        let told = self.wanted.designations || self.wanted.language.is_some();
+        let names = concept.designations.iter().filter(|_| told);
+        let names: usize = names.map(|each| each.value.len()).sum();
+        (display + names) / WEIGHT
     }
 
     /// Whether a code has the words that are looked for.

@@ -14,7 +14,10 @@ use super::{
 pub const PATTERN_LENGTH_MAX: usize = 1_000;
 
 /// Most bytes that a compiled pattern of a filter may take.
-pub const PATTERN_SIZE_MAX: usize = 1 << 20;
+pub const PATTERN_SIZE_MAX: usize = 1 << 18;
+
+/// Most patterns of one value set.
+pub const PATTERNS_MAX: usize = 16;
 
 /// A filter: which codes of a code system are meant.
 #[derive(Debug, Default)]
@@ -23,6 +26,8 @@ pub(super) struct Filter {
     op: Box<str>,
     value: Box<str>,
     pattern: OnceLock<Result<Regex, String>>,
+    /// Whether it is one pattern too many.
+    pub excess: bool,
     /// The values of a list.
     values: OnceLock<HashSet<Box<str>>>,
 }
@@ -39,8 +44,14 @@ impl Filter {
             op: op.into(),
             value: value.into(),
             pattern: OnceLock::new(),
+            excess: false,
             values: OnceLock::new(),
         }
+    }
+
+    /// Whether it has a pattern.
+    pub fn has_pattern(&self) -> bool {
+        &*self.op == "regex"
     }
 
     /// Whether it picks a concept of a code system that is at hand; an error says why it cannot
@@ -108,6 +119,30 @@ impl Filter {
         }
     }
 
+    /// What it picks, and whether that is what stands in the set or what does not, where it can
+    /// be found without looking at every concept.
+    pub fn list(&self, system: &CodeSystem) -> Option<(HashSet<usize>, bool)> {
+        if &*self.op == "is-not-a" {
+            let opposite = Self::of(&self.property, "is-a", &self.value);
+            let found = opposite.candidates(system)?;
+            return Some((found.into_iter().collect(), false));
+        }
+        Some((self.candidates(system)?.into_iter().collect(), true))
+    }
+
+    /// How many links between concepts are followed to tell whether it picks one.
+    pub fn cost(&self, system: &CodeSystem, at: usize) -> usize {
+        let from = match &*self.op {
+            "is-a" | "descendent-of" | "is-not-a" => Some(at),
+            "generalizes" => system.place(&self.value),
+            _ => None,
+        };
+        let above = |from| system.reach(from, |concept| &concept.parents);
+        let above = from.map(above).unwrap_or_default();
+        let links = above.iter().filter_map(|at| system.concepts.get(*at));
+        links.map(|concept| concept.parents.len()).sum()
+    }
+
     fn by_hierarchy(&self, system: &CodeSystem, at: usize) -> Result<bool, String> {
         let root = system.place(&self.value).ok_or_else(|| {
             format!(
@@ -163,6 +198,9 @@ impl Filter {
     /// The pattern, which stands for whole texts.
     fn pattern(&self) -> Result<&Regex, String> {
         let compiled = self.pattern.get_or_init(|| {
+            if self.excess {
+                return Err(format!("A value set may have {PATTERNS_MAX} patterns."));
+            }
             if self.value.len() > PATTERN_LENGTH_MAX {
                 return Err("The pattern of a filter is too long.".to_owned());
             }

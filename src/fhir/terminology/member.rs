@@ -49,13 +49,12 @@ impl Walk {
         self.trail.pop();
     }
 
-    /// Counts some more work.
+    /// Counts some more work; once there has been too much, nothing is done any more.
     pub fn spend(&mut self, steps: usize) -> Result<(), String> {
-        self.steps_left = self
-            .steps_left
-            .checked_sub(steps)
-            .ok_or_else(|| "The value set is too costly to look through.".to_owned())?;
-        Ok(())
+        let left = self.steps_left.checked_sub(steps);
+        self.steps_left = left.unwrap_or_default();
+        left.map(|_| ())
+            .ok_or_else(|| "The value set is too costly to look through.".to_owned())
     }
 }
 
@@ -172,7 +171,7 @@ impl Terminology {
         walk: &mut Walk,
     ) -> Membership {
         let of_system = match &component.system {
-            Some(system) => self.in_system(component, system, coding),
+            Some(system) => self.in_system(component, system, coding, walk),
             None if component.value_sets.is_empty() => Membership::NotMember,
             None => Membership::Member,
         };
@@ -181,7 +180,13 @@ impl Terminology {
         })
     }
 
-    fn in_system(&self, component: &Component, system: &str, coding: &Coding<'_>) -> Membership {
+    fn in_system(
+        &self,
+        component: &Component,
+        system: &str,
+        coding: &Coding<'_>,
+        walk: &mut Walk,
+    ) -> Membership {
         if coding.system.is_some_and(|wanted| wanted != system) {
             return Membership::NotMember;
         }
@@ -202,7 +207,7 @@ impl Terminology {
             return Membership::of(has);
         }
         match known {
-            Ok(known) => in_known(component, known, coding.code),
+            Ok(known) => in_known(component, known, coding.code, walk),
             Err(why) => match grammar::judge(system, coding.code) {
                 Some(true) => filtered(component, |filter| {
                     filter.picks_by_grammar(system, coding.code)
@@ -222,9 +227,13 @@ impl Terminology {
     }
 }
 
-fn in_known(component: &Component, system: &CodeSystem, code: &str) -> Membership {
+fn in_known(component: &Component, system: &CodeSystem, code: &str, walk: &mut Walk) -> Membership {
     match system.place(code) {
-        Some(at) => filtered(component, |filter| filter.picks(system, at)),
+        Some(at) => filtered(component, |filter| {
+            walk.spend(1)?;
+            walk.spend(filter.cost(system, at))?;
+            filter.picks(system, at)
+        }),
         None if system.content == Content::Complete => Membership::NotMember,
         None => Membership::Unknown(format!(
             "Of the code system {} only a part is loaded.",

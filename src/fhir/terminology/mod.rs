@@ -110,6 +110,9 @@ impl Terminology {
                 _ => {}
             }
         }
+        terminology.code_systems.sort();
+        terminology.value_sets.sort();
+        terminology.concept_maps.sort();
         terminology
     }
 

@@ -72,13 +72,15 @@ impl<T: Read> Shelf<T> {
             source,
             read: OnceLock::new(),
         };
-        let volumes = self.by_url.entry(url.into()).or_default();
-        // What is to be preferred stands first; of equals, what came last.
-        let place = volumes
-            .iter()
-            .position(|standing| standing.rank() <= volume.rank())
-            .unwrap_or(volumes.len());
-        volumes.insert(place, volume);
+        self.by_url.entry(url.into()).or_default().push(volume);
+    }
+
+    /// Puts what is to be preferred first; of equals, what came last.
+    pub fn sort(&mut self) {
+        for volumes in self.by_url.values_mut().filter(|volumes| volumes.len() > 1) {
+            volumes.sort_by(|a, b| a.rank().cmp(&b.rank()));
+            volumes.reverse();
+        }
     }
 
     /// The versions of a definition, the one to be preferred first.
@@ -183,6 +185,7 @@ mod tests {
         for each in resources {
             shelf.add(&Arc::new(each.clone()));
         }
+        shelf.sort();
         shelf
     }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     code_system::{Designation, designations},
-    filter::Filter,
+    filter::{Filter, PATTERNS_MAX},
     shelf::Read,
 };
 
@@ -94,14 +94,21 @@ impl Read for ValueSet {
     fn read(tree: &Value) -> Self {
         let compose = &tree["compose"];
         let components = |name: &str| list(&compose[name]).map(component).collect();
-        Self {
+        let mut set = Self {
             url: tree["url"].as_str().unwrap_or_default().into(),
             composed: compose["include"].is_array(),
             active_only: compose["inactive"] == false,
             include: components("include"),
             exclude: components("exclude"),
             expansion: tree.get("expansion").map(expanded),
+        };
+        let components = set.include.iter_mut().chain(&mut set.exclude);
+        let filters = components.flat_map(|component| &mut component.filters);
+        let patterns = filters.filter(|filter| filter.has_pattern());
+        for filter in patterns.skip(PATTERNS_MAX) {
+            filter.excess = true;
         }
+        set
     }
 }
 
@@ -178,6 +185,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn patterns_are_counted() {
+        let filter = json!({"property": "code", "op": "regex", "value": "a"});
+        let include = json!({"system": "s", "filter": vec![filter; PATTERNS_MAX]});
+        let set = ValueSet::read(&json!({"compose": {"include": [include, include]}}));
+        assert!(set.include[0].filters.iter().all(|filter| !filter.excess));
+        let last = &set.include[1].filters[0];
+        assert!(last.picks_by_grammar("s", "a").is_err());
+    }
 
     #[test]
     fn an_expansion_is_read_with_what_stands_below() {

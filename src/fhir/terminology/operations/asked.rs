@@ -7,6 +7,12 @@ use crate::{
     kernel::problem::{Category, Problem, Result},
 };
 
+/// Most parameters of one question.
+pub const PARAMETERS_MAX: usize = 1_000;
+
+/// Most codes of one question.
+pub const CODINGS_MAX: usize = 100;
+
 /// What an operation is asked.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
@@ -25,8 +31,10 @@ pub(super) struct Concept<'a> {
 
 impl Asked {
     /// From a query and a body: a Parameters resource, or the resource that `sole` names.
-    #[must_use]
-    pub fn read(query: &[(String, String)], body: Option<&Value>, sole: &str) -> Self {
+    ///
+    /// # Errors
+    /// If these are more parameters than [`PARAMETERS_MAX`].
+    pub fn read(query: &[(String, String)], body: Option<&Value>, sole: &str) -> Result<Self> {
         let texts = query.iter().filter(|(_, value)| !value.is_empty());
         let mut parameters: Vec<(String, Value)> = texts
             .map(|(name, value)| (name.clone(), value.as_str().into()))
@@ -46,10 +54,16 @@ impl Asked {
             let value = value.map_or(part, |(_, value)| value);
             parameters.push((name.to_owned(), value.clone()));
         }
-        Self {
+        if parameters.len() > PARAMETERS_MAX {
+            return Err(Problem::invalid(
+                "too-costly",
+                format!("One question has {PARAMETERS_MAX} parameters at most."),
+            ));
+        }
+        Ok(Self {
             parameters,
             instance: None,
-        }
+        })
     }
 
     /// The same question, asked of a resource.
@@ -150,6 +164,10 @@ impl Asked {
                     .ok_or_else(|| wrong("codeableConcept", "a CodeableConcept with codes"))?
             }
         };
+        if codings.len() > CODINGS_MAX {
+            let says = format!("One question is about {CODINGS_MAX} codes at most.");
+            return Err(Problem::invalid("too-costly", says));
+        }
         Ok(Concept {
             codings,
             codeable: self.value("codeableConcept").is_some(),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     answer::designation,
-    asked::{Asked, absent},
+    asked::{Asked, absent, wrong},
 };
 use crate::{
     fhir::{
@@ -31,6 +31,15 @@ pub const EXPANSION_CODES_MAX: usize = 100_000;
 
 /// Most codes of one answer.
 pub const EXPANSION_PAGE_MAX: usize = 10_000;
+
+/// Longest text that is looked for.
+pub const FILTER_LENGTH_MAX: usize = 1_000;
+
+/// Most codes that are nested in each other; where they are more, they are listed.
+pub const NESTING_MAX: usize = 50;
+
+/// Most concepts above a code among which the next one of the expansion is looked for.
+const ABOVE_MAX: usize = 100;
 
 /// When an expansion is made, and its name.
 #[derive(Debug, Clone)]
@@ -95,7 +104,7 @@ pub(super) fn named<'a>(
 ) -> Result<(Found<'a>, Cow<'a, Value>)> {
     if let Some(tree) = asked.instance().or_else(|| asked.value("valueSet")) {
         if tree["resourceType"] != "ValueSet" {
-            return Err(super::asked::wrong("valueSet", "a ValueSet"));
+            return Err(wrong("valueSet", "a ValueSet"));
         }
         let read = Found::Implicit(Box::new(ValueSet::read(tree)));
         return Ok((read, Cow::Borrowed(tree)));
@@ -118,6 +127,9 @@ pub(super) fn named<'a>(
 
 fn wanted(asked: &Asked) -> Result<Wanted> {
     let words = asked.text("filter")?.unwrap_or_default();
+    if words.len() > FILTER_LENGTH_MAX {
+        return Err(wrong("filter", "a text that is not longer"));
+    }
     let designations = asked.flag("includeDesignations")?.unwrap_or_default();
     let canonicals = |name: &str| {
         let pinned = |canonical: &&str| {
@@ -209,18 +221,28 @@ fn nested(terminology: &Terminology, items: &[Item], page: &Page) -> Vec<Value> 
         let system = terminology
             .code_system(&item.system, item.version.as_deref())
             .ok()?;
-        let above = system.reach(system.place(&item.code)?, |concept| &concept.parents);
+        let place = system.place(&item.code)?;
+        let above = system.reach_within(place, |concept| &concept.parents, ABOVE_MAX);
         let mut codes = above.iter().skip(1).map(|at| &*system.concepts[*at].code);
         codes.find_map(|code| places.get(&(&*item.system, code)).copied())
     };
+    let parents: Vec<Option<usize>> = items.iter().map(parent).collect();
+    // A circle, too, has no end.
+    let ends = |at: usize| {
+        let mut above = std::iter::successors(Some(at), |at| parents.get(*at).copied().flatten());
+        above.nth(NESTING_MAX).is_none()
+    };
+    if !(0..items.len()).all(ends) {
+        return items.iter().map(|item| contained(item, page)).collect();
+    }
     let mut below: HashMap<Option<usize>, Vec<usize>> = HashMap::new();
-    for (at, item) in items.iter().enumerate() {
-        below.entry(parent(item)).or_default().push(at);
+    for (at, parent) in parents.iter().enumerate() {
+        below.entry(*parent).or_default().push(at);
     }
     branch(&below, None, &|at| contained(&items[at], page))
 }
 
-/// As deep as the code system, which the reader of JSON has bounded.
+/// Not deeper than [`NESTING_MAX`].
 fn branch(
     below: &HashMap<Option<usize>, Vec<usize>>,
     parent: Option<usize>,

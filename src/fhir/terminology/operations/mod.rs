@@ -14,10 +14,12 @@ mod validate_code;
 mod tests;
 
 pub use self::{
-    asked::Asked,
-    expand::{EXPANSION_CODES_MAX, EXPANSION_PAGE_MAX, Stamp, expand},
+    asked::{Asked, CODINGS_MAX, PARAMETERS_MAX},
+    expand::{
+        EXPANSION_CODES_MAX, EXPANSION_PAGE_MAX, FILTER_LENGTH_MAX, NESTING_MAX, Stamp, expand,
+    },
     lookup::lookup,
     subsumes::subsumes,
-    translate::{MAPS_DEPTH_MAX, translate},
+    translate::{MAPS_MAX, translate},
     validate_code::{in_code_system, in_value_set},
 };

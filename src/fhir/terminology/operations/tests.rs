@@ -1,5 +1,6 @@
 //! The operations, asked as clients ask them.
 
+mod attacks;
 mod expand;
 
 use serde_json::{Value, json};
@@ -19,12 +20,12 @@ fn query(pairs: &[(&str, &str)]) -> Asked {
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
-    Asked::read(&pairs, None, "")
+    Asked::read(&pairs, None, "").unwrap()
 }
 
 fn body(parameter: &Value) -> Asked {
     let parameters = json!({ "resourceType": "Parameters", "parameter": parameter });
-    Asked::read(&[], Some(&parameters), "")
+    Asked::read(&[], Some(&parameters), "").unwrap()
 }
 
 /// The value of an answer's parameter.

@@ -16,8 +16,9 @@ use crate::{
     kernel::problem::{Category, Problem, Result},
 };
 
-/// Most maps that name each other for what they do not map.
-pub const MAPS_DEPTH_MAX: usize = 8;
+/// Most maps that are followed for one question, as they name each other for what they do not
+/// map.
+pub const MAPS_MAX: usize = 100;
 
 /// Most matches of one answer.
 const MATCHES_MAX: usize = 1_000;
@@ -32,6 +33,13 @@ struct Wish<'a> {
     /// What else is known: element and code.
     known: Vec<(String, String)>,
     reverse: bool,
+}
+
+/// What has been found by now.
+struct Findings {
+    matches: Vec<Match>,
+    /// So many other maps may still be followed.
+    maps_left: usize,
 }
 
 /// A code that another leads to.
@@ -80,13 +88,16 @@ pub fn translate(terminology: &Terminology, asked: &Asked) -> Result<Value> {
         }
         (None, None) => terminology.concept_maps().collect(),
     };
-    let mut matches = Vec::new();
+    let mut found = Findings {
+        matches: Vec::new(),
+        maps_left: MAPS_MAX,
+    };
     for coding in &concept.codings {
         for map in maps.iter().filter(|map| wish.concerns(map)) {
-            wish.follow(map, coding, MAPS_DEPTH_MAX, &mut matches)?;
+            wish.follow(map, coding, &mut found)?;
         }
     }
-    Ok(tell(&matches))
+    Ok(tell(&found.matches))
 }
 
 fn not_found(why: String) -> Problem {
@@ -136,13 +147,7 @@ impl Wish<'_> {
         is(self.source, from) && is(self.target, to)
     }
 
-    fn follow(
-        &self,
-        map: &ConceptMap,
-        coding: &Coding<'_>,
-        depth_left: usize,
-        matches: &mut Vec<Match>,
-    ) -> Result<()> {
+    fn follow(&self, map: &ConceptMap, coding: &Coding<'_>, found: &mut Findings) -> Result<()> {
         for group in &map.groups {
             let (from, to) = if self.reverse {
                 (&group.target, &group.source)
@@ -159,14 +164,16 @@ impl Wish<'_> {
                 .pairs
                 .iter()
                 .filter(|pair| self.leads(pair, coding.code));
-            matches.extend(pairs.map(|pair| self.matched(map, group, pair)));
-            if matches.len() > MATCHES_MAX {
+            found
+                .matches
+                .extend(pairs.map(|pair| self.matched(map, group, pair)));
+            if found.matches.len() > MATCHES_MAX {
                 let says = format!("There are more than {MATCHES_MAX} translations.");
                 return Err(Problem::invalid("too-costly", says));
             }
             let spoken_of = group.codes.iter().any(|code| **code == *coding.code);
             if !spoken_of && !self.reverse {
-                self.unmapped((map, group), coding, depth_left, matches)?;
+                self.unmapped((map, group), coding, found)?;
             }
         }
         Ok(())
@@ -236,25 +243,24 @@ impl Wish<'_> {
         &self,
         (map, group): (&ConceptMap, &Group),
         coding: &Coding<'_>,
-        depth_left: usize,
-        matches: &mut Vec<Match>,
+        found: &mut Findings,
     ) -> Result<()> {
         let text = |value: &Option<Box<str>>| value.as_deref().map(str::to_owned);
         let (code, display) = match &group.unmapped {
             None => return Ok(()),
             Some(Unmapped::OtherMap(url)) => {
-                let depth_left = depth_left.checked_sub(1).ok_or_else(|| {
+                found.maps_left = found.maps_left.checked_sub(1).ok_or_else(|| {
                     Problem::invalid("too-costly", "Too many maps name each other.")
                 })?;
                 let (url, version) = parts(url);
                 let other = self.terminology.concept_map(url, version);
                 let other = other.map_err(|why| Problem::invalid("not-found", why))?;
-                return self.follow(other, coding, depth_left, matches);
+                return self.follow(other, coding, found);
             }
             Some(Unmapped::Provided) => (coding.code.to_owned(), None),
             Some(Unmapped::Fixed(code, display)) => (code.to_string(), text(display)),
         };
-        matches.push(Match {
+        found.matches.push(Match {
             equivalence: match &group.unmapped {
                 Some(Unmapped::Provided) => "equal".to_owned(),
                 _ => "inexact".to_owned(),

@@ -141,9 +141,14 @@ impl Manner<'_> {
         }
         let system = coding.system.map(str::to_owned).or_else(|| {
             let mut systems = self.terminology.systems(set).into_iter();
+            let mut walk = Walk::new(MEMBERSHIP_STEPS_MAX);
             systems.find(|system| {
-                let system = Some(system.as_str());
-                member(&Coding { system, ..*coding }) == Membership::Member
+                let coding = Coding {
+                    system: Some(system.as_str()),
+                    ..*coding
+                };
+                let found = self.terminology.in_value_set(set, &coding, &mut walk);
+                found == Membership::Member
             })
         });
         let listed = self.terminology.listed(set, system.as_deref(), coding.code);

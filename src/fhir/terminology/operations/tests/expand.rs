@@ -160,7 +160,7 @@ fn a_value_set_may_be_handed_over() {
         codes(&expanded(Terminology::core(), &asked).unwrap()),
         ["male", "female"]
     );
-    let asked = Asked::read(&[], Some(&set), "valueSet");
+    let asked = Asked::read(&[], Some(&set), "valueSet").unwrap();
     assert_eq!(
         codes(&expanded(Terminology::core(), &asked).unwrap()).len(),
         2
