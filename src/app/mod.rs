@@ -195,6 +195,7 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     // Before the first request: whom a restored backup has brought back is erased again.
     composed.eraser.resume().await?;
     composed.context.base = base.as_str().into();
+    let library = composed.context.library.clone();
     let access = settings::access(&config.server);
     let mut state = state(composed.context, access, config)?.with_eraser(composed.eraser);
     let (stop_http, stop_queue) = (CancellationToken::new(), CancellationToken::new());
@@ -210,6 +211,12 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
             (None, Some(tokio::spawn(jobs)))
         }
     };
+    // Whoever comes first shall not wait for the definitions to be read.
+    tokio::spawn(async move {
+        if let Err(problem) = library.knowledge().await {
+            tracing::error!(reason = problem.internal, "the definitions cannot be read");
+        }
+    });
     let http = tokio::spawn(http::serve(
         listener,
         http::router(Arc::new(state)),
