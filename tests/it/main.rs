@@ -28,9 +28,11 @@ mod erasure;
 mod fhirpath;
 #[cfg(test)]
 mod follow_up;
-mod formats;
 #[cfg(test)]
+mod formats;
 mod forms;
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
@@ -42,6 +44,8 @@ mod rest;
 #[cfg(test)]
 mod schedule;
 #[cfg(test)]
+mod search;
+#[cfg(test)]
 mod sms;
 #[cfg(test)]
 mod smtp;
@@ -49,3 +53,6 @@ mod smtp;
 mod stories;
 #[cfg(test)]
 mod tables;
+#[cfg(test)]
+mod terminology;
+mod validate;
