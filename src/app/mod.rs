@@ -202,6 +202,7 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     // Before the first request: whom a restored backup has brought back is erased again.
     composed.eraser.resume().await?;
     composed.context.base = base.as_str().into();
+    let library = composed.context.library.clone();
     let access = settings::access(&config.server);
     let mut state = state(composed.context, access, config)?.with_eraser(composed.eraser);
     let (stop_http, stop_queue) = (CancellationToken::new(), CancellationToken::new());
@@ -217,6 +218,7 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     let state = Arc::new(state);
     composed.later.serve_by(&state);
     let queue = runner.map(|runner| tokio::spawn(serve_jobs(runner, stop_queue.clone())));
+    tokio::spawn(read_definitions(library));
     let http = tokio::spawn(http::serve(
         listener,
         http::router(state),
@@ -253,6 +255,14 @@ fn state(context: Context, access: http::Access, config: &Config) -> Result<http
         .with_small_cell(config.figures.small_cell)
         .with_origins(http::Origins::read(&config.server.cors_origins))
         .with_gateway_secret(config.sms.callback_secret.reveal()))
+}
+
+/// Reads what is loaded: whoever comes first shall not wait for it.
+async fn read_definitions(library: Library) {
+    if let Err(problem) = library.knowledge().await {
+        let reason = problem.internal;
+        tracing::error!(reason, "the definitions cannot be read");
+    }
 }
 
 async fn serve_jobs(runner: Arc<Runner>, stop: CancellationToken) {

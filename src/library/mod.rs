@@ -71,7 +71,7 @@ impl Library {
         let loaded = self.store.loaded(&PERMIT, sources(), shelf.known());
         let loaded = loaded.await?;
         // Thousands of definitions may be parsed: not on a thread that serves.
-        let work = tokio::task::spawn_blocking(move || shelf.with(&loaded));
+        let work = tokio::task::spawn_blocking(move || shelf.with(loaded));
         let shelf = work.await.map_err(Problem::fault)??;
         Ok(self.keep(stamp, shelf))
     }
@@ -87,7 +87,7 @@ impl Library {
         let stamp = self.store.definitions_stamp();
         let shelf = Arc::clone(&self.held().shelf);
         match self.store.loaded_at_once(&sources(), &shelf.known())? {
-            Some(loaded) => Ok(self.keep(stamp, shelf.with(&loaded)?)),
+            Some(loaded) => Ok(self.keep(stamp, shelf.with(loaded)?)),
             None => Ok(Arc::clone(&self.held().shelf.knowledge)),
         }
     }

@@ -404,7 +404,7 @@ mod tests {
     fn a_path_that_climbs_leads_nowhere() {
         let bytes = archive(&[
             ("../../../etc/CodeSystem-c.json", CODES),
-            ("/tmp/c.json", CODES),
+            ("/tmp/p.json", PLAN),
         ]);
         assert_eq!(unpack(bytes.as_slice()).unwrap().definitions.len(), 2);
     }

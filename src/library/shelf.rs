@@ -59,20 +59,21 @@ impl Shelf {
 
     /// The shelf after a reading. A part of the knowledge none of whose sources has changed stays
     /// the same.
-    pub fn with(&self, loaded: &Loaded) -> Result<Self> {
+    pub fn with(&self, loaded: Loaded) -> Result<Self> {
         let mut books: HashMap<i64, Book> = self
             .books
             .iter()
             .map(|book| (book.key, book.clone()))
             .collect();
-        for stored in &loaded.fresh {
-            books.insert(stored.key, Book::read(stored)?);
+        // One by one: the texts of thousands are not held beside their trees.
+        for stored in loaded.fresh {
+            books.insert(stored.key, Book::read(&stored)?);
         }
         let standing = loaded.standing.iter();
         let books: Vec<Book> = standing.filter_map(|(key, _)| books.remove(key)).collect();
         let mut next = Self {
             books,
-            indexed: loaded.parameters.clone(),
+            indexed: loaded.parameters,
             knowledge: Arc::clone(&self.knowledge),
         };
         next.knowledge = Arc::new(next.say(self));
@@ -106,6 +107,38 @@ impl Shelf {
     }
 }
 
+/// What of an element is written for people: half of a profile, which judges nothing.
+const PROSE: [&str; 10] = [
+    "alias",
+    "comment",
+    "definition",
+    "example",
+    "isModifierReason",
+    "mapping",
+    "meaningWhenMissing",
+    "orderMeaning",
+    "requirements",
+    "short",
+];
+
+/// Takes out of a definition what is meant for the eye: it would be the greater part of what is
+/// held in memory.
+pub(super) fn forget_prose(tree: &mut Value) {
+    let is_profile = tree["resourceType"] == "StructureDefinition";
+    if let Some(members) = tree.as_object_mut() {
+        members.shift_remove("text");
+    }
+    for part in ["snapshot", "differential"] {
+        let elements = tree.get_mut(part).filter(|_| is_profile);
+        let elements = elements.and_then(|part| part["element"].as_array_mut());
+        for element in elements.into_iter().flatten() {
+            if let Some(members) = element.as_object_mut() {
+                members.retain(|name, _| !PROSE.contains(&name.trim_start_matches('_')));
+            }
+        }
+    }
+}
+
 /// Whether the index has all rows of a parameter.
 pub(super) fn is_ready(indexed: &[IndexedParameter], param: i64, rules: i64) -> bool {
     let mut known = indexed.iter();
@@ -115,10 +148,7 @@ pub(super) fn is_ready(indexed: &[IndexedParameter], param: i64, rules: i64) -> 
 impl Book {
     fn read(stored: &Stored) -> Result<Self> {
         let mut tree = stored.tree()?;
-        // What is meant for the eye is the greater part of many definitions.
-        if let Some(members) = tree.as_object_mut() {
-            members.shift_remove("text");
-        }
+        forget_prose(&mut tree);
         let content = match stored.kind.name() {
             "SearchParameter" => Content::Parameter(Definition::of(&tree).map(Arc::new)),
             "StructureDefinition" => Content::Profile(Arc::new(tree)),

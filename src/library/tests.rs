@@ -72,6 +72,19 @@ async fn whoever_has_defined_something_finds_it() {
     assert_eq!(library.knowledge().await.unwrap().profiles.loaded(), 2);
 }
 
+#[test]
+fn what_is_written_for_people_is_not_held() {
+    let mut tree = profile("p");
+    tree["differential"] = json!({ "element": [
+        { "id": "Patient", "path": "Patient", "short": "A person.", "min": 1, "_short": {} },
+    ]});
+    shelf::forget_prose(&mut tree);
+    assert!(tree.get("text").is_none());
+    let element = json!({ "id": "Patient", "path": "Patient", "min": 1 });
+    assert_eq!(tree["differential"]["element"], json!([element]));
+    assert!(tree.get("snapshot").is_none());
+}
+
 #[tokio::test]
 async fn what_has_not_changed_stays_the_same_value() {
     let folder = TempDir::new().unwrap();

@@ -27,13 +27,20 @@ pub(super) struct Registry {
     parameters: Option<Arc<Parameters>>,
     /// Whether the present request has changed a definition; it may still be undone.
     unsettled: bool,
+    /// What was read since it has.
+    uncertain: Vec<i64>,
 }
 
 impl Registry {
-    /// A request begins: what the one before has changed was kept or undone, and is read anew.
+    /// A request begins: what the one before has changed was kept or undone, and is read anew. What
+    /// was read before it did is as it was, under its version.
     pub fn settle(&mut self) {
         if self.unsettled {
-            *self = Self::default();
+            for key in std::mem::take(&mut self.uncertain) {
+                self.read.remove(&key);
+            }
+            self.parameters = None;
+            self.unsettled = false;
         }
     }
 
@@ -58,6 +65,9 @@ impl Registry {
     fn read(&mut self, stored: &Stored) -> Result<()> {
         let definition = Definition::of(&stored.tree()?).map(Arc::new);
         self.read.insert(stored.key, (stored.version, definition));
+        if self.unsettled {
+            self.uncertain.push(stored.key);
+        }
         Ok(())
     }
 }
