@@ -14,7 +14,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 
-use std::{cell::RefCell, sync::Arc};
+use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
 use jiff::Zoned;
 use serde_json::{Value, json};
@@ -81,7 +81,7 @@ fn answer(asked: &Asked, knowledge: &Knowledge, now: &Zoned) -> Result<Value> {
         variables: &variables,
         knowledge,
         now,
-        bundle: Bundled(resource),
+        bundle: Bundled::of(resource),
     };
     let places = Places::of(resource);
     let parts = Parts::new(&places);
@@ -124,20 +124,30 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// Finds the resources of a Bundle by their full URLs.
-struct Bundled<'a>(&'a Value);
+/// Finds the resources of a Bundle by their full URLs, and by what these end in.
+struct Bundled<'a>(HashMap<&'a str, &'a Value>);
+
+impl<'a> Bundled<'a> {
+    fn of(tree: &'a Value) -> Self {
+        let entries = tree.get("entry").and_then(Value::as_array);
+        let mut known = HashMap::new();
+        for entry in entries.into_iter().flatten() {
+            let url = entry.get("fullUrl").and_then(Value::as_str);
+            if let (Some(url), Some(resource)) = (url, entry.get("resource")) {
+                known.insert(url, resource);
+                let mut parts = url.rmatch_indices('/');
+                if let Some((at, _)) = parts.nth(1) {
+                    known.entry(&url[at + 1..]).or_insert(resource);
+                }
+            }
+        }
+        Self(known)
+    }
+}
 
 impl Resolver for Bundled<'_> {
     fn resolve(&self, reference: &str) -> Option<&Value> {
-        let mut entries = self.0.get("entry")?.as_array()?.iter();
-        let found = entries.find(|entry| {
-            let url = entry.get("fullUrl").and_then(Value::as_str).unwrap_or("");
-            url == reference
-                || url
-                    .strip_suffix(reference)
-                    .is_some_and(|base| base.ends_with('/'))
-        })?;
-        found.get("resource")
+        self.0.get(reference).copied()
     }
 }
 

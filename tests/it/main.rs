@@ -29,9 +29,9 @@ mod fhirpath;
 #[cfg(test)]
 mod follow_up;
 mod formats;
+mod forms;
 #[cfg(test)]
 mod fuzz;
-mod forms;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
