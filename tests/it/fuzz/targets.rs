@@ -145,8 +145,9 @@ pub fn date(input: &[u8]) -> bool {
     let span = date::span(&text);
     if let Some(span) = span {
         assert!(span.start <= span.end, "a span ends after it starts");
-        let start = date::start(&text).expect("a span has a start");
-        assert_eq!(start.as_millisecond(), span.start, "one start");
+        // At the end of the calendar an offset leads out of it.
+        let start = date::start(&text).map(|start| start.as_millisecond());
+        assert!(start.is_none_or(|start| start == span.start), "one start");
     }
     let value = Value::from(&*text);
     let kinds = ["date", "dateTime", "instant", "time"];
