@@ -15,6 +15,7 @@ mod transaction;
 pub mod advice;
 pub mod bundle;
 pub mod capabilities;
+pub mod compartment;
 pub mod conditional_delete;
 pub mod conditional_update;
 pub mod create;
@@ -32,6 +33,7 @@ pub mod search;
 pub mod subset;
 pub mod terminology;
 pub mod update;
+pub mod validate;
 pub mod vread;
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::{
         path::decode_base64,
         permit::Permit,
         resource::Resource,
-        validate,
+        validate::{self, Judgement},
     },
     kernel::problem::{Category, Problem, Result},
     store::{Prepared, Stored, Tx},
@@ -104,16 +104,20 @@ pub(super) async fn store(
     (target, patch): (Target, Arc<Patch>),
     if_match: Option<u64>,
 ) -> Result<Reply> {
+    let judged = Judged {
+        patch,
+        limits: context.limits.json,
+        judgement: context.judgement().await?,
+    };
     if let Target::Instance(kind, id) = &target
-        && let Some(reply) = outside(context, permit, (*kind, id), (&patch, if_match)).await?
+        && let Some(reply) = outside(context, permit, (*kind, id), (&judged, if_match)).await?
     {
         return Ok(reply);
     }
-    let limits = context.limits.json;
     context
         .store
         .write(permit, move |tx| {
-            Box::pin(async move { within(tx, &target, (&patch, if_match), &limits).await })
+            Box::pin(async move { within(tx, &target, (&judged, if_match)).await })
         })
         .await
 }
@@ -123,11 +127,11 @@ async fn outside(
     context: &Context,
     permit: &Permit,
     (kind, id): (ResourceType, &str),
-    (patch, if_match): (&Patch, Option<u64>),
+    (judged, if_match): (&Judged, Option<u64>),
 ) -> Result<Option<Reply>> {
     let stored = standing(context.store.read(permit, kind, id).await?)?;
     check_version(&stored, if_match)?;
-    let prepared = Prepared::new(patched(&stored, patch, &context.limits.json)?);
+    let prepared = Prepared::new(judged.applied_to(&stored)?);
     let id = stored.id;
     let written = context
         .store
@@ -150,12 +154,11 @@ async fn outside(
 async fn within(
     tx: &mut Tx,
     target: &Target,
-    (patch, if_match): (&Patch, Option<u64>),
-    limits: &Limits,
+    (judged, if_match): (&Judged, Option<u64>),
 ) -> Result<Reply> {
     let stored = found(tx, target).await?;
     check_version(&stored, if_match)?;
-    let prepared = Prepared::new(patched(&stored, patch, limits)?);
+    let prepared = Prepared::new(judged.applied_to(&stored)?);
     let written = tx.put(&stored.id, prepared, Some(stored.version)).await?;
     Ok(update::reply(written))
 }
@@ -171,11 +174,20 @@ pub(super) async fn found(tx: &mut Tx, target: &Target) -> Result<Stored> {
     }
 }
 
-/// The resource after the patch, checked as an update is.
-pub(super) fn patched(stored: &Stored, patch: &Patch, limits: &Limits) -> Result<Resource> {
-    let tree = patch.apply(&stored.tree()?, limits)?;
-    validate::check(&tree)?;
-    Resource::trusted(tree)
+/// A patch, and how its result is judged.
+pub(super) struct Judged {
+    pub patch: Arc<Patch>,
+    pub limits: Limits,
+    pub judgement: Judgement,
+}
+
+impl Judged {
+    /// The resource after the patch, checked as an update is.
+    pub fn applied_to(&self, stored: &Stored) -> Result<Resource> {
+        let tree = self.patch.apply(&stored.tree()?, &self.limits)?;
+        self.judgement.check(&tree)?;
+        Resource::trusted(tree)
+    }
 }
 
 pub(super) fn check_version(stored: &Stored, if_match: Option<u64>) -> Result<()> {

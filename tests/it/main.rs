@@ -33,13 +33,22 @@ mod forms;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
+mod formats;
+mod forms;
+#[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod library;
 #[cfg(test)]
 mod publishing;
 #[cfg(test)]
 mod rest;
 #[cfg(test)]
 mod schedule;
+#[cfg(test)]
+mod search;
 #[cfg(test)]
 mod sms;
 #[cfg(test)]
@@ -48,3 +57,6 @@ mod smtp;
 mod stories;
 #[cfg(test)]
 mod tables;
+#[cfg(test)]
+mod terminology;
+mod validate;

@@ -15,7 +15,7 @@ use crate::{
         validate::{self, Judgement},
     },
     interactions::{
-        Context, VersionTag, check_kind,
+        Context, VersionTag, check_kind, compartment,
         criteria::Criteria,
         history::Span,
         pairs,
@@ -200,6 +200,17 @@ impl Reader<'_> {
                 (kind, (*id).to_owned()),
                 (*version).to_owned(),
             )),
+            (Some(kind), [id, member]) if reference::is_id(id) => {
+                let pairs = self.pairs(line)?;
+                let query =
+                    compartment::query(self.context, (kind, id), member, &pairs, self.handling);
+                query
+                    .map(|query| Request::Search(Box::new(query)))
+                    .map_err(|problem| self.at_url(problem))
+            }
+            (None, []) => search::system_query(self.context, &self.pairs(line)?, self.handling)
+                .map(|query| Request::Search(Box::new(query)))
+                .map_err(|problem| self.at_url(problem)),
             _ => Err(self.unsupported(".request.url")),
         }
     }
