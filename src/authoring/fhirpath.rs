@@ -14,7 +14,11 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 
-use std::{cell::RefCell, collections::HashMap, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    sync::Arc,
+};
 
 use jiff::Zoned;
 use serde_json::{Value, json};
@@ -28,9 +32,10 @@ use crate::{
     fhir::{
         knowledge::Knowledge,
         path::{
-            Collection, CompileError, Context, EvaluationError, Expression, Item, Limits, Resolver,
-            Tracer,
+            Collection, CompileError, Conformance, Context, EvaluationError, Expression, Item,
+            Limits, Resolver, Tracer,
         },
+        validate::Profiled,
     },
     kernel::problem::{Category, Problem, Result},
 };
@@ -49,6 +54,9 @@ pub const ANSWER_BYTES_MAX: usize = 4 << 20;
 
 /// Most items in an answer, traces included.
 pub const ANSWER_ITEMS_MAX: usize = 20_000;
+
+/// Most judgements of `conformsTo` in one request; after them it knows no profile.
+pub const CONFORMANCES_MAX: u32 = 50;
 
 static ROOM: Semaphore = Semaphore::const_new(EVALUATIONS_MAX);
 
@@ -82,6 +90,13 @@ fn answer(asked: &Asked, knowledge: &Knowledge, now: &Zoned) -> Result<Value> {
         knowledge,
         now,
         bundle: Bundled::of(resource),
+        profiled: Profiles {
+            judge: Profiled {
+                knowledge,
+                resource,
+            },
+            left: Cell::new(CONFORMANCES_MAX),
+        },
     };
     let places = Places::of(resource);
     let parts = Parts::new(&places);
@@ -102,6 +117,7 @@ struct Bench<'a> {
     knowledge: &'a Knowledge,
     now: &'a Zoned,
     bundle: Bundled<'a>,
+    profiled: Profiles<'a>,
 }
 
 impl<'a> Bench<'a> {
@@ -115,12 +131,26 @@ impl<'a> Bench<'a> {
             .with_now(self.now)
             .with_resolver(&self.bundle)
             .with_terminology(&self.knowledge.terminology)
+            .with_conformance(&self.profiled)
             .with_limits(limits);
         if self.given {
             context
         } else {
             context.with_focus(Vec::new())
         }
+    }
+}
+
+/// Judges profiles, a few times.
+struct Profiles<'a> {
+    judge: Profiled<'a>,
+    left: Cell<u32>,
+}
+
+impl Conformance for Profiles<'_> {
+    fn conforms(&self, item: &Item<'_>, profile: &str) -> Option<bool> {
+        self.left.set(self.left.get().checked_sub(1)?);
+        self.judge.conforms(item, profile)
     }
 }
 

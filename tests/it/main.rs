@@ -28,12 +28,9 @@ mod erasure;
 mod fhirpath;
 #[cfg(test)]
 mod follow_up;
-mod formats;
-mod forms;
-#[cfg(test)]
-mod fuzz;
 #[cfg(test)]
 mod formats;
+#[cfg(test)]
 mod forms;
 #[cfg(test)]
 mod fuzz;
@@ -59,4 +56,5 @@ mod stories;
 mod tables;
 #[cfg(test)]
 mod terminology;
+#[cfg(test)]
 mod validate;
