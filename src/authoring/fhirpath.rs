@@ -14,7 +14,11 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 
-use std::{cell::RefCell, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    sync::Arc,
+};
 
 use jiff::Zoned;
 use serde_json::{Value, json};
@@ -28,9 +32,10 @@ use crate::{
     fhir::{
         knowledge::Knowledge,
         path::{
-            Collection, CompileError, Context, EvaluationError, Expression, Item, Limits, Resolver,
-            Tracer,
+            Collection, CompileError, Conformance, Context, EvaluationError, Expression, Item,
+            Limits, Resolver, Tracer,
         },
+        validate::Profiled,
     },
     kernel::problem::{Category, Problem, Result},
 };
@@ -49,6 +54,9 @@ pub const ANSWER_BYTES_MAX: usize = 4 << 20;
 
 /// Most items in an answer, traces included.
 pub const ANSWER_ITEMS_MAX: usize = 20_000;
+
+/// Most judgements of `conformsTo` in one request; after them it knows no profile.
+pub const CONFORMANCES_MAX: u32 = 50;
 
 static ROOM: Semaphore = Semaphore::const_new(EVALUATIONS_MAX);
 
@@ -81,7 +89,14 @@ fn answer(asked: &Asked, knowledge: &Knowledge, now: &Zoned) -> Result<Value> {
         variables: &variables,
         knowledge,
         now,
-        bundle: Bundled(resource),
+        bundle: Bundled::of(resource),
+        profiled: Profiles {
+            judge: Profiled {
+                knowledge,
+                resource,
+            },
+            left: Cell::new(CONFORMANCES_MAX),
+        },
     };
     let places = Places::of(resource);
     let parts = Parts::new(&places);
@@ -102,6 +117,7 @@ struct Bench<'a> {
     knowledge: &'a Knowledge,
     now: &'a Zoned,
     bundle: Bundled<'a>,
+    profiled: Profiles<'a>,
 }
 
 impl<'a> Bench<'a> {
@@ -115,6 +131,7 @@ impl<'a> Bench<'a> {
             .with_now(self.now)
             .with_resolver(&self.bundle)
             .with_terminology(&self.knowledge.terminology)
+            .with_conformance(&self.profiled)
             .with_limits(limits);
         if self.given {
             context
@@ -124,20 +141,43 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// Finds the resources of a Bundle by their full URLs.
-struct Bundled<'a>(&'a Value);
+/// Judges profiles, a few times.
+struct Profiles<'a> {
+    judge: Profiled<'a>,
+    left: Cell<u32>,
+}
+
+impl Conformance for Profiles<'_> {
+    fn conforms(&self, item: &Item<'_>, profile: &str) -> Option<bool> {
+        self.left.set(self.left.get().checked_sub(1)?);
+        self.judge.conforms(item, profile)
+    }
+}
+
+/// Finds the resources of a Bundle by their full URLs, and by what these end in.
+struct Bundled<'a>(HashMap<&'a str, &'a Value>);
+
+impl<'a> Bundled<'a> {
+    fn of(tree: &'a Value) -> Self {
+        let entries = tree.get("entry").and_then(Value::as_array);
+        let mut known = HashMap::new();
+        for entry in entries.into_iter().flatten() {
+            let url = entry.get("fullUrl").and_then(Value::as_str);
+            if let (Some(url), Some(resource)) = (url, entry.get("resource")) {
+                known.insert(url, resource);
+                let mut parts = url.rmatch_indices('/');
+                if let Some((at, _)) = parts.nth(1) {
+                    known.entry(&url[at + 1..]).or_insert(resource);
+                }
+            }
+        }
+        Self(known)
+    }
+}
 
 impl Resolver for Bundled<'_> {
     fn resolve(&self, reference: &str) -> Option<&Value> {
-        let mut entries = self.0.get("entry")?.as_array()?.iter();
-        let found = entries.find(|entry| {
-            let url = entry.get("fullUrl").and_then(Value::as_str).unwrap_or("");
-            url == reference
-                || url
-                    .strip_suffix(reference)
-                    .is_some_and(|base| base.ends_with('/'))
-        })?;
-        found.get("resource")
+        self.0.get(reference).copied()
     }
 }
 

@@ -30,6 +30,7 @@ mod fhirpath;
 mod follow_up;
 #[cfg(test)]
 mod formats;
+#[cfg(test)]
 mod forms;
 #[cfg(test)]
 mod fuzz;
@@ -55,4 +56,5 @@ mod stories;
 mod tables;
 #[cfg(test)]
 mod terminology;
+#[cfg(test)]
 mod validate;

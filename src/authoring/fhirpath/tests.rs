@@ -296,3 +296,29 @@ fn an_answer_has_bounds() {
     let long = format!("name{}", ".given".repeat(3_000));
     assert_eq!(code(&long, None), Ok(()));
 }
+
+#[test]
+fn definitions_are_asked() {
+    let answer = |expression: &str| {
+        let told = on_patient(expression, &[]);
+        told.map(|told| results(&told)[0]["part"][0]["valueBoolean"].clone())
+    };
+    let profile = |name: &str| {
+        answer(&format!(
+            "conformsTo('http://hl7.org/fhir/StructureDefinition/{name}')"
+        ))
+    };
+    assert_eq!(profile("Patient").unwrap(), true);
+    assert_eq!(profile("Person").unwrap(), false);
+    assert!(profile("Nothing").is_err());
+    let often = format!(
+        "(0|1|2|3|4|5|6|7|8|9).select(0|1|2|3|4|5|6|7|8|9).all({}.exists())",
+        "%resource.conformsTo('http://hl7.org/fhir/StructureDefinition/Person')"
+    );
+    assert!(answer(&often).is_err(), "more than {CONFORMANCES_MAX}");
+    let set = "http://hl7.org/fhir/ValueSet/administrative-gender";
+    assert_eq!(
+        answer(&format!("contact.gender.memberOf('{set}')")).unwrap(),
+        true
+    );
+}

@@ -19,6 +19,9 @@ use crate::fhir::ucum;
 
 type Calculated<'a> = Result<Option<Item<'a>>, EvaluationError>;
 
+/// What calculating with two units costs, in steps.
+const UNIT_STEPS: usize = 100;
+
 /// That an operator has no meaning for these types.
 pub(super) fn mismatch(operator: &str, left: &Item<'_>, right: &Item<'_>) -> EvaluationError {
     let (left, right) = (left.fhir_type(), right.fhir_type());
@@ -44,7 +47,10 @@ pub(super) fn binary<'a>(
             Operator::Subtract => shift(moment, quantity, -quantity.value),
             _ => Err(mismatch(operator.text(), left, right)),
         },
-        (Item::Quantity(a), Item::Quantity(b)) => quantities(operator, a, b),
+        (Item::Quantity(a), Item::Quantity(b)) => {
+            evaluator.charge(UNIT_STEPS)?;
+            quantities(operator, a, b)
+        }
         (Item::Quantity(a), b) => match number(b) {
             Some(b) => quantities(operator, a, &dimensionless(b)),
             None => Err(mismatch(operator.text(), left, right)),

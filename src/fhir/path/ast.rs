@@ -2,11 +2,11 @@
 //!
 //! It is open to the crate, so that a linter can walk it.
 
-use regex::Regex;
 use rust_decimal::Decimal;
 
 use super::{
     functions::Function,
+    pattern::Pattern,
     quantity::Unit,
     schema::{self, TypeSpecifier},
     temporal::Temporal,
@@ -72,7 +72,7 @@ pub(crate) struct Call {
     pub function: &'static Function,
     pub arguments: Vec<Expr>,
     /// The first argument as a regular expression, where it is a literal.
-    pub pattern: Option<Regex>,
+    pub pattern: Option<Pattern>,
 }
 
 /// The name of an element.

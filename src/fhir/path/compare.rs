@@ -199,12 +199,16 @@ pub(super) fn matched<T>(a: &[T], b: &[T], same: impl Fn(&T, &T) -> bool) -> boo
 ///
 /// # Errors
 /// Where the types have no order between them.
-pub(super) fn order(a: &Item<'_>, b: &Item<'_>) -> Result<Option<Ordering>, EvaluationError> {
+pub(super) fn order(
+    steps: &Steps,
+    a: &Item<'_>,
+    b: &Item<'_>,
+) -> Result<Option<Ordering>, EvaluationError> {
     let (Some(a), Some(b)) = (a.definite(), b.definite()) else {
         return Ok(None);
     };
     Ok(match (a, b) {
-        (Item::String(a), Item::String(b)) => Some(a.cmp(&b)),
+        (Item::String(a), Item::String(b)) => spend(steps, a.len().min(b.len())).then(|| a.cmp(&b)),
         (Item::Integer(a), Item::Integer(b)) => Some(a.cmp(&b)),
         (Item::Temporal(a), Item::Temporal(b))
             if (a.kind == TemporalKind::Time) == (b.kind == TemporalKind::Time) =>

@@ -37,7 +37,7 @@ pub(super) fn binary<'s, 'a>(
         Operator::In => answer(is_in(evaluator, &left, &right)?),
         Operator::Contains => answer(is_in(evaluator, &right, &left)?),
         Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
-            answer(ordered(operator, &left, &right)?)
+            answer(ordered(evaluator, operator, (&left, &right))?)
         }
         Operator::Concatenate => one(concatenate(evaluator, &left, &right)?),
         _ => {
@@ -185,14 +185,14 @@ fn texts<'a>(items: &[Item<'a>]) -> Option<Vec<Text<'a>>> {
 }
 
 fn ordered<'a>(
+    evaluator: &Evaluator<'_, 'a>,
     operator: Operator,
-    left: &[Item<'a>],
-    right: &[Item<'a>],
+    (left, right): (&[Item<'a>], &[Item<'a>]),
 ) -> Result<Option<bool>, EvaluationError> {
     let (Some(left), Some(right)) = (single(left)?, single(right)?) else {
         return Ok(None);
     };
-    let order = compare::order(left, right)?;
+    let order = compare::order(&evaluator.steps, left, right)?;
     Ok(order.map(|order| match operator {
         Operator::Less => order == Ordering::Less,
         Operator::LessOrEqual => order != Ordering::Greater,

@@ -1,7 +1,7 @@
 //! What is tried as functions. Each says whether it took the input, and panics where something
 //! that must hold does not.
 
-use std::sync::LazyLock;
+use std::{hint::black_box, sync::LazyLock};
 
 use bytes::Bytes;
 use rust_decimal::Decimal;
@@ -31,7 +31,7 @@ pub fn json(input: &[u8]) -> bool {
     let again = reader::parse(written.as_bytes(), &limits).expect("what was written is read");
     assert_eq!(again, tree, "what was written is the same");
     if let Ok(resource) = validate::read(&Bytes::copy_from_slice(input), &limits) {
-        index_rows(resource.tree(), resource.kind());
+        black_box(index_rows(resource.tree(), resource.kind()));
         to_xml_and_back(resource.tree());
         return true;
     }
@@ -118,7 +118,7 @@ pub fn fhirpath(input: &[u8]) -> bool {
     let now = now.parse().expect("a moment");
     let mut taken = false;
     for tree in &*TREES {
-        expression.check(tree["resourceType"].as_str().unwrap_or_default());
+        black_box(expression.check(tree["resourceType"].as_str().unwrap_or_default()));
         let limits = path::Limits {
             steps: 200_000,
             ..path::Limits::default()
@@ -130,11 +130,11 @@ pub fn fhirpath(input: &[u8]) -> bool {
         if let Ok(items) = expression.evaluate(&context) {
             taken = true;
             for item in &items {
-                item.to_text();
+                black_box(item.to_text());
                 assert!(!format!("{item:?}").contains("Æøß"), "no value is told");
             }
         }
-        drop(expression.evaluate_boolean(&context));
+        let _ = black_box(expression.evaluate_boolean(&context));
     }
     taken
 }
@@ -145,8 +145,9 @@ pub fn date(input: &[u8]) -> bool {
     let span = date::span(&text);
     if let Some(span) = span {
         assert!(span.start <= span.end, "a span ends after it starts");
-        let start = date::start(&text).expect("a span has a start");
-        assert_eq!(start.as_millisecond(), span.start, "one start");
+        // At the end of the calendar an offset leads out of it.
+        let start = date::start(&text).map(|start| start.as_millisecond());
+        assert!(start.is_none_or(|start| start == span.start), "one start");
     }
     let value = Value::from(&*text);
     let kinds = ["date", "dateTime", "instant", "time"];
@@ -180,8 +181,8 @@ pub fn unit(input: &[u8]) -> bool {
         if let Some(base) = &base {
             assert!(ucum::comparable(a, a) && !base.unit.is_empty());
         }
-        ucum::convert(value, a, b);
-        ucum::aligned((value, a), (value, b));
+        black_box(ucum::convert(value, a, b));
+        black_box(ucum::aligned((value, a), (value, b)));
     }
     for made in [ucum::product(a, b), ucum::quotient(a, b)]
         .into_iter()

@@ -223,7 +223,7 @@ fn sort<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
     call.evaluator.charge(keyed.len().saturating_mul(16))?;
     let mut fault = None;
     keyed.sort_by(|(a, _), (b, _)| {
-        compare_keys(a, b).unwrap_or_else(|error| {
+        compare_keys(call.evaluator, a, b).unwrap_or_else(|error| {
             fault = Some(error);
             Ordering::Equal
         })
@@ -264,13 +264,19 @@ fn keys<'a>(
     Ok(keys)
 }
 
-fn compare_keys(a: &[Key<'_>], b: &[Key<'_>]) -> Result<Ordering, EvaluationError> {
+fn compare_keys<'a>(
+    evaluator: &Evaluator<'_, 'a>,
+    a: &[Key<'a>],
+    b: &[Key<'a>],
+) -> Result<Ordering, EvaluationError> {
     for ((a, descending), (b, _)) in a.iter().zip(b) {
         let order = match (a, b) {
             (None, None) => Ordering::Equal,
             (None, Some(_)) => return Ok(Ordering::Less),
             (Some(_), None) => return Ok(Ordering::Greater),
-            (Some(a), Some(b)) => compare::order(a, b)?.unwrap_or(Ordering::Equal),
+            (Some(a), Some(b)) => {
+                compare::order(&evaluator.steps, a, b)?.unwrap_or(Ordering::Equal)
+            }
         };
         if order != Ordering::Equal {
             return Ok(if *descending { order.reverse() } else { order });

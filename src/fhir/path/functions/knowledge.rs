@@ -26,7 +26,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 /// What one question of terminology costs, in steps.
-const QUESTION_STEPS: usize = 100;
+const QUESTION_STEPS: usize = 1_000;
 
 /// What judging a profile costs, in steps, beside the judge's own bounds.
 const CONFORMANCE_STEPS: usize = 10_000;

@@ -4,15 +4,13 @@
 
 use std::borrow::Cow;
 
-use regex::Regex;
-
 use super::{Function, Invocation, boolean, count, maybe, none, some};
 use crate::fhir::path::{
     encoding,
     error::{Bound, EvaluationError},
     evaluate::Outcome,
     item::Item,
-    pattern,
+    pattern::{self, Pattern},
     text::Text,
 };
 
@@ -134,21 +132,25 @@ fn within(call: &Invocation<'_, '_>, length: usize) -> Result<(), EvaluationErro
 fn pattern_of<'a>(
     call: &Invocation<'_, 'a>,
     text: &str,
-) -> Result<Cow<'a, Regex>, EvaluationError> {
+) -> Result<Cow<'a, Pattern>, EvaluationError> {
     if let Some(pattern) = &call.call.pattern {
         return Ok(Cow::Borrowed(pattern));
     }
     // Compiling costs far more than a step; a pattern that is built anew for each of many
     // items must reach the bound.
     call.evaluator.charge(100 + text.len().saturating_mul(20))?;
-    pattern::compile(text, call.call.function.matches_whole()).map(Cow::Owned)
+    let pattern = pattern::compile(text, call.call.function.matches_whole())?;
+    call.evaluator.charge(pattern.cost_of_compiling())?;
+    Ok(Cow::Owned(pattern))
 }
 
 fn matches<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
     let Some((text, pattern)) = pair(&call)? else {
         return Ok(none());
     };
-    Ok(boolean(pattern_of(&call, &pattern)?.is_match(&text)))
+    let pattern = pattern_of(&call, &pattern)?;
+    call.evaluator.charge(pattern.cost(text.len()))?;
+    Ok(boolean(pattern.regex.is_match(&text)))
 }
 
 fn replace_matches<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
@@ -162,11 +164,15 @@ fn replace_matches<'s, 'a>(call: Invocation<'s, 'a>) -> Outcome<'s, 'a> {
         return Ok(some(Item::String(text)));
     }
     let pattern = pattern_of(&call, &pattern)?;
+    call.evaluator.charge(pattern.cost(text.len()))?;
     // A substitution may name groups, each at most as long as the text.
     let mut replaced = String::new();
     let mut last = 0;
-    for groups in pattern.captures_iter(&text) {
+    for groups in pattern.regex.captures_iter(&text) {
         let Some(whole) = groups.get(0) else { continue };
+        // A search that finds little may have looked at all that is left.
+        let rest = text.len() - whole.start();
+        call.evaluator.charge(pattern.cost_of_another(rest))?;
         replaced.push_str(&text[last..whole.start()]);
         let names = by.matches('$').count();
         within(

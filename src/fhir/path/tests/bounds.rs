@@ -104,7 +104,7 @@ fn texts_are_bounded() {
     let doubling = "(0|1|2|3|4|5|6|7|8|9|10|11|12|13|14|15|16|17|18|19|20|21|22)\
         .aggregate($total & $total, 'abcdefgh')";
     let replaced = format!("'a'{}", ".replace('a', 'aaaaaaaaaa')".repeat(8));
-    let matched = format!("'a'{}", ".replaceMatches('a', '$0$0$0$0$0$0')".repeat(12));
+    let matched = format!("'a'{}", ".replaceMatches('a+', '$0$0$0$0$0$0')".repeat(12));
     for text in [doubling, &replaced, &matched] {
         let found = texts(&patient(), text);
         assert_eq!(found, Err(EvaluationError::Limit(Bound::Text)), "{text}");
@@ -159,6 +159,49 @@ fn errors_and_debug_texts_tell_no_values() {
         assert!(
             !fault.contains("Peter") && !fault.contains("Chalmers"),
             "{fault}"
+        );
+    }
+}
+
+/// A text of a megabyte, made by the expression itself.
+const LARGE: &str = "'aaaaaaaa'.aggregate(iif($total.empty(), $this, $total)).select(\
+    $this & $this & $this & $this & $this & $this & $this & $this).select(\
+    $this & $this & $this & $this & $this & $this & $this & $this).select(\
+    $this & $this & $this & $this & $this & $this & $this & $this).select(\
+    $this & $this & $this & $this & $this & $this & $this & $this).select(\
+    $this & $this & $this & $this & $this & $this & $this & $this)";
+
+/// Expressions that look harmless and are slow where only items are counted.
+#[test]
+fn large_texts_are_paid_for() {
+    let tree = patient();
+    let many = "(0|1|2|3|4|5|6|7|8|9)";
+    for text in [
+        // A pattern of many states, on a text in which all of them stay open.
+        format!("{LARGE}.matches('(a?){{500}}(a?){{500}}b' & '')"),
+        format!("{LARGE}.matches('(a?){{500}}(a?){{500}}b')"),
+        // Each match looks at all that is left.
+        format!("{LARGE}.replaceMatches('a.*b|a', 'c')"),
+        // Orders of texts that differ in nothing.
+        format!(
+            "{LARGE}{}.sort().count()",
+            ".select($this.combine($this))".repeat(12)
+        ),
+        format!(
+            "{many}.select({many}).select({many}).select({many}).select('a'.matches('(a{{50}}){{50}}' & ''))"
+        ),
+        format!("{many}.select({many}).select({many}).select({many}).select({LARGE})"),
+    ] {
+        let started = std::time::Instant::now();
+        let found = texts(&tree, &text);
+        assert!(
+            matches!(found, Ok(_) | Err(EvaluationError::Limit(_))),
+            "{text}"
+        );
+        assert!(
+            started.elapsed().as_secs() < 30,
+            "{text} takes {:?}",
+            started.elapsed()
         );
     }
 }

@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::super::place::Place;
 use super::{
     super::super::{
         path::{Collection, Conformance, Context, Expression, Item, Limits},
         profile::model::{Constraint, Element},
     },
-    DEEPEST_JUDGEMENT, Judge,
+    DEEPEST_JUDGEMENT, Judge, Rigour,
     node::{Node, Within},
+    surroundings::Surroundings,
 };
-use crate::kernel::problem::Severity;
+use crate::{fhir::knowledge::Knowledge, kernel::problem::Severity};
 
 /// What one invariant may cost.
 const LIMITS: Limits = Limits {
@@ -103,6 +106,22 @@ impl<'a> Judge<'a> {
             None => context,
         };
         expression.evaluate(&context).ok()
+    }
+}
+
+/// Answers `conformsTo` to who evaluates an expression on a resource outside of a judgement.
+#[derive(Debug, Clone, Copy)]
+pub struct Profiled<'a> {
+    /// What the definitions say.
+    pub knowledge: &'a Knowledge,
+    /// The resource that the expression is about.
+    pub resource: &'a Value,
+}
+
+impl Conformance for Profiled<'_> {
+    fn conforms(&self, item: &Item<'_>, profile: &str) -> Option<bool> {
+        let surroundings = Surroundings::of(self.resource);
+        Judge::new(self.knowledge, &surroundings, Rigour::default()).conforms(item, profile)
     }
 }
 

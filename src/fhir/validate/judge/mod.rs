@@ -30,6 +30,7 @@ use std::collections::HashSet;
 use jiff::Zoned;
 use serde_json::Value;
 
+pub use self::invariant::Profiled;
 use self::{
     node::{Node, Within},
     surroundings::Surroundings,
