@@ -206,9 +206,7 @@ impl<'a> Judge<'a> {
         for (n, canonical) in claimed.take(MOST_PROFILES).enumerate() {
             self.claimed(node, canonical, n);
         }
-        if node.kind == "Bundle" {
-            self.bundle(node);
-        }
+        self.special_resource(node);
     }
 
     fn claimed(&mut self, node: &Node<'a, '_>, canonical: &str, n: usize) {

@@ -1,6 +1,24 @@
 //! Rules that belong to one type, wherever it stands.
 
+use serde_json::Value;
+
 use super::{Judge, node::Node};
+
+/// Where R4 asks for a profile by the code alone.
+///
+/// Specification: <http://hl7.org/fhir/R4/observation-vitalsigns.html>.
+const VITAL_SIGNS: [(&str, &str); 10] = [
+    ("85353-1", "vitalspanel"),
+    ("9279-1", "resprate"),
+    ("8867-4", "heartrate"),
+    ("2708-6", "oxygensat"),
+    ("8310-5", "bodytemp"),
+    ("8302-2", "bodyheight"),
+    ("9843-4", "headcircum"),
+    ("29463-7", "bodyweight"),
+    ("39156-5", "bmi"),
+    ("85354-9", "bp"),
+];
 
 impl<'a> Judge<'a> {
     /// What a type asks that no definition states as an invariant.
@@ -11,7 +29,48 @@ impl<'a> Judge<'a> {
             "Identifier" => self.identifier(node),
             "xhtml" => self.narrative(node),
             "uri" | "url" | "canonical" => self.uri(node),
+            "ValueSet.compose.include" => self.included(node),
             _ => {}
+        }
+    }
+
+    /// What a type of resources asks.
+    pub(super) fn special_resource(&mut self, node: &Node<'a, '_>) {
+        match node.kind {
+            "Bundle" => self.bundle(node),
+            "Observation" => self.vital_sign(node),
+            "CodeSystem" => self.supplement(node),
+            _ => {}
+        }
+    }
+
+    fn included(&mut self, node: &Node<'a, '_>) {
+        if node.text("system").is_some_and(|system| !system.contains(':')) {
+            let place = node.place.member("system");
+            self.error(&place, "value", "The system of codes must be an absolute URI.");
+        }
+    }
+
+    fn supplement(&mut self, node: &Node<'a, '_>) {
+        if node.get("supplements").is_some() && node.text("content") != Some("supplement") {
+            let place = node.place.member("content");
+            self.error(&place, "value", "A code system that supplements another says so in `content`.");
+        }
+    }
+
+    /// A vital sign conforms to the profile of its code.
+    fn vital_sign(&mut self, node: &Node<'a, '_>) {
+        let codings = node.get("code").and_then(|code| code.get("coding")).and_then(Value::as_array);
+        for coding in codings.into_iter().flatten() {
+            let text = |name: &str| coding.get(name).and_then(Value::as_str);
+            if text("system") != Some("http://loinc.org") {
+                continue;
+            }
+            let known = VITAL_SIGNS.iter().find(|(code, _)| text("code") == Some(code));
+            let profile = known.and_then(|(_, name)| self.knowledge.profiles.of_type(name));
+            if let Some(profile) = profile {
+                return self.element(node, &profile.root);
+            }
         }
     }
 }
