@@ -74,3 +74,6 @@ ADDED_TERMINOLOGY = {"http://hl7.org/fhir/detectedissue-status", "http://hl7.org
 
 # Concepts that the package adds, by code system.
 ADDED_CONCEPTS = {"http://hl7.org/fhir/questionnaire-item-control": {"multi-select"}}
+
+# Versions of code systems that value sets ask for and that never were, by value set.
+UNKNOWN_VERSIONS = {"http://hl7.org/fhir/ValueSet/task-code": "3.6.0"}

@@ -533,14 +533,7 @@ async fn patch_target(call: &Call, target: patching::Target) -> Result<Reply> {
     let is_json_patch = negotiate::is_json_patch(&call.headers);
     let patch = patching::read(&call.body, is_json_patch, &context.limits.json)?;
     let if_match = call.if_match();
-    patching::patch(
-        context,
-        &call.permit,
-        target,
-        Arc::new(patch),
-        if_match.as_ref(),
-    )
-    .await
+    patching::patch(context, &call.permit, target, patch, if_match.as_ref()).await
 }
 
 /// `DELETE [base]/[type]?[criteria]`.

@@ -20,7 +20,7 @@ use crate::{
         path::decode_base64,
         permit::Permit,
         resource::Resource,
-        validate,
+        validate::{self, Judgement},
     },
     kernel::problem::{Category, Problem, Result},
     store::{Prepared, Stored, Tx},
@@ -36,6 +36,15 @@ pub enum Target {
     Instance(ResourceType, String),
     /// The one resource that satisfies a condition.
     Criteria(Box<Criteria>),
+}
+
+/// A patch, and how what comes of it is judged.
+#[derive(Debug)]
+pub struct Change {
+    /// The steps.
+    pub patch: Patch,
+    /// As what is to be stored is judged.
+    pub judgement: Judgement,
 }
 
 /// Reads a body: a JSON Patch, or a FHIRPath Patch as Parameters.
@@ -90,22 +99,24 @@ pub async fn patch(
     context: &Context,
     permit: &Permit,
     target: Target,
-    patch: Arc<Patch>,
+    patch: Patch,
     if_match: Option<&VersionTag>,
 ) -> Result<Reply> {
     let if_match = if_match.map_or(Ok(None), VersionTag::demanded)?;
-    store(context, permit, (target, patch), if_match).await
+    let judgement = context.judgement().await?;
+    let change = Arc::new(Change { patch, judgement });
+    store(context, permit, (target, change), if_match).await
 }
 
 /// Writes what has been read.
 pub(super) async fn store(
     context: &Context,
     permit: &Permit,
-    (target, patch): (Target, Arc<Patch>),
+    (target, change): (Target, Arc<Change>),
     if_match: Option<u64>,
 ) -> Result<Reply> {
     if let Target::Instance(kind, id) = &target
-        && let Some(reply) = outside(context, permit, (*kind, id), (&patch, if_match)).await?
+        && let Some(reply) = outside(context, permit, (*kind, id), (&change, if_match)).await?
     {
         return Ok(reply);
     }
@@ -113,7 +124,7 @@ pub(super) async fn store(
     context
         .store
         .write(permit, move |tx| {
-            Box::pin(async move { within(tx, &target, (&patch, if_match), &limits).await })
+            Box::pin(async move { within(tx, &target, (&change, if_match), &limits).await })
         })
         .await
 }
@@ -123,11 +134,11 @@ async fn outside(
     context: &Context,
     permit: &Permit,
     (kind, id): (ResourceType, &str),
-    (patch, if_match): (&Patch, Option<u64>),
+    (change, if_match): (&Change, Option<u64>),
 ) -> Result<Option<Reply>> {
     let stored = standing(context.store.read(permit, kind, id).await?)?;
     check_version(&stored, if_match)?;
-    let prepared = Prepared::new(patched(&stored, patch, &context.limits.json)?);
+    let prepared = Prepared::new(patched(&stored, change, &context.limits.json)?);
     let id = stored.id;
     let written = context
         .store
@@ -150,12 +161,12 @@ async fn outside(
 async fn within(
     tx: &mut Tx,
     target: &Target,
-    (patch, if_match): (&Patch, Option<u64>),
+    (change, if_match): (&Change, Option<u64>),
     limits: &Limits,
 ) -> Result<Reply> {
     let stored = found(tx, target).await?;
     check_version(&stored, if_match)?;
-    let prepared = Prepared::new(patched(&stored, patch, limits)?);
+    let prepared = Prepared::new(patched(&stored, change, limits)?);
     let written = tx.put(&stored.id, prepared, Some(stored.version)).await?;
     Ok(update::reply(written))
 }
@@ -172,9 +183,9 @@ pub(super) async fn found(tx: &mut Tx, target: &Target) -> Result<Stored> {
 }
 
 /// The resource after the patch, checked as an update is.
-pub(super) fn patched(stored: &Stored, patch: &Patch, limits: &Limits) -> Result<Resource> {
-    let tree = patch.apply(&stored.tree()?, limits)?;
-    validate::check(&tree)?;
+pub(super) fn patched(stored: &Stored, change: &Change, limits: &Limits) -> Result<Resource> {
+    let tree = change.patch.apply(&stored.tree()?, limits)?;
+    change.judgement.check(&tree)?;
     Resource::trusted(tree)
 }
 
@@ -215,7 +226,7 @@ mod tests {
     }
 
     async fn run(bench: &Bench, target: Target, steps: Value, tag: Option<&str>) -> Result<Reply> {
-        let steps = Arc::new(Patch::json(steps).unwrap());
+        let steps = Patch::json(steps).unwrap();
         let tag = tag.map(VersionTag::read);
         let permit = Permit::development();
         patch(&bench.context, &permit, target, steps, tag.as_ref()).await

@@ -28,17 +28,23 @@ mod erasure;
 mod fhirpath;
 #[cfg(test)]
 mod follow_up;
+#[cfg(test)]
 mod formats;
 #[cfg(test)]
+mod fuzz;
 mod forms;
 #[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod library;
 #[cfg(test)]
 mod publishing;
 #[cfg(test)]
 mod rest;
 #[cfg(test)]
 mod schedule;
+#[cfg(test)]
+mod search;
 #[cfg(test)]
 mod sms;
 #[cfg(test)]
@@ -48,4 +54,5 @@ mod stories;
 #[cfg(test)]
 mod tables;
 #[cfg(test)]
+mod terminology;
 mod validate;

@@ -8,7 +8,6 @@ use super::{OperationCall, at_entry, in_resource, line::Line};
 use crate::{
     fhir::{
         definitions::ResourceType,
-        patch::Patch,
         reference,
         resource::Resource,
         search::query::{Handling, Query},
@@ -19,7 +18,7 @@ use crate::{
         criteria::Criteria,
         history::Span,
         pairs,
-        patch::{self, Target},
+        patch::{self, Change, Target},
         read::Held,
         search, update,
     },
@@ -61,7 +60,7 @@ pub enum Request {
         /// What is to be patched.
         target: Target,
         /// The change.
-        patch: Arc<Patch>,
+        patch: Arc<Change>,
         /// `ifMatch`.
         if_match: Option<u64>,
     },
@@ -301,7 +300,10 @@ impl Reader<'_> {
             .map_err(|problem| in_resource(problem, self.place))?;
         Ok(Request::Patch {
             target,
-            patch: Arc::new(patch),
+            patch: Arc::new(Change {
+                patch,
+                judgement: self.judgement.clone(),
+            }),
             if_match: self.if_match()?,
         })
     }
