@@ -30,9 +30,9 @@ mod fhirpath;
 mod follow_up;
 #[cfg(test)]
 mod formats;
+mod forms;
 #[cfg(test)]
 mod fuzz;
-mod forms;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]

@@ -124,7 +124,9 @@ impl<'a> Judge<'a> {
         if let [one] = known.as_slice() {
             return self.element(node, &one.root);
         }
-        let holds = |judge: &mut Self, profile: &Arc<Profile>| is_a(node.kind, &profile.kind) && judge.conforms(node, &profile.root);
+        let holds = |judge: &mut Self, profile: &Arc<Profile>| {
+            is_a(node.kind, &profile.kind) && judge.conforms(node, &profile.root)
+        };
         if !known.is_empty() && !known.iter().any(|profile| holds(self, profile)) {
             let names: Vec<&str> = known.iter().map(|each| each.url.as_str()).collect();
             let words = format!("None of these profiles holds: {}.", names.join(", "));

@@ -45,28 +45,44 @@ impl<'a> Judge<'a> {
     }
 
     fn included(&mut self, node: &Node<'a, '_>) {
-        if node.text("system").is_some_and(|system| !system.contains(':')) {
+        if node
+            .text("system")
+            .is_some_and(|system| !system.contains(':'))
+        {
             let place = node.place.member("system");
-            self.error(&place, "value", "The system of codes must be an absolute URI.");
+            self.error(
+                &place,
+                "value",
+                "The system of codes must be an absolute URI.",
+            );
         }
     }
 
     fn supplement(&mut self, node: &Node<'a, '_>) {
         if node.get("supplements").is_some() && node.text("content") != Some("supplement") {
             let place = node.place.member("content");
-            self.error(&place, "value", "A code system that supplements another says so in `content`.");
+            self.error(
+                &place,
+                "value",
+                "A code system that supplements another says so in `content`.",
+            );
         }
     }
 
     /// A vital sign conforms to the profile of its code.
     fn vital_sign(&mut self, node: &Node<'a, '_>) {
-        let codings = node.get("code").and_then(|code| code.get("coding")).and_then(Value::as_array);
+        let codings = node
+            .get("code")
+            .and_then(|code| code.get("coding"))
+            .and_then(Value::as_array);
         for coding in codings.into_iter().flatten() {
             let text = |name: &str| coding.get(name).and_then(Value::as_str);
             if text("system") != Some("http://loinc.org") {
                 continue;
             }
-            let known = VITAL_SIGNS.iter().find(|(code, _)| text("code") == Some(code));
+            let known = VITAL_SIGNS
+                .iter()
+                .find(|(code, _)| text("code") == Some(code));
             let profile = known.and_then(|(_, name)| self.knowledge.profiles.of_type(name));
             if let Some(profile) = profile {
                 return self.element(node, &profile.root);

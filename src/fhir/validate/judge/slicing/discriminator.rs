@@ -128,7 +128,9 @@ impl<'a> Judge<'a> {
         }
         profiles.iter().any(|canonical| {
             let profile = self.knowledge.profiles.get(canonical);
-            profile.is_some_and(|profile| is_a(node.kind, &profile.kind) && self.conforms(node, &profile.root))
+            profile.is_some_and(|profile| {
+                is_a(node.kind, &profile.kind) && self.conforms(node, &profile.root)
+            })
         })
     }
 
@@ -182,7 +184,9 @@ fn steps(path: &str) -> Option<Vec<Step<'_>>> {
             Some(at) => (Step::Child(rest.get(..at)?), rest.get(at..)?),
             None => (Step::Child(rest), ""),
         };
-        if let Step::Child(name) = step && name != "$this" {
+        if let Step::Child(name) = step
+            && name != "$this"
+        {
             steps.push(Step::Child(name.trim_end_matches("[x]")));
         } else if !matches!(step, Step::Child(_)) {
             steps.push(step);
