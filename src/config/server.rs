@@ -118,16 +118,7 @@ impl Server {
                 "It is empty or begins with http:// or https://.",
             );
         }
-        for origin in self.cors_origins.split_whitespace() {
-            let host = origin.split_once("://").map(|(_, host)| host);
-            let is_origin = is_web_address(origin) && host.is_some_and(|host| !host.contains('/'));
-            if origin != "*" && !is_origin {
-                findings.refuse(
-                    "server.cors_origins",
-                    "Each is https://HOST, with a port where it is not the usual one, or *.",
-                );
-            }
-        }
+        self.check_origins(findings);
         if self.insecure_no_auth && !self.listen.ip().is_loopback() {
             findings.refuse(
                 "server.insecure_no_auth",
@@ -137,6 +128,19 @@ impl Server {
                     self.listen.ip()
                 ),
             );
+        }
+    }
+
+    fn check_origins(&self, findings: &mut Findings) {
+        for origin in self.cors_origins.split_whitespace() {
+            let host = origin.split_once("://").map(|(_, host)| host);
+            let is_origin = is_web_address(origin) && host.is_some_and(|host| !host.contains('/'));
+            if origin != "*" && !is_origin {
+                findings.refuse(
+                    "server.cors_origins",
+                    "Each is https://HOST, with a port where it is not the usual one, or *.",
+                );
+            }
         }
     }
 }

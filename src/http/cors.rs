@@ -12,7 +12,7 @@ use axum::{
     Router,
     body::Body,
     extract::Request,
-    http::{HeaderName, HeaderValue, Method, Response, StatusCode, header},
+    http::{HeaderValue, Method, Response, StatusCode, header},
     middleware::{self, Next},
 };
 
@@ -86,10 +86,7 @@ async fn answer(origins: &Origins, request: Request, next: Next) -> Response<Bod
     };
     let headers = response.headers_mut();
     // Caches keep the answers to different origins apart.
-    headers.append(
-        header::VARY,
-        HeaderValue::from(HeaderName::from(header::ORIGIN)),
-    );
+    headers.append(header::VARY, HeaderValue::from(header::ORIGIN));
     if let Some(allowed) = allowed {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);

@@ -230,7 +230,9 @@ fn body(body: Body) -> Option<Value> {
             let formats = [FORMATS[0], FORMATS[1], "text/csv"];
             json!({"required": true, "content": content(&formats)})
         }
-        Body::OptionalJson => json!({"required": false, "content": content(&FORMATS)}),
+        Body::OptionalJson | Body::UnjudgedJson => {
+            json!({"required": false, "content": content(&FORMATS)})
+        }
         Body::Json => json!({"required": true, "content": content(&FORMATS)}),
         Body::Patch => {
             let formats = [FORMATS[0], FORMATS[1], "application/json-patch+json"];

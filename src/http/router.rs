@@ -74,9 +74,15 @@ pub static ROUTES: &[Route] = &[
     put("/{type}/{id}", &[I::Update], fhir::update),
     patch("/{type}/{id}", &[I::Patch], fhir::patch),
     delete("/{type}/{id}", &[I::Delete], fhir::delete),
+    get("/{type}/{id}/{member}", &[], fhir::search_compartment),
+    form(
+        "/{type}/{id}/{member}/_search",
+        &[],
+        fhir::search_compartment,
+    ),
+    form("/{type}/{id}/_search", &[], fhir::search_compartment),
     get("/{type}/{id}/_history", &[I::History], fhir::history),
     get("/{type}/{id}/_history/{version}", &[I::Vread], fhir::vread),
-    // What R4 has and this server does not offer yet.
 ];
 
 type Interactions = &'static [I];

@@ -15,6 +15,7 @@ mod transaction;
 pub mod advice;
 pub mod bundle;
 pub mod capabilities;
+pub mod compartment;
 pub mod conditional_delete;
 pub mod conditional_update;
 pub mod create;

@@ -38,15 +38,6 @@ pub enum Target {
     Criteria(Box<Criteria>),
 }
 
-/// A patch, and how what comes of it is judged.
-#[derive(Debug)]
-pub struct Change {
-    /// The steps.
-    pub patch: Patch,
-    /// As what is to be stored is judged.
-    pub judgement: Judgement,
-}
-
 /// Reads a body: a JSON Patch, or a FHIRPath Patch as Parameters.
 ///
 /// # Errors
@@ -99,32 +90,34 @@ pub async fn patch(
     context: &Context,
     permit: &Permit,
     target: Target,
-    patch: Patch,
+    patch: Arc<Patch>,
     if_match: Option<&VersionTag>,
 ) -> Result<Reply> {
     let if_match = if_match.map_or(Ok(None), VersionTag::demanded)?;
-    let judgement = context.judgement().await?;
-    let change = Arc::new(Change { patch, judgement });
-    store(context, permit, (target, change), if_match).await
+    store(context, permit, (target, patch), if_match).await
 }
 
 /// Writes what has been read.
 pub(super) async fn store(
     context: &Context,
     permit: &Permit,
-    (target, change): (Target, Arc<Change>),
+    (target, patch): (Target, Arc<Patch>),
     if_match: Option<u64>,
 ) -> Result<Reply> {
+    let judged = Judged {
+        patch,
+        limits: context.limits.json,
+        judgement: context.judgement().await?,
+    };
     if let Target::Instance(kind, id) = &target
-        && let Some(reply) = outside(context, permit, (*kind, id), (&change, if_match)).await?
+        && let Some(reply) = outside(context, permit, (*kind, id), (&judged, if_match)).await?
     {
         return Ok(reply);
     }
-    let limits = context.limits.json;
     context
         .store
         .write(permit, move |tx| {
-            Box::pin(async move { within(tx, &target, (&change, if_match), &limits).await })
+            Box::pin(async move { within(tx, &target, (&judged, if_match)).await })
         })
         .await
 }
@@ -134,11 +127,11 @@ async fn outside(
     context: &Context,
     permit: &Permit,
     (kind, id): (ResourceType, &str),
-    (change, if_match): (&Change, Option<u64>),
+    (judged, if_match): (&Judged, Option<u64>),
 ) -> Result<Option<Reply>> {
     let stored = standing(context.store.read(permit, kind, id).await?)?;
     check_version(&stored, if_match)?;
-    let prepared = Prepared::new(patched(&stored, change, &context.limits.json)?);
+    let prepared = Prepared::new(judged.applied_to(&stored)?);
     let id = stored.id;
     let written = context
         .store
@@ -161,12 +154,11 @@ async fn outside(
 async fn within(
     tx: &mut Tx,
     target: &Target,
-    (change, if_match): (&Change, Option<u64>),
-    limits: &Limits,
+    (judged, if_match): (&Judged, Option<u64>),
 ) -> Result<Reply> {
     let stored = found(tx, target).await?;
     check_version(&stored, if_match)?;
-    let prepared = Prepared::new(patched(&stored, change, limits)?);
+    let prepared = Prepared::new(judged.applied_to(&stored)?);
     let written = tx.put(&stored.id, prepared, Some(stored.version)).await?;
     Ok(update::reply(written))
 }
@@ -182,11 +174,20 @@ pub(super) async fn found(tx: &mut Tx, target: &Target) -> Result<Stored> {
     }
 }
 
-/// The resource after the patch, checked as an update is.
-pub(super) fn patched(stored: &Stored, change: &Change, limits: &Limits) -> Result<Resource> {
-    let tree = change.patch.apply(&stored.tree()?, limits)?;
-    change.judgement.check(&tree)?;
-    Resource::trusted(tree)
+/// A patch, and how its result is judged.
+pub(super) struct Judged {
+    pub patch: Arc<Patch>,
+    pub limits: Limits,
+    pub judgement: Judgement,
+}
+
+impl Judged {
+    /// The resource after the patch, checked as an update is.
+    pub fn applied_to(&self, stored: &Stored) -> Result<Resource> {
+        let tree = self.patch.apply(&stored.tree()?, &self.limits)?;
+        self.judgement.check(&tree)?;
+        Resource::trusted(tree)
+    }
 }
 
 pub(super) fn check_version(stored: &Stored, if_match: Option<u64>) -> Result<()> {
@@ -226,7 +227,7 @@ mod tests {
     }
 
     async fn run(bench: &Bench, target: Target, steps: Value, tag: Option<&str>) -> Result<Reply> {
-        let steps = Patch::json(steps).unwrap();
+        let steps = Arc::new(Patch::json(steps).unwrap());
         let tag = tag.map(VersionTag::read);
         let permit = Permit::development();
         patch(&bench.context, &permit, target, steps, tag.as_ref()).await

@@ -45,6 +45,19 @@ pub fn system_query(
     Query::parse_system(pairs, &options(context, handling)?)
 }
 
+/// Reads the parameters of a search over these types, of which `_type` may name some.
+///
+/// # Errors
+/// As [`query`].
+pub(super) fn query_of(
+    context: &Context,
+    kinds: &[ResourceType],
+    pairs: &[(String, String)],
+    handling: Handling,
+) -> Result<Query> {
+    Query::parse_among(kinds, pairs, &options(context, handling)?)
+}
+
 fn options(context: &Context, handling: Handling) -> Result<QueryOptions> {
     Ok(QueryOptions {
         handling,
@@ -125,6 +138,9 @@ fn link(context: &Context, query: &Query, cursor: Option<&str>) -> String {
     }
     let parameters = parameters.finish();
     let separator = if parameters.is_empty() { "" } else { "?" };
+    if let Some(path) = &query.within {
+        return format!("{}/{path}{separator}{parameters}", context.base);
+    }
     if query.system {
         return format!("{}{separator}{parameters}", context.base);
     }

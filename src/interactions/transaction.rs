@@ -23,7 +23,8 @@ pub(super) async fn transaction(
     parts: Vec<Part>,
 ) -> Result<Vec<Reply>> {
     let count = parts.len();
-    let plan = Plan::of(context, parts)?;
+    let mut plan = Plan::of(context, parts)?;
+    plan.judgement = context.judgement().await?;
     let within = context.clone();
     let done = context
         .store

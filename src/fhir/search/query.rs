@@ -80,6 +80,9 @@ pub struct Query {
     pub system: bool,
     /// The same search of each further type; of them, only type, clauses and order count.
     pub others: Vec<Query>,
+    /// The path below the service base URL, where it is another than that of the type, for the
+    /// self link.
+    pub within: Option<String>,
     /// Why a caller inside has built what cannot be searched.
     pub(crate) fault: Option<String>,
 }

@@ -8,17 +8,18 @@ use super::{OperationCall, at_entry, in_resource, line::Line};
 use crate::{
     fhir::{
         definitions::ResourceType,
+        patch::Patch,
         reference,
         resource::Resource,
         search::query::{Handling, Query},
         validate::{self, Judgement},
     },
     interactions::{
-        Context, VersionTag, check_kind,
+        Context, VersionTag, check_kind, compartment,
         criteria::Criteria,
         history::Span,
         pairs,
-        patch::{self, Change, Target},
+        patch::{self, Target},
         read::Held,
         search, update,
     },
@@ -60,7 +61,7 @@ pub enum Request {
         /// What is to be patched.
         target: Target,
         /// The change.
-        patch: Arc<Change>,
+        patch: Arc<Patch>,
         /// `ifMatch`.
         if_match: Option<u64>,
     },
@@ -199,6 +200,17 @@ impl Reader<'_> {
                 (kind, (*id).to_owned()),
                 (*version).to_owned(),
             )),
+            (Some(kind), [id, member]) if reference::is_id(id) => {
+                let pairs = self.pairs(line)?;
+                let query =
+                    compartment::query(self.context, (kind, id), member, &pairs, self.handling);
+                query
+                    .map(|query| Request::Search(Box::new(query)))
+                    .map_err(|problem| self.at_url(problem))
+            }
+            (None, []) => search::system_query(self.context, &self.pairs(line)?, self.handling)
+                .map(|query| Request::Search(Box::new(query)))
+                .map_err(|problem| self.at_url(problem)),
             _ => Err(self.unsupported(".request.url")),
         }
     }
@@ -300,10 +312,7 @@ impl Reader<'_> {
             .map_err(|problem| in_resource(problem, self.place))?;
         Ok(Request::Patch {
             target,
-            patch: Arc::new(Change {
-                patch,
-                judgement: self.judgement.clone(),
-            }),
+            patch: Arc::new(patch),
             if_match: self.if_match()?,
         })
     }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::{
-    fhir::{definitions::ResourceType, resource::Resource},
+    fhir::{definitions::ResourceType, resource::Resource, validate::Judgement},
     interactions::{
         Context,
         bundle::{Part, Request, at_entry},
@@ -23,6 +23,8 @@ pub struct Plan {
     pub writes: Vec<Write>,
     /// Changes to resources.
     pub patches: Vec<(usize, Request)>,
+    /// How what they come to is judged.
+    pub judgement: Judgement,
     /// Reads and searches.
     pub reads: Vec<(usize, Request)>,
     /// What the links between entries stand for.
@@ -82,6 +84,7 @@ impl Plan {
             deletes: Vec::new(),
             writes: Vec::new(),
             patches: Vec::new(),
+            judgement: Judgement::Base,
             reads: Vec::new(),
             links: Links::default(),
             conditional: Vec::new(),

@@ -180,7 +180,12 @@ async fn patch(
         plan.touch(place, (stored.kind, stored.id.clone()))?;
     }
     patch::check_version(&stored, if_match)?;
-    let mut resource = patch::patched(&stored, &patch, &context.limits.json)?;
+    let judged = patch::Judged {
+        patch,
+        limits: context.limits.json,
+        judgement: plan.judgement.clone(),
+    };
+    let mut resource = judged.applied_to(&stored)?;
     for link in plan.links.rewrite(&mut resource, None).conditional {
         plan.add_conditional(context, place, &link)?;
     }

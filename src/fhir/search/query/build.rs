@@ -41,6 +41,7 @@ impl Query {
             notices: Vec::new(),
             system: false,
             others: Vec::new(),
+            within: None,
             fault: None,
         }
     }

@@ -19,13 +19,32 @@ impl Query {
     /// # Errors
     /// As [`Query::parse`].
     pub fn parse_system(pairs: &[(String, String)], options: &QueryOptions) -> Result<Self> {
+        Self::parse_among(&definitions().resource_types, pairs, options)
+    }
+
+    /// The same, of these types only.
+    ///
+    /// # Errors
+    /// As [`Query::parse`].
+    pub fn parse_among(
+        among: &[ResourceType],
+        pairs: &[(String, String)],
+        options: &QueryOptions,
+    ) -> Result<Self> {
         let mut types = None;
         for (_, value) in pairs.iter().filter(|(key, _)| key == "_type") {
             if types.replace(read_types(value)?).is_some() {
                 return Err(Problem::malformed("invalid", "_type is given once."));
             }
         }
-        let kinds = types.unwrap_or_else(|| definitions().resource_types.clone());
+        let mut kinds = types.unwrap_or_else(|| among.to_vec());
+        kinds.retain(|kind| among.contains(kind));
+        if kinds.is_empty() {
+            return Err(Problem::malformed(
+                "invalid",
+                "_type names no type that is here.",
+            ));
+        }
         let rest: Vec<(String, String)> = pairs
             .iter()
             .filter(|(key, _)| key != "_type")
