@@ -1,5 +1,7 @@
 //! Rules that belong to one type, wherever it stands.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::{Judge, node::Node};
@@ -39,7 +41,8 @@ impl<'a> Judge<'a> {
         match node.kind {
             "Bundle" => self.bundle(node),
             "Observation" => self.vital_sign(node),
-            "CodeSystem" => self.supplement(node),
+            "CodeSystem" => self.code_system(node),
+            "StructureDefinition" => self.definition(node),
             _ => {}
         }
     }
@@ -58,14 +61,45 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn supplement(&mut self, node: &Node<'a, '_>) {
+    fn code_system(&mut self, node: &Node<'a, '_>) {
         if node.get("supplements").is_some() && node.text("content") != Some("supplement") {
             let place = node.place.member("content");
-            self.error(
-                &place,
-                "value",
-                "A code system that supplements another says so in `content`.",
-            );
+            let words = "A code system that supplements another says so in `content`.";
+            self.error(&place, "value", words);
+        }
+        let properties = node.get("property").and_then(Value::as_array);
+        let mut seen = HashSet::new();
+        let list = node.place.member("property");
+        for (n, property) in properties.into_iter().flatten().enumerate() {
+            let code = property.get("code").and_then(Value::as_str);
+            if code.is_some_and(|code| !seen.insert(code)) {
+                self.error(
+                    &list.item(n),
+                    "duplicate",
+                    "Two properties have the same code.",
+                );
+            }
+        }
+    }
+
+    /// A profile speaks of elements that its base has.
+    fn definition(&mut self, node: &Node<'a, '_>) {
+        if node.text("derivation") != Some("constraint") || node.get("differential").is_none() {
+            return;
+        }
+        let mut alone = node.value.clone();
+        if let Value::Object(members) = &mut alone {
+            members.shift_remove("snapshot");
+        }
+        let place = node.place.member("differential");
+        for defect in self
+            .knowledge
+            .profiles
+            .defects(&alone)
+            .into_iter()
+            .flatten()
+        {
+            self.error(&place, "invalid", defect);
         }
     }
 
