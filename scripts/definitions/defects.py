@@ -66,6 +66,7 @@ CONSTRAINTS = {
 # Where extensions may stand, beside what they say: the definitions themselves have them there.
 CONTEXTS = {
     "http://hl7.org/fhir/StructureDefinition/regex": ["ElementDefinition.type"],
+    "http://hl7.org/fhir/StructureDefinition/structuredefinition-normative-version": ["Element"],
     "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type": ["ElementDefinition.type"],
     "http://hl7.org/fhir/StructureDefinition/valueset-concept-comments": ["CodeSystem.concept"],
 }

@@ -11,6 +11,7 @@
 mod binding;
 mod bundle;
 mod coding;
+mod conformance;
 mod element;
 mod extension;
 mod identity;

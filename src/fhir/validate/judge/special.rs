@@ -32,6 +32,8 @@ impl<'a> Judge<'a> {
             "xhtml" => self.narrative(node),
             "uri" | "url" | "canonical" => self.uri(node),
             "ValueSet.compose.include" => self.included(node),
+            "Questionnaire.item" => self.question(node),
+            "CapabilityStatement.rest.resource.searchParam" => self.stated_parameter(node),
             _ => {}
         }
     }
@@ -43,6 +45,7 @@ impl<'a> Judge<'a> {
             "Observation" => self.vital_sign(node),
             "CodeSystem" => self.code_system(node),
             "StructureDefinition" => self.definition(node),
+            "SearchParameter" => self.derived_parameter(node),
             _ => {}
         }
     }

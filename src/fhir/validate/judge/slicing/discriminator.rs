@@ -240,8 +240,12 @@ fn child(
     seen: Seen<'_>,
 ) {
     if let Some(child) = definition.child(name) {
+        // What tells the outer slices apart stands in the inner ones.
         for slice in &child.slices {
             defined(knowledge, slice, rest, seen);
+        }
+        if !child.slices.is_empty() {
+            return;
         }
         return defined(knowledge, child, rest, seen);
     }
