@@ -139,7 +139,15 @@ impl<'a> Judge<'a> {
         let full = self.issues.len() >= MOST_JUDGED_ISSUES;
         // The last place is for an error: a bound may hide warnings, never invalidity.
         let room = !full || (issue.severity == Severity::Error && !self.has_error());
-        if room && !self.issues.contains(&issue) {
+        // The structure knows the codes of some bindings already.
+        let told = |each: &Issue| {
+            each == &issue
+                || (each.code == "code-invalid"
+                    && each.code == issue.code
+                    && each.severity == issue.severity
+                    && each.expression == issue.expression)
+        };
+        if room && !self.issues.iter().any(told) {
             self.issues.push(issue);
         }
     }
