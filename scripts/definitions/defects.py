@@ -66,7 +66,15 @@ CONSTRAINTS = {
 # Where extensions may stand, beside what they say: the definitions themselves have them there.
 CONTEXTS = {
     "http://hl7.org/fhir/StructureDefinition/regex": ["ElementDefinition.type"],
+    "http://hl7.org/fhir/StructureDefinition/structuredefinition-normative-version": ["Element"],
+    "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type": ["ElementDefinition.type"],
     "http://hl7.org/fhir/StructureDefinition/valueset-concept-comments": ["CodeSystem.concept"],
+}
+
+# Bindings that are too strict, by the URL of the definition and the path: the components of a vital
+# sign are measured in other units as well, such as the flow of oxygen in litres a minute.
+SOFTER_BINDINGS = {
+    ("http://hl7.org/fhir/StructureDefinition/vitalsigns", "Observation.component.value[x]"): "preferred",
 }
 
 # Code systems and value sets that the package adds under HL7's name.

@@ -79,7 +79,7 @@ fn what_stands_there_is_judged_by_a_profile_that_is_loaded() {
 fn what_is_written_is_judged_where_that_is_configured() {
     let server = Server::start_with(Options {
         environment: vec![(
-            "VIGIE_FHIR__VALIDATION__ON_WRITE".to_owned(),
+            "VIGIE_FHIR_VALIDATION_ON_WRITE".to_owned(),
             "profiles".to_owned(),
         )],
         ..Options::default()

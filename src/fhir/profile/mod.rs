@@ -130,6 +130,14 @@ impl Profiles {
         self.type_read(name, &[])
     }
 
+    /// What cannot be read of a definition that is given, upon those that are known; none where its
+    /// base is not known.
+    #[must_use]
+    pub fn defects(&self, given: &Value) -> Option<Vec<String>> {
+        let url = given.get("url").and_then(Value::as_str).unwrap_or_default();
+        Some(snapshot::tree(self, given, &[url])?.defects)
+    }
+
     /// Whether a canonical is known at all, be it readable or not.
     #[must_use]
     pub fn knows(&self, canonical: &str) -> bool {

@@ -47,7 +47,8 @@ pub(super) fn state(element: &mut Element, given: &Value) {
 
 fn valued(element: &mut Element, name: &str, value: &Value) {
     if name.starts_with("fixed") {
-        element.fixed = Some(Arc::new(value.clone()));
+        // What a base has fixed stays as it is.
+        element.fixed.get_or_insert_with(|| Arc::new(value.clone()));
     } else if name.starts_with("pattern") {
         element.pattern = Some(Arc::new(value.clone()));
     } else if let Some(kind) = name.strip_prefix("minValue") {

@@ -142,9 +142,11 @@ impl<'a> Growth<'a> {
             self.unfold(element);
             let place = self.place(element, &step.name)?;
             element = element.children.get_mut(place.0)?;
-            let implied = place.1;
-            if let Some(slice) = step.slice.as_deref().or(implied.as_deref()) {
-                element = slice_of(element, slice)?;
+            match (step.slice.as_deref(), place.1) {
+                (Some(slice), _) => element = slice_of(element, slice)?,
+                // Without a slice, the name of a type leaves that type alone.
+                (None, Some(name)) => only(element, &name),
+                (None, None) => {}
             }
         }
         Some(element)
@@ -250,6 +252,14 @@ fn slice_of<'e>(element: &'e mut Element, name: &str) -> Option<&'e mut Element>
     implied(element, &mut slice, name);
     element.slices.push(slice);
     element.slices.last_mut()
+}
+
+/// Leaves a choice the one type that its name in JSON tells.
+fn only(element: &mut Element, name: &str) {
+    if let Some(suffix) = name.strip_prefix(element.name.as_str()) {
+        let kind = read::type_of(suffix);
+        element.types.retain(|each| each.code == kind);
+    }
 }
 
 /// What slicing an element means where nothing is stated: extensions go by URL, choices by type.

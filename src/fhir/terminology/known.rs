@@ -40,11 +40,12 @@ impl Terminology {
                 Known::Untold
             };
         };
-        let same = |a: &str, b: &str| {
-            a.split_whitespace()
-                .map(str::to_lowercase)
-                .eq(b.split_whitespace().map(str::to_lowercase))
+        // Names of countries are written with their article and without.
+        let words = |text: &str| -> Vec<String> {
+            let all = text.split_whitespace().filter(|word| *word != "(the)");
+            all.map(str::to_lowercase).collect()
         };
+        let same = |a: &str, b: &str| words(a) == words(b);
         match (coding.display, concept.display.as_deref()) {
             (Some(given), Some(own))
                 if !same(given, own)

@@ -1,7 +1,7 @@
 //! Reading strictly: what is not R4 is refused, with its place.
 //!
 //! Specification: <http://hl7.org/fhir/R4/validation.html>, <http://hl7.org/fhir/R4/json.html>.
-//! Profiles, invariants and terminology beyond required codes are not judged here.
+//! What costs more (profiles, invariants, terminology) is for the [`judge`].
 
 mod judge;
 mod place;

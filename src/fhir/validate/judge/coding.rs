@@ -97,6 +97,10 @@ impl<'a> Judge<'a> {
         let Some(text) = node.value.as_str() else {
             return;
         };
+        if node.kind == "canonical" && !text.contains(':') && !text.starts_with('#') {
+            let words = "A canonical must be absolute, or name a contained resource.";
+            return self.error(node.place, "value", words);
+        }
         if let Some(uuid) = text.strip_prefix("urn:uuid:") {
             let plain = uuid.split(['#', '|']).next().unwrap_or(uuid);
             if !is_uuid(plain) {

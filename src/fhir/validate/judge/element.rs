@@ -27,6 +27,9 @@ impl<'a> Judge<'a> {
             );
         }
         self.depth += 1;
+        if self.first(node, &SPECIAL) {
+            self.special(node);
+        }
         self.values(node, definition);
         self.binding(node, definition);
         self.constraints(node, definition);
@@ -44,9 +47,6 @@ impl<'a> Judge<'a> {
     fn by_type(&mut self, node: &Node<'a, '_>) {
         if node.name == "extension" || node.name == "modifierExtension" {
             self.extension(node);
-        }
-        if self.first(node, &SPECIAL) {
-            self.special(node);
         }
         if let Some((outer, _)) = node.kind.split_once('.') {
             if let Some(profile) = self.knowledge.profiles.of_type(outer)
@@ -124,7 +124,9 @@ impl<'a> Judge<'a> {
         if let [one] = known.as_slice() {
             return self.element(node, &one.root);
         }
-        let holds = |judge: &mut Self, profile: &Arc<Profile>| judge.conforms(node, &profile.root);
+        let holds = |judge: &mut Self, profile: &Arc<Profile>| {
+            is_a(node.kind, &profile.kind) && judge.conforms(node, &profile.root)
+        };
         if !known.is_empty() && !known.iter().any(|profile| holds(self, profile)) {
             let names: Vec<&str> = known.iter().map(|each| each.url.as_str()).collect();
             let words = format!("None of these profiles holds: {}.", names.join(", "));

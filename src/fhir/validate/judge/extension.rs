@@ -113,7 +113,13 @@ impl<'a> Judge<'a> {
     fn is_context(&self, bearer: &Node<'a, '_>, context: &ExtensionContext) -> bool {
         let wanted = context.expression.trim();
         match context.kind.as_str() {
-            "extension" => bearer.text("url") == Some(wanted.split('#').next().unwrap_or(wanted)),
+            "extension" => {
+                let wanted = wanted.split('#').next();
+                // What its value bears, an extension bears.
+                let outer = bearer.parent.filter(|_| bearer.name == "value");
+                bearer.text("url") == wanted
+                    || outer.is_some_and(|outer| outer.text("url") == wanted)
+            }
             "fhirpath" => self.is_found(bearer, wanted),
             _ if wanted.contains(':') => bearer.text("url") == Some(wanted),
             _ => is_element(bearer, wanted),

@@ -11,6 +11,7 @@
 mod binding;
 mod bundle;
 mod coding;
+mod conformance;
 mod element;
 mod extension;
 mod identity;
@@ -139,7 +140,15 @@ impl<'a> Judge<'a> {
         let full = self.issues.len() >= MOST_JUDGED_ISSUES;
         // The last place is for an error: a bound may hide warnings, never invalidity.
         let room = !full || (issue.severity == Severity::Error && !self.has_error());
-        if room && !self.issues.contains(&issue) {
+        // The structure knows the codes of some bindings already.
+        let told = |each: &Issue| {
+            each == &issue
+                || (each.code == "code-invalid"
+                    && each.code == issue.code
+                    && each.severity == issue.severity
+                    && each.expression == issue.expression)
+        };
+        if room && !self.issues.iter().any(told) {
             self.issues.push(issue);
         }
     }
@@ -207,9 +216,7 @@ impl<'a> Judge<'a> {
         for (n, canonical) in claimed.take(MOST_PROFILES).enumerate() {
             self.claimed(node, canonical, n);
         }
-        if node.kind == "Bundle" {
-            self.bundle(node);
-        }
+        self.special_resource(node);
     }
 
     fn claimed(&mut self, node: &Node<'a, '_>, canonical: &str, n: usize) {

@@ -282,6 +282,9 @@ fn attribute(element: &str, name: &str, value: &str) -> Result<(), String> {
         return Err("txt-1: The narrative has an attribute that may not be shown.".to_owned());
     }
     let scheme = value.trim_start().get(.."javascript:".len());
+    if (element, name) == ("a", "href") && value.starts_with("urn:") {
+        return Err("A link of the narrative leads nowhere.".to_owned());
+    }
     if scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("javascript:"))
         || value.contains('<')
     {

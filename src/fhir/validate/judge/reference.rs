@@ -160,7 +160,7 @@ impl<'a> Judge<'a> {
                     how == target.how || (how == "referenced" && target.how == "bundled")
                 })
         };
-        if !uses.iter().any(|each| allowed(each)) {
+        if !uses.iter().any(allowed) {
             let words = format!("A {} resource may not be referred to here.", target.how);
             self.error(node.place, "structure", words);
         }

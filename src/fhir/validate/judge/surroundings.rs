@@ -51,6 +51,7 @@ impl<'a> Surroundings<'a> {
     /// The entry that a reference in the entry of `full_url` means.
     pub fn entry(&self, reference: &str, full_url: Option<&str>) -> Option<&'a Value> {
         let reference = reference.split('#').next().unwrap_or(reference);
+        let reference = reference.split("/_history/").next().unwrap_or(reference);
         if let Some(found) = self.by_url.get(reference) {
             return Some(found);
         }
@@ -63,6 +64,8 @@ impl<'a> Surroundings<'a> {
             rest.rsplit_once('/').map(|(base, _)| base)
         });
         match base {
+            // An entry that is no server's has none to be relative to.
+            None if full_url.is_some() => None,
             Some(base) => self
                 .by_url
                 .get(format!("{base}/{reference}").as_str())

@@ -65,7 +65,7 @@ impl<'a> Judge<'a> {
                 .iter()
                 .all(|definition| is_there(definition, count > 0)),
             // What is absent is no value, unless the slice is that of those that have none.
-            (_, 0) => asked.iter().any(|definition| definition.max == Some(0)),
+            (_, 0) => asked.iter().any(says_nothing),
             _ => fits || asked.is_empty(),
         }
     }
@@ -128,7 +128,9 @@ impl<'a> Judge<'a> {
         }
         profiles.iter().any(|canonical| {
             let profile = self.knowledge.profiles.get(canonical);
-            profile.is_some_and(|profile| self.conforms(node, &profile.root))
+            profile.is_some_and(|profile| {
+                is_a(node.kind, &profile.kind) && self.conforms(node, &profile.root)
+            })
         })
     }
 
@@ -149,6 +151,13 @@ impl<'a> Judge<'a> {
             _ => true,
         }
     }
+}
+
+/// Whether the definition is content with an element that is absent.
+const fn says_nothing(definition: &Element) -> bool {
+    let valued = definition.fixed.is_some() || definition.pattern.is_some();
+    matches!(definition.max, Some(0))
+        || (definition.min == 0 && !valued && definition.children.is_empty())
 }
 
 /// Whether being there, or not, is what the definition allows.
@@ -175,7 +184,11 @@ fn steps(path: &str) -> Option<Vec<Step<'_>>> {
             Some(at) => (Step::Child(rest.get(..at)?), rest.get(at..)?),
             None => (Step::Child(rest), ""),
         };
-        if step != Step::Child("$this") {
+        if let Step::Child(name) = step
+            && name != "$this"
+        {
+            steps.push(Step::Child(name.trim_end_matches("[x]")));
+        } else if !matches!(step, Step::Child(_)) {
             steps.push(step);
         }
         rest = after.strip_prefix('.').unwrap_or(after);
@@ -227,8 +240,12 @@ fn child(
     seen: Seen<'_>,
 ) {
     if let Some(child) = definition.child(name) {
+        // What tells the outer slices apart stands in the inner ones.
         for slice in &child.slices {
             defined(knowledge, slice, rest, seen);
+        }
+        if !child.slices.is_empty() {
+            return;
         }
         return defined(knowledge, child, rest, seen);
     }
@@ -264,7 +281,8 @@ fn extension(
         .child("extension")
         .map(|child| child.slices.as_slice())
         .unwrap_or_default();
-    for slice in slices {
+    // What slices a slice again stands after it, and says more.
+    for slice in slices.iter().rev() {
         let profiled = slice
             .types
             .iter()
