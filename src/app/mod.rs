@@ -32,7 +32,7 @@ use self::{
 };
 use crate::{
     bulk,
-    config::Config,
+    config::{self, Config},
     erasure::Eraser,
     http,
     interactions::Context,
@@ -41,7 +41,7 @@ use crate::{
         problem::{Problem, Result},
     },
     library::{self, Library},
-    notify,
+    notify, publishing,
     queue::{Handler, Runner},
     service,
     store::{Store, StoreOptions},
@@ -104,6 +104,9 @@ pub async fn open_store(config: &Config, chance: Arc<dyn Chance>) -> Result<Stor
 async fn open(config: &Config, time: &Time, chance: Arc<dyn Chance>) -> Result<Store> {
     let mut reactors = service::reactors();
     reactors.push(erasure::late(config, chance.as_ref())?);
+    if config.fhir.validation.answers == config::Answers::Refuse {
+        reactors.push(Arc::new(publishing::answers::AnswerReactor));
+    }
     Store::open(StoreOptions {
         path: config.database.path(),
         readers: config.database.readers,

@@ -40,6 +40,18 @@ pub struct Fhir {
 pub struct Validation {
     /// `fhir.validation.on_write`.
     pub on_write: OnWrite,
+    /// `fhir.validation.answers`.
+    pub answers: Answers,
+}
+
+/// `fhir.validation.answers`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answers {
+    /// An answer is stored, whatever its form says.
+    Keep,
+    /// One that breaks its form is refused.
+    Refuse,
 }
 
 /// `fhir.validation.on_write`.

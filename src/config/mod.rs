@@ -26,7 +26,7 @@ use self::findings::Findings;
 pub use self::{
     clock::Clock,
     database::Database,
-    fhir::{ConditionalDelete, Fhir, OnWrite, Validation},
+    fhir::{Answers, ConditionalDelete, Fhir, OnWrite, Validation},
     figures::Figures,
     log::{Format, Log},
     mail::{Channel, Language, Mail, Tls},

@@ -197,6 +197,10 @@ fn values_of_a_wrong_kind_name_their_key() {
             "[fhir.validation]\non_write = \"none\"\n",
             "fhir.validation.on_write",
         ),
+        (
+            "[fhir.validation]\nanswers = \"lose\"\n",
+            "fhir.validation.answers",
+        ),
     ] {
         let problem = with_file(text).unwrap_err();
         assert!(problem.to_string().contains(key), "{key}: {problem}");

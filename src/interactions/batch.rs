@@ -84,7 +84,11 @@ async fn run(
         Request::Read {
             target: (kind, id),
             held,
-        } => read::read(context, permit, (kind, &id), &held).await,
+            part,
+        } => {
+            let reply = read::read(context, permit, (kind, &id), &held).await?;
+            read::part(context, reply, &part)
+        }
         Request::Vread((kind, id), version) => {
             vread::vread(context, permit, (kind, &id), &version).await
         }

@@ -1,12 +1,13 @@
 //! everything: all that is there about one patient, page by page; the patient's timeline, and the
-//! copy that is offered before an erasure.
+//! copy that is offered before an erasure. The same for one encounter: what refers to it.
 //!
 //! What R4's compartment holds and is not about this patient stays out of it: another Patient, or
 //! a ward's team or list that names other people. What is about the patient and has no place in
 //! R4's compartment, as Task, is in it. The professionals and organizations that are referred to
 //! come along.
 //!
-//! Specification: <http://hl7.org/fhir/R4/patient-operation-everything.html>.
+//! Specification: <http://hl7.org/fhir/R4/patient-operation-everything.html>,
+//! <http://hl7.org/fhir/R4/encounter-operation-everything.html>.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::{
     fhir::{
-        belonging::{Belonging, Scope, belonging},
+        belonging::{Belonging, Scope, belonging, refers},
         definitions::ResourceType,
         permit::Permit,
         reference::{self, LocalReference},
@@ -153,23 +154,19 @@ fn bad(name: &str) -> Problem {
 pub async fn everything(
     context: &Context,
     permit: &Permit,
-    patient: &str,
+    (kind, id): (ResourceType, &str),
     wanted: &Wanted,
 ) -> Result<Reply> {
-    let kind = ResourceType::named("Patient").ok_or_else(|| Problem::fault("no type Patient"))?;
-    super::standing(context.store.read(permit, kind, patient).await?)?;
+    super::standing(context.store.read(permit, kind, id).await?)?;
     let most = wanted.count.unwrap_or(context.limits.page_max);
     let most = usize::try_from(most.clamp(1, context.limits.page_max)).map_err(Problem::fault)?;
     let gone = HashSet::from([LocalReference {
         kind,
-        id: patient.to_owned(),
+        id: id.to_owned(),
     }]);
     let (mut page, mut after, mut more) = (Vec::new(), wanted.after, true);
     while more && page.len() < most {
-        let step = context
-            .store
-            .about(permit, (kind, patient), after, STEP)
-            .await?;
+        let step = context.store.about(permit, (kind, id), after, STEP).await?;
         more = step.len() >= STEP as usize;
         for stored in step {
             if page.len() == most {
@@ -178,20 +175,18 @@ pub async fn everything(
             }
             after = stored.key;
             let tree = stored.tree()?;
-            let references = index_rows(&tree, stored.kind).references;
-            let scope = Scope::Person(patient);
-            let own = stored.kind == kind && stored.id == patient
-                || belonging(stored.kind, &references, scope, &gone) == Belonging::Own;
+            let own = stored.kind == kind && stored.id == id
+                || is_own(&stored, &tree, &gone) && reaches(context, permit, &stored).await?;
             if own && wanted.takes(&stored, &tree) {
                 page.push((stored, tree));
             }
         }
     }
-    let along = along(context, permit, &page).await?;
+    let along = along(context, permit, (kind, &page)).await?;
     let mut bundle = Assembly::new(BundleKind::Searchset, None);
-    bundle.link("self", &link(context, patient, wanted, wanted.after));
+    bundle.link("self", &link(context, (kind, id), wanted, wanted.after));
     if more {
-        bundle.link("next", &link(context, patient, wanted, after));
+        bundle.link("next", &link(context, (kind, id), wanted, after));
     }
     let matches = page.iter().map(|(stored, _)| (stored, "match"));
     for (stored, mode) in matches.chain(along.iter().map(|stored| (stored, "include"))) {
@@ -205,15 +200,47 @@ pub async fn everything(
     Ok(Reply::Document(bundle.finish()))
 }
 
+/// Whether a version is about what everything is wanted of.
+fn is_own(stored: &Stored, tree: &Value, gone: &HashSet<LocalReference>) -> bool {
+    let references = index_rows(tree, stored.kind).references;
+    gone.iter().any(|focus| match focus.kind.name() {
+        "Patient" => {
+            let scope = Scope::Person(&focus.id);
+            belonging(stored.kind, &references, scope, gone) == Belonging::Own
+        }
+        _ => refers(&references, gone),
+    })
+}
+
+/// Whether the permit reaches a version that was found without it.
+async fn reaches(context: &Context, permit: &Permit, stored: &Stored) -> Result<bool> {
+    if permit.patient().is_none() {
+        return Ok(true);
+    }
+    let found = context.store.read(permit, stored.kind, &stored.id).await?;
+    Ok(found.is_some())
+}
+
 /// Who is referred to on a page, each once.
 async fn along(
     context: &Context,
     permit: &Permit,
-    page: &[(Stored, Value)],
+    (kind, page): (ResourceType, &[(Stored, Value)]),
 ) -> Result<Vec<Stored>> {
     let mut named = BTreeSet::new();
     for (_, tree) in page {
         collect(tree, &mut named);
+    }
+    if kind.name() != "Patient" {
+        // Whom an encounter is about comes along, too.
+        let subjects = page
+            .iter()
+            .filter_map(|(_, tree)| tree["subject"]["reference"].as_str());
+        named.extend(
+            subjects
+                .filter(|text| text.starts_with("Patient/"))
+                .map(str::to_owned),
+        );
     }
     let mut along = Vec::new();
     for local in named.iter().filter_map(|text| reference::local(text)) {
@@ -240,7 +267,12 @@ fn collect(tree: &Value, named: &mut BTreeSet<String>) {
     }
 }
 
-fn link(context: &Context, patient: &str, wanted: &Wanted, after: i64) -> String {
+fn link(
+    context: &Context,
+    (kind, id): (ResourceType, &str),
+    wanted: &Wanted,
+    after: i64,
+) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     let mut add = |name: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -256,10 +288,7 @@ fn link(context: &Context, patient: &str, wanted: &Wanted, after: i64) -> String
     add("_after", (after > 0).then(|| after.to_string()));
     let query = query.finish();
     let separator = if query.is_empty() { "" } else { "?" };
-    format!(
-        "{}/Patient/{patient}/$everything{separator}{query}",
-        context.base
-    )
+    format!("{}/{kind}/{id}/$everything{separator}{query}", context.base)
 }
 
 #[cfg(test)]
@@ -269,10 +298,14 @@ mod tests {
     use super::*;
     use crate::interactions::{pairs, testing::Bench};
 
+    fn patients() -> ResourceType {
+        ResourceType::named("Patient").unwrap()
+    }
+
     async fn asked(bench: &Bench, patient: &str, query: &str) -> Value {
         let wanted = Wanted::read(&pairs::read(query).unwrap()).unwrap();
         let permit = Permit::development();
-        match everything(&bench.context, &permit, patient, &wanted).await {
+        match everything(&bench.context, &permit, (patients(), patient), &wanted).await {
             Ok(Reply::Document(bytes)) => serde_json::from_slice(&bytes).unwrap(),
             other => panic!("no searchset: {other:?}"),
         }
@@ -347,10 +380,46 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn all_that_refers_to_an_encounter_and_whom_it_is_about() {
+        let bench = Bench::open().await;
+        let patient = bench.create(r#"{"resourceType":"Patient"}"#).await;
+        let subject = json!({"reference": patient.reference()});
+        let mut encounters = Vec::new();
+        for _ in 0..2 {
+            let encounter = json!({"resourceType": "Encounter", "status": "planned",
+                "class": {"code": "AMB"}, "subject": subject});
+            let encounter = bench.create(&encounter.to_string()).await;
+            let flag = json!({"resourceType": "Flag", "status": "active", "code": {"text": "x"},
+                "subject": subject, "encounter": {"reference": encounter.reference()}});
+            bench.create(&flag.to_string()).await;
+            encounters.push(encounter);
+        }
+        let target = (encounters[0].kind, encounters[0].id.as_str());
+        let all = |permit: Permit| {
+            let context = bench.context.clone();
+            async move { everything(&context, &permit, target, &Wanted::default()).await }
+        };
+        let Ok(Reply::Document(page)) = all(Permit::development()).await else {
+            panic!("no searchset");
+        };
+        let page: Value = serde_json::from_slice(&page).unwrap();
+        assert_eq!(kinds(&page), ["Encounter", "Flag", "Patient"]);
+        assert_eq!(page["entry"][2]["search"]["mode"], "include");
+        let other = Permit::development().within_patient("other");
+        assert_eq!(all(other).await.unwrap_err().issues[0].code, "not-found");
+    }
+
+    #[tokio::test]
     async fn nobody_has_nothing_and_a_parameter_is_known() {
         let bench = Bench::open().await;
         let permit = Permit::development();
-        let none = everything(&bench.context, &permit, "none", &Wanted::default()).await;
+        let none = everything(
+            &bench.context,
+            &permit,
+            (patients(), "none"),
+            &Wanted::default(),
+        )
+        .await;
         assert_eq!(none.unwrap_err().issues[0].code, "not-found");
         for wrong in ["start=x", "_type=Nothing", "_count=-1", "nonsense=1"] {
             assert!(

@@ -25,6 +25,7 @@ pub mod everything;
 pub mod extract;
 pub mod forms;
 pub mod history;
+pub mod meta;
 pub mod pairs;
 pub mod patch;
 pub mod populate;

@@ -4,10 +4,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, Reply, VersionTag, standing};
+use super::{Context, Reply, VersionTag, search, standing, subset};
 use crate::{
-    fhir::{definitions::ResourceType, permit::Permit},
-    kernel::problem::Result,
+    fhir::{
+        definitions::ResourceType,
+        permit::Permit,
+        search::query::{Handling, Summary},
+    },
+    kernel::problem::{Problem, Result},
     store::Stored,
 };
 
@@ -46,6 +50,31 @@ pub async fn read(
 ) -> Result<Reply> {
     let stored = standing(context.store.read(permit, kind, id).await?)?;
     Ok(conclude(stored, held))
+}
+
+/// The part of a version that `_summary` or `_elements` wants; other parameters are left out.
+///
+/// # Errors
+/// `Malformed` for a bad value, and for a number, which there is none of.
+pub fn part(context: &Context, reply: Reply, pairs: &[(String, String)]) -> Result<Reply> {
+    let is_part = |pair: &&(String, String)| matches!(pair.0.as_str(), "_summary" | "_elements");
+    let pairs: Vec<(String, String)> = pairs.iter().filter(is_part).cloned().collect();
+    let Reply::Version(mut stored) = reply else {
+        return Ok(reply);
+    };
+    if !pairs.is_empty() {
+        let query = search::query(context, stored.kind, &pairs, Handling::Strict)?;
+        if query.summary == Summary::Count {
+            return Err(Problem::malformed(
+                "value",
+                "A resource has no _summary=count.",
+            ));
+        }
+        if let Some(part) = subset::of(&query, &stored)? {
+            stored.body = Some(part);
+        }
+    }
+    Ok(Reply::Version(stored))
 }
 
 /// The version, unless the client holds it.

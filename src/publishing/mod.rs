@@ -8,6 +8,7 @@
 //! Reading order: `reactor`, `gather`, `lint`, then one file for each kind of fault. What the
 //! faults mean is told in `profiles/README.md`.
 
+pub mod answers;
 mod expression;
 mod faults;
 mod form;

@@ -21,6 +21,8 @@ pub struct Change {
     pub resource: Option<Arc<Resource>>,
     /// The version before it, unless that was a deletion or nothing.
     pub previous: Option<Stored>,
+    /// Who wrote it.
+    pub actor: Actor,
 }
 
 /// A version that is about to be written.

@@ -211,9 +211,26 @@ impl Tx {
 }
 
 impl Store {
-    /// Current versions of what is in the compartment of a resource of the type `kind`, which is
-    /// Patient, or refers to it, in the order of creation, after the key `after`; none if the
-    /// permit does not reach that far.
+    /// Current versions that together have every label (profile, tag, security label) that resources
+    /// of these types have.
+    ///
+    /// # Errors
+    /// `TooLarge`, if there are more labels than [`super::LABELS_MAX`].
+    pub async fn labelled(&self, permit: &Permit, kinds: Vec<ResourceType>) -> Result<Vec<Stored>> {
+        match self.reading() {
+            Reading::Pool(readers) => readers.labelled(permit, &kinds).await,
+            Reading::Turn => {
+                self.write(permit, move |tx| {
+                    Box::pin(async move { tx.labelled(&kinds).await })
+                })
+                .await
+            }
+        }
+    }
+
+    /// Current versions of a resource and of what refers to it or is in its compartment, if it is a
+    /// Patient, in the order of creation, after the key `after`; none if the permit is one of
+    /// another patient. What refers to another type is to be held against the permit.
     ///
     /// # Errors
     /// `Fault`, if the database fails.
@@ -224,11 +241,11 @@ impl Store {
         after: i64,
         limit: u32,
     ) -> Result<Vec<Stored>> {
-        if permit.patient().is_some_and(|own| own != id) {
+        if kind.name() == "Patient" && permit.patient().is_some_and(|own| own != id) {
             return Ok(Vec::new());
         }
         match self.reading() {
-            Reading::Pool(readers) => readers.about(id, after, limit).await,
+            Reading::Pool(readers) => readers.about((kind, id), after, limit).await,
             Reading::Turn => {
                 let id = id.to_owned();
                 let all = self.write(permit, move |tx| {

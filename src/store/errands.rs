@@ -233,8 +233,8 @@ fn may_hold(errand: &Errand, ids: &HashSet<String>) -> bool {
                 .is_some_and(|filters| !filters.is_empty());
             errand.request["patients"].is_array() || by_property
         }
-        ErrandKind::Request if is_over => true,
-        ErrandKind::Import | ErrandKind::Request => names(&errand.request, ids),
+        // Answers, and the faults of lines, may quote anybody.
+        ErrandKind::Import | ErrandKind::Request => is_over || names(&errand.request, ids),
     }
 }
 

@@ -52,7 +52,7 @@ pub use self::{
     imports::{ImportRow, RowState},
     indexing::Reindex,
     jobs::{Job, LeasedJob},
-    page::{Excerpt, History, HistoryOf, Hit, HitMode, Moment, Page},
+    page::{Excerpt, History, HistoryOf, Hit, HitMode, LABELS_MAX, Moment, Page},
     prepared::Prepared,
     sqlite::{back_up, check_copy, hold_alone, known_erasures, put_in_place, stage},
     stored::Stored,

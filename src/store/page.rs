@@ -34,6 +34,9 @@ pub struct Page {
     pub next: Option<String>,
 }
 
+/// Most labels (profiles, tags, security labels) in use that are told at once.
+pub const LABELS_MAX: usize = 1_000;
+
 /// Whose versions a history lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HistoryOf {

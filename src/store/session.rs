@@ -64,6 +64,13 @@ pub(super) trait Session: Erasing + Defining + Errands + Indexing {
         excerpt: &'a Excerpt,
     ) -> BoxFuture<'a, Result<Option<History>>>;
 
+    /// Current versions that together have every label that resources of these types have.
+    fn labelled<'a>(
+        &'a mut self,
+        permit: &'a Permit,
+        kinds: &'a [ResourceType],
+    ) -> BoxFuture<'a, Result<Vec<Stored>>>;
+
     /// When the next waiting job is due.
     fn next_job_at(&mut self) -> BoxFuture<'_, Result<Option<Timestamp>>>;
 

@@ -253,6 +253,7 @@ impl Tx {
             stored: row.clone(),
             resource: None,
             previous: Some(current),
+            actor: self.permit.actor().clone(),
         })?;
         Ok(Some(row))
     }
@@ -268,6 +269,7 @@ impl Tx {
             stored: row.clone(),
             resource: Some(resource),
             previous: None,
+            actor: self.permit.actor().clone(),
         })?;
         Ok(row)
     }
@@ -288,6 +290,7 @@ impl Tx {
             stored: row.clone(),
             resource: Some(resource),
             previous,
+            actor: self.permit.actor().clone(),
         })?;
         Ok(row)
     }
@@ -362,6 +365,11 @@ impl Tx {
         version: u64,
     ) -> Result<Option<Stored>> {
         self.session.version(&self.permit, target, version).await
+    }
+
+    /// Current versions that together have every label that resources of these types have.
+    pub(super) async fn labelled(&mut self, kinds: &[ResourceType]) -> Result<Vec<Stored>> {
+        self.session.labelled(&self.permit, kinds).await
     }
 
     /// A page of versions, newest first; this part's own writes are seen.

@@ -132,3 +132,35 @@ fn what_is_missing_or_unknown_is_named() {
         .get("QuestionnaireResponse/none/$extract")
         .expect(404);
 }
+
+#[test]
+fn an_answer_that_breaks_its_form_is_refused_where_the_operator_says_so() {
+    for (setting, status) in [("keep", 201), ("refuse", 422)] {
+        let name = "VIGIE_FHIR_VALIDATION_ANSWERS".to_owned();
+        let server = Server::start_with(Options {
+            environment: vec![(name, setting.to_owned())],
+            ..Options::default()
+        });
+        let mut client = server.client();
+        begin(&mut client);
+        let answer = |link: &str, status: &str| {
+            json!({ "resourceType": "QuestionnaireResponse", "status": status,
+                "questionnaire": "urn:forms:weight|1", "subject": { "reference": "Patient/p" },
+                "item": [{ "linkId": link, "answer": [{ "valueString": "Doe" }] }] })
+        };
+        let odd = client.post("QuestionnaireResponse", &answer("weight", "completed"));
+        let told = odd.expect(status).text();
+        assert_eq!(
+            told.contains("QuestionnaireResponse.item[0].answer[0]"),
+            status == 422
+        );
+        client
+            .post("QuestionnaireResponse", &answer("name", "completed"))
+            .expect(201);
+        let mut unknown = answer("weight", "completed");
+        unknown["questionnaire"] = "urn:none".into();
+        client.post("QuestionnaireResponse", &unknown).expect(201);
+        let purge = client.post("Patient/p/$purge", &json!({ "resourceType": "Parameters" }));
+        assert!(purge.status < 300, "{}", purge.text());
+    }
+}

@@ -33,7 +33,9 @@ pub fn read(call: Call) -> Outcome {
                 .header(header::IF_MODIFIED_SINCE)
                 .and_then(reply::read_http_date),
         };
-        reading::read(&call.state.context, &call.permit, call.target()?, &held).await
+        let context = &call.state.context;
+        let reply = reading::read(context, &call.permit, call.target()?, &held).await?;
+        reading::part(context, reply, &call.query)
     })
 }
 
@@ -41,7 +43,9 @@ pub fn read(call: Call) -> Outcome {
 pub fn vread(call: Call) -> Outcome {
     Box::pin(async move {
         let version = call.version.as_deref().unwrap_or_default();
-        version_reading::vread(&call.state.context, &call.permit, call.target()?, version).await
+        let context = &call.state.context;
+        let reply = version_reading::vread(context, &call.permit, call.target()?, version).await?;
+        reading::part(context, reply, &call.query)
     })
 }
 

@@ -1,4 +1,7 @@
-//! `Patient/$everything`: the patient's own copy.
+//! `Patient/$everything`: the patient's own copy; `Encounter/$everything`.
+//!
+//! Of a type, it is all that is about the one patient whom the caller may see; who may see
+//! everybody names a patient, or exports.
 
 use std::sync::Arc;
 
@@ -12,7 +15,7 @@ use crate::{
         Reply,
         everything::{Wanted, everything},
     },
-    kernel::problem::Result,
+    kernel::problem::{Category, Problem, Result},
 };
 
 /// Gives a page of the searchset.
@@ -22,13 +25,23 @@ pub(super) fn run(
     invocation: Invocation,
 ) -> BoxFuture<'static, Result<Reply>> {
     Box::pin(async move {
-        let patient = invocation.id.as_deref().unwrap_or_default();
+        let kind = invocation.kind;
+        let kind = kind.ok_or_else(|| Problem::fault("the operation has no type"))?;
+        let own = permit.patient().filter(|_| kind.name() == "Patient");
+        let id = invocation.id.as_deref().or(own).ok_or_else(|| {
+            Problem::new(
+                Category::NotSupported,
+                "too-costly",
+                "Name one: [type]/[id]/$everything. All of them at once are for $export.",
+            )
+        })?;
+        let id = id.to_owned();
         let mut pairs = invocation.query;
         if let Some(parameters) = &invocation.resource {
             pairs.extend(given(parameters.tree()));
         }
         let wanted = Wanted::read(&pairs)?;
-        everything(&state.context, &permit, patient, &wanted).await
+        everything(&state.context, &permit, (kind, &id), &wanted).await
     })
 }
 

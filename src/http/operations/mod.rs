@@ -18,6 +18,7 @@ mod import;
 mod judge;
 mod lists;
 mod matching;
+mod meta;
 mod populate;
 mod purge;
 mod reindex;
@@ -151,9 +152,41 @@ pub static OPERATIONS: &[Operation] = &[
         name: "everything",
         definition: "http://hl7.org/fhir/OperationDefinition/Patient-everything",
         kind: Some("Patient"),
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: everything::run,
+    },
+    Operation {
+        name: "everything",
+        definition: "http://hl7.org/fhir/OperationDefinition/Encounter-everything",
+        kind: Some("Encounter"),
         levels: &[Level::Instance],
         verbs: &[Method::GET, Method::POST],
         run: everything::run,
+    },
+    Operation {
+        name: "meta",
+        definition: "http://hl7.org/fhir/OperationDefinition/Resource-meta",
+        kind: None,
+        levels: &[Level::System, Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: meta::run,
+    },
+    Operation {
+        name: "meta-add",
+        definition: "http://hl7.org/fhir/OperationDefinition/Resource-meta-add",
+        kind: None,
+        levels: &[Level::Instance],
+        verbs: &[Method::POST],
+        run: meta::add,
+    },
+    Operation {
+        name: "meta-delete",
+        definition: "http://hl7.org/fhir/OperationDefinition/Resource-meta-delete",
+        kind: None,
+        levels: &[Level::Instance],
+        verbs: &[Method::POST],
+        run: meta::delete,
     },
     Operation {
         name: "purge",
@@ -353,6 +386,15 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("Group"),
         levels: &[Level::Instance],
         verbs: &[Method::GET, Method::POST],
+        run: export::run,
+    },
+    // Served by `http::bulk`, which takes lines of any number as they arrive.
+    Operation {
+        name: "import",
+        definition: "https://vigie.example/fhir/OperationDefinition/import",
+        kind: None,
+        levels: &[],
+        verbs: &[],
         run: export::run,
     },
 ];

@@ -71,6 +71,8 @@ pub enum Request {
         target: (ResourceType, String),
         /// `ifNoneMatch`, `ifModifiedSince`.
         held: Held,
+        /// `_summary`, `_elements`.
+        part: Vec<(String, String)>,
     },
     /// `GET [type]/[id]/_history/[version]`.
     Vread((ResourceType, String), String),
@@ -192,6 +194,7 @@ impl Reader<'_> {
                         .member("ifModifiedSince")
                         .and_then(|text| text.parse().ok()),
                 },
+                part: self.pairs(line)?,
             }),
             (Some(kind), [id, "_history"]) if reference::is_id(id) => {
                 self.history(line, HistoryOf::Instance(kind, (*id).to_owned()))

@@ -217,9 +217,10 @@ async fn show(tx: &mut Tx, context: &Context, request: Request) -> Result<Reply>
         Request::Read {
             target: (kind, id),
             held,
+            part,
         } => {
             let stored = standing(tx.read(kind, &id).await?)?;
-            Ok(read::conclude(stored, &held))
+            read::part(context, read::conclude(stored, &held), &part)
         }
         Request::Vread((kind, id), version) => {
             let version = vread::number(&version)?;

@@ -20,6 +20,7 @@ mod imports;
 mod indexing;
 mod insert;
 mod jobs;
+mod labels;
 mod lookups;
 mod pages;
 mod readers;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sqlx::{Row, SqlitePool, pool::PoolConnection, sqlite::Sqlite, sqlite::SqlitePoolOptions};
 
 use super::{
-    counters, errands, history, imports,
+    counters, errands, history, imports, labels,
     lookups::Lookups,
     options,
     rows::{problem, stored_from_row},
@@ -24,11 +24,12 @@ use crate::{
 /// How long a read waits for a connection before the client is told to come again.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What is there of a compartment, and what is about its patient though it has no place in it.
+/// What is there of a patient's compartment, what refers to the resource, and the resource itself.
 const ABOUT: &str = "select r.key, r.type, r.id, r.version, r.updated, r.deleted, r.hash, r.body \
      from resource r where r.deleted = 0 and r.key > ?1 and r.key in ( \
-         select key from compartment where patient = ?2 \
-         union select key from reference where target_id = ?2 and target_type = 'Patient') \
+         select key from compartment where patient = ?2 and ?4 = 'Patient' \
+         union select key from reference where target_id = ?2 and target_type = ?4 \
+         union select key from resource where type = ?4 and id = ?2) \
      order by r.key limit ?3 + 0";
 
 /// When the next waiting job is due. Two looks, each at the head of an index: the free jobs, and
@@ -119,13 +120,25 @@ impl Readers {
         search::search(&mut *connection, permit, query).await
     }
 
-    /// Current versions of what names a patient, in the order of creation, after the key `after`.
-    pub async fn about(&self, patient: &str, after: i64, limit: u32) -> Result<Vec<Stored>> {
+    /// Current versions that together have every label that resources of these types have.
+    pub async fn labelled(&self, permit: &Permit, kinds: &[ResourceType]) -> Result<Vec<Stored>> {
+        let mut connection = self.connection().await?;
+        labels::labelled(&mut *connection, permit, kinds).await
+    }
+
+    /// Current versions of what names a resource, in the order of creation, after the key `after`.
+    pub async fn about(
+        &self,
+        (kind, id): (ResourceType, &str),
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Stored>> {
         let mut connection = self.connection().await?;
         let rows = sqlx::query(ABOUT)
             .bind(after)
-            .bind(patient)
+            .bind(id)
             .bind(i64::from(limit))
+            .bind(kind.name())
             .fetch_all(&mut *connection)
             .await
             .map_err(problem)?;

@@ -7,11 +7,12 @@
 //! 1. [`plan`] chooses where to begin: the clause with the fewest resources, found by bounded
 //!    counting, or the order asked for.
 //! 2. [`keys`] writes a clause as the set of keys that it finds, [`condition`] as a condition on a
-//!    resource at hand.
+//!    resource at hand, [`compare`] the tests on its rows.
 //! 3. [`order`] writes the order and the place of the cursor in it.
 //! 4. [`include`] follows references from the matches.
 //! 5. [`system`] puts the matches of several types together.
 
+mod compare;
 mod condition;
 mod include;
 mod keys;

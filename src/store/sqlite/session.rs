@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 use super::{
     counters, history, imports,
     insert::{delete_rows, insert_rows, replace_rows},
-    jobs, lookups,
+    jobs, labels, lookups,
     rows::{fault, version_hash},
     search,
 };
@@ -248,6 +248,14 @@ impl Session for SqliteSession {
                 .await
                 .map(Some)
         })
+    }
+
+    fn labelled<'a>(
+        &'a mut self,
+        permit: &'a Permit,
+        kinds: &'a [ResourceType],
+    ) -> BoxFuture<'a, Result<Vec<Stored>>> {
+        Box::pin(labels::labelled(&mut self.connection, permit, kinds))
     }
 
     fn next_job_at(&mut self) -> BoxFuture<'_, Result<Option<Timestamp>>> {

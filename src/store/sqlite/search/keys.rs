@@ -1,7 +1,7 @@
 //! A clause as the set of keys that it finds, through the indexes that begin with values.
 
 use super::{
-    condition,
+    compare, condition,
     sql::{Scope, Sql},
 };
 use crate::fhir::{
@@ -9,7 +9,7 @@ use crate::fhir::{
     search::{
         near::Vicinity,
         query::clause::{
-            Clause, DateTest, NumberTest, Prefix, ReferenceTest, Rows, StringTest, Tests,
+            Clause, Codes, DateTest, NumberTest, Prefix, ReferenceTest, Rows, StringTest, Tests,
             TokenTest, UriTest,
         },
     },
@@ -60,7 +60,7 @@ pub(super) fn of_clause(
         Clause::Any(clauses) => any(clauses, kind, level, scope),
         Clause::Word(test) => {
             let mut sql = Sql::new("select t.key as key from word t where ");
-            condition::word(&mut sql, test);
+            compare::word(&mut sql, test);
             Some(Keys {
                 sql,
                 exact: true,
@@ -128,12 +128,7 @@ fn of_rows(rows: &Rows) -> Option<Keys> {
         }
         Tests::Codes(codes) => {
             ordered = false;
-            sql.push("select t.key as key from (");
-            condition::codes(&mut sql, codes);
-            sql.push(") c cross join token t on t.param = ")
-                .int(rows.param);
-            sql.push(" and t.code = c.code and t.system = c.system");
-            1
+            of_codes(&mut sql, rows.param, codes)
         }
         Tests::Near(tests) => {
             (ordered, rank) = (false, 5);
@@ -153,13 +148,7 @@ fn of_rows(rows: &Rows) -> Option<Keys> {
         }
         Tests::Reference(tests) => {
             rank = 1;
-            let is_typed = |test: &ReferenceTest| {
-                matches!(
-                    test,
-                    ReferenceTest::Local { kind: Some(_), .. } | ReferenceTest::Text(_)
-                )
-            };
-            ordered = tests.iter().all(is_typed);
+            ordered = tests.iter().all(is_one);
             arms(&mut sql, rows, tests, reference)?
         }
         Tests::Uri(tests) => {
@@ -183,6 +172,23 @@ fn of_rows(rows: &Rows) -> Option<Keys> {
         ordered: ordered && count == 1,
         rank,
     })
+}
+
+/// One range of the index for each code.
+fn of_codes(sql: &mut Sql, param: i64, codes: &Codes) -> usize {
+    sql.push("select t.key as key from (");
+    compare::codes(sql, codes);
+    sql.push(") c cross join token t on t.param = ").int(param);
+    sql.push(" and t.code = c.code and t.system = c.system");
+    1
+}
+
+/// Whether a reference is one place of the index.
+const fn is_one(test: &ReferenceTest) -> bool {
+    matches!(
+        test,
+        ReferenceTest::Local { kind: Some(_), .. } | ReferenceTest::Text(_)
+    )
 }
 
 const fn is_point(test: &TokenTest) -> bool {
@@ -211,7 +217,7 @@ fn arms<T>(
 
 fn token(sql: &mut Sql, test: &TokenTest) -> Option<()> {
     test.code?;
-    condition::token(sql, test, "t");
+    compare::token(sql, test, "t");
     Some(())
 }
 
@@ -219,7 +225,7 @@ fn string(sql: &mut Sql, test: &StringTest) -> Option<()> {
     if matches!(test, StringTest::Contains(_) | StringTest::Ends(_)) {
         return None;
     }
-    condition::string(sql, test, "t");
+    compare::string(sql, test, "t");
     Some(())
 }
 
@@ -236,7 +242,7 @@ fn date(sql: &mut Sql, test: &DateTest) -> Option<()> {
             sql.push("t.start <= ").int(test.span.end).push(" and ");
         }
     }
-    condition::date(sql, test, "t.start", "t.\"end\"");
+    compare::date(sql, test, "t.start", "t.\"end\"");
     Some(())
 }
 
@@ -247,25 +253,25 @@ fn number(sql: &mut Sql, test: &NumberTest) -> Option<()> {
     // `value` lies between `low` and `high`, and has the index.
     sql.push("t.value >= ").real(test.low);
     sql.push(" and t.value < ").real(test.high).push(" and ");
-    condition::number(sql, test, "t");
+    compare::number(sql, test, "t");
     Some(())
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "one of several of this shape")]
 fn near(sql: &mut Sql, test: &Vicinity) -> Option<()> {
-    condition::near(sql, test);
+    compare::near(sql, test);
     Some(())
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "one of several of this shape")]
 fn reference(sql: &mut Sql, test: &ReferenceTest) -> Option<()> {
-    condition::reference(sql, test);
+    compare::reference(sql, test);
     Some(())
 }
 
 fn uri(sql: &mut Sql, test: &UriTest) -> Option<()> {
     match test {
-        UriTest::Is(_) => condition::uri(sql, test),
+        UriTest::Is(_) => compare::uri(sql, test),
         UriTest::Below(_) => return None,
     }
     Some(())
