@@ -327,7 +327,7 @@ impl<'a> Upload<'a> {
             .await
             .map_err(|_| too_long(limit))?;
         let limits = &self.state.context.limits.json;
-        let whole = negotiate::body_to_json(headers, whole, limits.depth)?;
+        let whole = negotiate::body_to_json(headers, whole, limits.depth).await?;
         let tree = crate::fhir::json::parse(&whole, limits)?;
         for input in import::inputs(&tree)? {
             let data = match input {

@@ -379,7 +379,7 @@ async fn read_body(
         )),
         Ok(Ok(collected)) if format == BodyFormat::Resource => {
             let depth = state.context.limits.json.depth;
-            negotiate::body_to_json(&parts.headers, collected.to_bytes(), depth)
+            negotiate::body_to_json(&parts.headers, collected.to_bytes(), depth).await
         }
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
     }

@@ -13,6 +13,9 @@ use crate::{
 /// The namespace of `xml:lang` and its like.
 const XML: &str = "http://www.w3.org/XML/1998/namespace";
 
+/// The most bindings that hold at one place: each name is looked up among them.
+pub const MOST_BINDINGS: usize = 64;
+
 /// The bindings that hold at a place, the innermost last.
 #[derive(Debug, Default)]
 pub struct Names<'a> {
@@ -36,6 +39,9 @@ impl<'a> Names<'a> {
             let reserved = prefix == "xmlns" || (prefix == "xml") != (uri == XML);
             if reserved || (uri.is_empty() && attribute.name != "xmlns") {
                 return Err(Fault::at(attribute.at, "this prefix cannot be bound so"));
+            }
+            if self.bindings.len() == MOST_BINDINGS {
+                return Err(Fault::at(attribute.at, "too many prefixes are bound here"));
             }
             self.bindings.push((prefix, uri));
         }

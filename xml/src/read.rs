@@ -252,8 +252,10 @@ impl<'a> Reader<'a> {
             };
             return Err(Fault::at(tag.at, words));
         }
-        let companion = format!("_{name}");
-        if !shape.list && (members.contains_key(name) || members.contains_key(&companion)) {
+        let is_told = |members: &Map<String, Value>| {
+            members.contains_key(name) || members.contains_key(&format!("_{name}"))
+        };
+        if !shape.list && is_told(members) {
             return Err(Fault::at(tag.at, "this element occurs only once"));
         }
         let level = (tag.at, usize::from(shape.list));

@@ -381,6 +381,21 @@ fn names_and_attributes_are_bounded() {
 }
 
 #[test]
+fn prefixes_are_bounded() {
+    let nested = |levels: usize| {
+        let open: String = (0..levels)
+            .map(|n| format!("<b xmlns:p{n}=\"urn:{n}\">"))
+            .collect();
+        format!("<div>{open}{}</div>", "</b>".repeat(levels))
+    };
+    // One is bound around a narrative that stands alone.
+    assert!(is_narrative(&nested(63)));
+    assert!(!is_narrative(&nested(64)));
+    let after = "<b xmlns:p=\"urn:a\"/>".repeat(1_000);
+    assert!(is_narrative(&format!("<div>{after}</div>")));
+}
+
+#[test]
 fn a_narrative_is_one_div() {
     for sound in ["<div>a</div>", " <div/>\n", "<!-- a --><div><p/></div>"] {
         assert_eq!(is_narrative(sound), !sound.contains("<!--"), "{sound}");

@@ -54,6 +54,10 @@ const XML: [(&str, HeaderValue); 3] = [
 /// The most media ranges that are looked at.
 const MOST_RANGES: usize = 64;
 
+/// What is longer than this many bytes is turned from one format into the other on a thread of its
+/// own: it may take long enough for other requests to notice.
+const LONG: usize = 128 * 1024;
+
 /// How an answer is to be given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
@@ -141,7 +145,14 @@ pub async fn give(mut response: Response<Body>, wanted: &Wanted) -> Response<Bod
     let (mut parts, body) = response.into_parts();
     // The body is in memory already: there is nothing to wait for, and nothing that could fail.
     let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let Some((kind, text)) = laid_out(&bytes, wanted) else {
+    let made = if bytes.len() > LONG {
+        let (bytes, wanted) = (bytes.clone(), wanted.clone());
+        let work = tokio::task::spawn_blocking(move || laid_out(&bytes, &wanted));
+        work.await.ok().flatten()
+    } else {
+        laid_out(&bytes, wanted)
+    };
+    let Some((kind, text)) = made else {
         return Response::from_parts(parts, Body::from(bytes));
     };
     parts.headers.insert(header::CONTENT_TYPE, kind);
@@ -214,11 +225,19 @@ pub fn is_fhir_xml(headers: &HeaderMap) -> bool {
 ///
 /// # Errors
 /// `Malformed`, with line, column and place, for XML that is none of FHIR's.
-pub fn body_to_json(headers: &HeaderMap, body: Bytes, depth: usize) -> Result<Bytes> {
+pub async fn body_to_json(headers: &HeaderMap, body: Bytes, depth: usize) -> Result<Bytes> {
     if body.is_empty() || !is_xml(headers) {
         return Ok(body);
     }
-    let text = std::str::from_utf8(&body)
+    if body.len() <= LONG {
+        return read_xml(&body, depth);
+    }
+    let work = tokio::task::spawn_blocking(move || read_xml(&body, depth));
+    work.await.map_err(Problem::fault)?
+}
+
+fn read_xml(body: &[u8], depth: usize) -> Result<Bytes> {
+    let text = std::str::from_utf8(body)
         .map_err(|_| Problem::malformed("structure", "Bad XML: the text is not valid UTF-8."))?;
     let tree = vigie_xml::from_xml(text, depth).map_err(|error| {
         let mut issue = Issue::error("structure", format!("Bad XML at {error}."));
@@ -431,8 +450,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn bodies_in_xml_become_json() {
+    #[tokio::test]
+    async fn bodies_in_xml_become_json() {
         let headers =
             |kind| HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(kind))]);
         let xml = Bytes::from_static(
@@ -443,14 +462,24 @@ mod tests {
             "text/xml",
             "application/xml",
         ] {
-            let json = body_to_json(&headers(kind), xml.clone(), 64).unwrap();
+            let json = body_to_json(&headers(kind), xml.clone(), 64).await.unwrap();
             assert_eq!(json, &b"{\"resourceType\":\"Patient\",\"active\":true}"[..]);
         }
-        let kept = body_to_json(&headers("application/fhir+json"), xml.clone(), 64).unwrap();
+        let kept = body_to_json(&headers("application/fhir+json"), xml.clone(), 64)
+            .await
+            .unwrap();
         assert_eq!(kept, xml);
         let kind = headers("application/fhir+xml");
-        assert!(body_to_json(&kind, xml.slice(1..), 64).is_err());
-        assert!(body_to_json(&kind, Bytes::from_static(b"\xff"), 64).is_err());
-        assert!(body_to_json(&kind, xml, 0).is_err());
+        assert!(body_to_json(&kind, xml.slice(1..), 64).await.is_err());
+        assert!(
+            body_to_json(&kind, Bytes::from_static(b"\xff"), 64)
+                .await
+                .is_err()
+        );
+        assert!(body_to_json(&kind, xml.clone(), 0).await.is_err());
+        let name = "<name><family value=\"a\"/></name>".repeat(LONG / 16);
+        let long = format!("<Patient xmlns=\"http://hl7.org/fhir\">{name}</Patient>");
+        let json = body_to_json(&kind, long.into(), 64).await.unwrap();
+        assert!(json.ends_with(b"{\"family\":\"a\"}]}"));
     }
 }
