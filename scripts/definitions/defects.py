@@ -59,6 +59,14 @@ PARAMETER_TARGETS = {
 CONSTRAINTS = {
     # The text asks it of more than one; the expression counts to two.
     "que-12": "enableWhen.count() > 1 implies enableBehavior.exists()",
+    # The probability may be absent, or be a range.
+    "ras-2": "probability.empty() or ((probability is decimal) implies ((probability as decimal) <= 100))",
+}
+
+# Where extensions may stand, beside what they say: the definitions themselves have them there.
+CONTEXTS = {
+    "http://hl7.org/fhir/StructureDefinition/regex": ["ElementDefinition.type"],
+    "http://hl7.org/fhir/StructureDefinition/valueset-concept-comments": ["CodeSystem.concept"],
 }
 
 # Code systems and value sets that the package adds under HL7's name.
@@ -66,3 +74,6 @@ ADDED_TERMINOLOGY = {"http://hl7.org/fhir/detectedissue-status", "http://hl7.org
 
 # Concepts that the package adds, by code system.
 ADDED_CONCEPTS = {"http://hl7.org/fhir/questionnaire-item-control": {"multi-select"}}
+
+# Versions of code systems that value sets ask for and that never were, by value set.
+UNKNOWN_VERSIONS = {"http://hl7.org/fhir/ValueSet/task-code": "3.6.0"}

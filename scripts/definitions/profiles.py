@@ -40,6 +40,8 @@ def record(resource):
         kept.pop("title", None)
     if not kept.get("abstract"):
         kept.pop("abstract", None)
+    for added in defects.CONTEXTS.get(kept["url"], []):
+        kept["context"] = [*kept["context"], {"type": "element", "expression": added}]
     primitive = resource["kind"] == "primitive-type"
     elements = [
         element(each)

@@ -68,6 +68,9 @@ def record(resource):
     added = defects.ADDED_CONCEPTS.get(resource["url"])
     if added:
         kept["concept"] = [each for each in kept["concept"] if each["code"] not in added]
+    for include in kept.get("compose", {}).get("include", []):
+        if "version" in include and include["version"] == defects.UNKNOWN_VERSIONS.get(resource["url"]):
+            del include["version"]
     first = {name: kept[name] for name in ("url", "version") if name in kept}
     return stripped(first | kept)
 

@@ -142,6 +142,7 @@ struct Composed {
     time: Time,
     runner: Arc<Runner>,
     eraser: Arc<Eraser>,
+    later: Arc<http::LaterHandler>,
 }
 
 async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
@@ -166,6 +167,8 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
     let mut handlers = handlers(config, &time, channels)?;
     handlers.extend(erasing);
     handlers.extend(bulk::handlers(&context));
+    let later = Arc::new(http::LaterHandler::default());
+    handlers.push(Arc::clone(&later) as Arc<dyn Handler>);
     let runner = Runner::new(
         store,
         time.clock(),
@@ -178,6 +181,7 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
         time,
         runner: Arc::new(runner),
         eraser,
+        later,
     })
 }
 
@@ -198,21 +202,21 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     let access = settings::access(&config.server);
     let mut state = state(composed.context, access, config)?.with_eraser(composed.eraser);
     let (stop_http, stop_queue) = (CancellationToken::new(), CancellationToken::new());
-    let (hand, queue) = match composed.time {
+    let (hand, runner) = match composed.time {
         // A clock that stands still has no background work: moving it does the work.
         Time::Simulated(clock) => {
             let hand = Arc::new(Hand::new(clock, composed.runner));
             state = state.with_simulated_clock(Arc::clone(&hand) as Arc<dyn http::ClockControl>);
             (Some(hand), None)
         }
-        Time::System => {
-            let jobs = serve_jobs(composed.runner, stop_queue.clone());
-            (None, Some(tokio::spawn(jobs)))
-        }
+        Time::System => (None, Some(composed.runner)),
     };
+    let state = Arc::new(state);
+    composed.later.serve_by(&state);
+    let queue = runner.map(|runner| tokio::spawn(serve_jobs(runner, stop_queue.clone())));
     let http = tokio::spawn(http::serve(
         listener,
-        http::router(Arc::new(state)),
+        http::router(state),
         settings::connections(&config.server),
         stop_http.clone(),
     ));

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::errand;
 use crate::{
-    fhir::{outcome::outcome, permit::Permit, validate},
+    fhir::{outcome::outcome, permit::Permit, validate::Judgement},
     interactions::Context,
     kernel::problem::{Category, Problem, Result},
     queue::{Failure, Handler},
@@ -184,7 +184,8 @@ impl ImportHandler {
         (id, row): (&str, ImportRow),
     ) -> Result<()> {
         let line = row.line;
-        let stored = match self.prepared(row.content.into()) {
+        let judgement = self.context.judgement().await?;
+        let stored = match self.prepared(row.content.into(), &judgement) {
             Ok((known, prepared)) => write(store, permit, (id, line), (known, prepared)).await,
             Err(problem) => Err(problem),
         };
@@ -196,8 +197,8 @@ impl ImportHandler {
     }
 
     /// What a line says: the id that it names, or a new one, and what is to be stored.
-    fn prepared(&self, line: Bytes) -> Result<(Target, Prepared)> {
-        let resource = validate::read(&line, &self.context.limits.json)?;
+    fn prepared(&self, line: Bytes, judgement: &Judgement) -> Result<(Target, Prepared)> {
+        let resource = judgement.read(&line, &self.context.limits.json)?;
         let target = match resource.tree()["id"].as_str() {
             Some(id) => Target::Known(id.to_owned()),
             None => Target::Fresh(self.context.new_id()),

@@ -42,7 +42,9 @@ pub(super) fn is_content_wanted(headers: &HeaderMap, format: Option<&str>) -> bo
 
 /// Whether a body is the content, and not the resource.
 pub(super) fn is_content(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::CONTENT_TYPE) && !negotiate::is_resource(headers)
+    // XML under its plain names is a document of any kind: who sends the resource says fhir+xml.
+    let is_document = negotiate::is_xml(headers) && !negotiate::is_fhir_xml(headers);
+    headers.contains_key(header::CONTENT_TYPE) && (is_document || !negotiate::is_resource(headers))
 }
 
 /// The resource around a content.

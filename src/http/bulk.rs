@@ -13,7 +13,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Path, Request},
-    http::{HeaderName, HeaderValue, Response, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header},
     routing::{get, post},
 };
 use bytes::{Bytes, BytesMut};
@@ -21,7 +21,15 @@ use futures_util::{Stream, stream};
 use http_body_util::BodyExt;
 use serde_json::Value;
 
-use super::{auth, auth::Access, negotiate, reply, router::BASE_PATH, state::State};
+use super::{
+    auth,
+    auth::Access,
+    later,
+    negotiate::{self, Wanted},
+    reply,
+    router::BASE_PATH,
+    state::State,
+};
 use crate::{
     bulk::{
         errand, export,
@@ -54,33 +62,48 @@ pub(super) fn routes(state: &Arc<State>) -> Router {
     Router::new()
         .route(
             &place,
-            get(move |Path(id): Path<String>| {
-                let state = status.clone();
-                async move { told(&state, look(&state, &id).await) }
-            })
-            .delete(move |Path(id): Path<String>| {
-                let state = forget.clone();
-                async move { told(&state, call_off(&state, &id).await) }
-            }),
+            get(
+                move |headers: HeaderMap, uri: Uri, Path(id): Path<String>| {
+                    let state = status.clone();
+                    async move { told((&state, &headers, &uri), look(&state, &id).await).await }
+                },
+            )
+            .delete(
+                move |headers: HeaderMap, uri: Uri, Path(id): Path<String>| {
+                    let state = forget.clone();
+                    async move { told((&state, &headers, &uri), call_off(&state, &id).await).await }
+                },
+            ),
         )
         .route(
             &format!("{place}/{{file}}"),
-            get(move |Path((id, name)): Path<(String, String)>| {
-                let state = file.clone();
-                async move { told(&state, download(&state, (&id, &name)).await) }
-            }),
+            get(
+                move |headers: HeaderMap, uri: Uri, Path((id, name)): Path<(String, String)>| {
+                    let state = file.clone();
+                    async move {
+                        let outcome = download(&state, (&id, &name)).await;
+                        told((&state, &headers, &uri), outcome).await
+                    }
+                },
+            ),
         )
         .route(
             &format!("{BASE_PATH}/$import"),
             post(move |request: Request| {
                 let state = import.clone();
-                async move { told(&state, take_in(&state, request).await) }
+                let (headers, uri) = (request.headers().clone(), request.uri().clone());
+                async move { told((&state, &headers, &uri), take_in(&state, request).await).await }
             }),
         )
 }
 
-fn told(state: &State, outcome: Result<Answer>) -> Answer {
-    outcome.unwrap_or_else(|problem| reply::problem(&problem, &state.request_id()))
+/// The answer, in the format that is wanted.
+async fn told(
+    (state, headers, uri): (&State, &HeaderMap, &Uri),
+    outcome: Result<Answer>,
+) -> Answer {
+    let answer = outcome.unwrap_or_else(|problem| reply::problem(&problem, &state.request_id()));
+    negotiate::give(answer, &Wanted::read(headers, uri.query())).await
 }
 
 /// How far it is, or what came of it.
@@ -106,13 +129,25 @@ async fn look(state: &State, id: &str) -> Result<Answer> {
             let parts = errand::parts(store, &permit, id).await?;
             manifest::of_export(&errand, &parts, whence)
         }
-        (ErrandState::Done, _) => manifest::of_import(&errand, whence),
+        (ErrandState::Done, ErrandKind::Import) => manifest::of_import(&errand, whence),
+        (ErrandState::Done, ErrandKind::Request) => {
+            let told = later::told(&errand).to_string();
+            return Ok(kept_until(
+                &errand,
+                reply::document(StatusCode::OK, told.into()),
+            ));
+        }
     };
-    let mut answer = reply::json(StatusCode::OK, manifest.to_string().into());
+    let answer = reply::json(StatusCode::OK, manifest.to_string().into());
+    Ok(kept_until(&errand, answer))
+}
+
+/// Tells until when it may be asked again.
+fn kept_until(errand: &Errand, mut answer: Answer) -> Answer {
     if let Some(expires) = reply::http_date(errand.expires) {
         answer.headers_mut().insert(header::EXPIRES, expires);
     }
-    Ok(answer)
+    answer
 }
 
 fn underway(progress: &str) -> Answer {
@@ -216,19 +251,24 @@ async fn take_in(state: &Arc<State>, request: Request) -> Result<Answer> {
     let kept = if is_ndjson {
         upload.stream(body).await
     } else {
-        upload.manifest(body).await
+        upload.manifest(&parts.headers, body).await
     };
     if let Err(problem) = kept {
         errand::forget(&state.context.store, &permit, &errand.id).await?;
         return Err(problem);
     }
     import::release(&state.context.store, &permit, &errand).await?;
-    let mut answer = accepted("The import is under way.");
+    Ok(begun(state, &errand, "The import is under way."))
+}
+
+/// The answer to what is answered later: where to ask after it.
+pub(super) fn begun(state: &State, errand: &Errand, says: &str) -> Answer {
+    let mut answer = accepted(says);
     let place = format!("{}/{}/{}", state.context.base, manifest::PATH, errand.id);
     if let Ok(place) = HeaderValue::from_str(&place) {
         answer.headers_mut().insert(header::CONTENT_LOCATION, place);
     }
-    Ok(answer)
+    answer
 }
 
 /// Lines on their way into the database.
@@ -281,12 +321,14 @@ impl<'a> Upload<'a> {
     }
 
     /// The inputs that Parameters name.
-    async fn manifest(&mut self, body: Body) -> Result<()> {
+    async fn manifest(&mut self, headers: &HeaderMap, body: Body) -> Result<()> {
         let limit = self.state.limits.body_bytes_max;
         let whole = axum::body::to_bytes(body, limit)
             .await
             .map_err(|_| too_long(limit))?;
-        let tree = crate::fhir::json::parse(&whole, &self.state.context.limits.json)?;
+        let limits = &self.state.context.limits.json;
+        let whole = negotiate::body_to_json(headers, whole, limits.depth)?;
+        let tree = crate::fhir::json::parse(&whole, limits)?;
         for input in import::inputs(&tree)? {
             let data = match input {
                 Input::Data(data) => data,

@@ -28,7 +28,10 @@ use super::{
     state::State,
 };
 use crate::{
-    fhir::{definitions::ResourceType, permit::Permit, search::query::Handling, validate},
+    fhir::{
+        definitions::ResourceType, json, permit::Permit, resource::Resource,
+        search::query::Handling, validate,
+    },
     interactions::{
         Reply, VersionTag,
         advice::{self, Advice},
@@ -48,6 +51,8 @@ pub enum Body {
     Json,
     /// A resource, or nothing.
     OptionalJson,
+    /// A resource, or nothing; whether it is right is for the operation to say.
+    UnjudgedJson,
     /// A resource, or a table as CSV.
     JsonOrCsv,
     /// A form, or nothing.
@@ -276,7 +281,7 @@ async fn answer(
     let permit = call.permit.clone();
     let reply = match endpoint.serve {
         Serve::Interaction(run) => run(call).await,
-        Serve::Operation(run) => run_operation(run, call, csv).await,
+        Serve::Operation(run) => run_operation(run, call, (csv, endpoint.body)).await,
     }?;
     let advice = advice::of(&state.context, &permit, &reply).await;
     Ok(Answer {
@@ -343,7 +348,8 @@ async fn read_body(
         Body::None | Body::Any => return Ok(Bytes::new()),
         Body::JsonOrCsv if negotiate::is_csv(&parts.headers) => BodyFormat::Csv,
         Body::Patch if negotiate::is_json_patch(&parts.headers) => BodyFormat::JsonPatch,
-        Body::Json | Body::OptionalJson | Body::JsonOrCsv | Body::Patch => BodyFormat::Resource,
+        Body::Json | Body::OptionalJson | Body::UnjudgedJson => BodyFormat::Resource,
+        Body::JsonOrCsv | Body::Patch => BodyFormat::Resource,
         Body::Form => BodyFormat::Form,
         Body::Content => BodyFormat::Content,
     };
@@ -387,13 +393,20 @@ fn too_large(limit: usize) -> Problem {
     )
 }
 
-async fn run_operation(run: operations::Run, call: Call, csv: bool) -> Result<Reply> {
+async fn run_operation(
+    run: operations::Run,
+    call: Call,
+    (csv, body): (bool, Body),
+) -> Result<Reply> {
     let table = negotiate::is_csv(&call.headers).then(|| call.body.clone());
     let resource = if call.body.is_empty() || table.is_some() {
         None
     } else {
         let limits = &call.state.context.limits.json;
-        Some(validate::read(&call.body, limits)?)
+        Some(match body {
+            Body::UnjudgedJson => Resource::trusted(json::parse(&call.body, limits)?)?,
+            _ => validate::read(&call.body, limits)?,
+        })
     };
     let invocation = operations::Invocation {
         kind: call.kind,

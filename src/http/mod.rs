@@ -14,7 +14,9 @@ pub mod clock;
 pub mod cors;
 pub mod fhir;
 pub mod health;
+mod later;
 pub mod negotiate;
+pub mod openapi;
 pub mod operations;
 pub mod peers;
 pub mod reply;
@@ -32,6 +34,7 @@ mod tests;
 pub use self::{
     auth::Access,
     cors::Origins,
+    later::LaterHandler,
     router::{BASE_PATH, router},
     server::{ServerLimits, serve},
     state::{ClockControl, RequestLimits, State},

@@ -7,7 +7,7 @@ mod format;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
-pub use self::format::{Wanted, body_to_json, give, is_xml};
+pub use self::format::{Wanted, body_to_json, give, is_fhir_xml, is_xml};
 use crate::{
     interactions::patch::JSON_PATCH,
     kernel::problem::{Category, Problem, Result},

@@ -16,8 +16,9 @@ use jiff::Timestamp;
 use super::{
     bulk, clock, cors,
     fhir::{self, Body, Run},
-    health,
+    health, later,
     negotiate::{self, Wanted},
+    openapi,
     operations::{self, OPERATIONS, Operation},
     reply, sms,
     state::State,
@@ -136,7 +137,8 @@ pub(super) fn router_with(state: Arc<State>, operations: &'static [Operation]) -
         .merge(health::routes(&state))
         .merge(clock::routes(&state))
         .merge(sms::routes(&state))
-        .merge(bulk::routes(&state));
+        .merge(bulk::routes(&state))
+        .merge(openapi::routes(&state, operations));
     for route in ROUTES {
         router = add(router, &state, fhir::Endpoint::of_route(route));
     }
@@ -194,7 +196,16 @@ fn add(router: Router, state: &Arc<State>, endpoint: fhir::Endpoint) -> Router {
     };
     let path = format!("{BASE_PATH}{}", endpoint.path);
     let (state, endpoint) = (state.clone(), Arc::new(endpoint));
-    let serve = move |request: Request| fhir::dispatch(state.clone(), endpoint.clone(), request);
+    let serve = move |request: Request| {
+        let (state, endpoint) = (state.clone(), endpoint.clone());
+        async move {
+            if later::is_wanted(&endpoint, request.headers()) {
+                later::begin(state, request).await
+            } else {
+                fhir::dispatch(state, endpoint, request).await
+            }
+        }
+    };
     router.route(&path, on(filter, serve))
 }
 

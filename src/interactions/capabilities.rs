@@ -112,6 +112,9 @@ pub fn statement(offer: &Offer) -> Bytes {
     let mut rest = Map::new();
     rest.insert("mode".to_owned(), "server".into());
     rest.insert("resource".to_owned(), resource.into());
+    if offer.interactions.contains(&Interaction::SearchType) {
+        rest.insert("searchParam".to_owned(), of_every_type());
+    }
     list(
         &mut rest,
         "interaction",
@@ -135,6 +138,19 @@ pub fn statement(offer: &Offer) -> Bytes {
         "rest": [rest],
     });
     statement.to_string().into()
+}
+
+/// The parameters that searches of every type take, and that are none of a resource's elements.
+fn of_every_type() -> Value {
+    json!([
+        { "name": "_text", "type": "string",
+          "definition": "http://hl7.org/fhir/SearchParameter/DomainResource-text" },
+        { "name": "_content", "type": "string",
+          "definition": "http://hl7.org/fhir/SearchParameter/Resource-content" },
+        { "name": "_filter", "type": "special" },
+        { "name": "_has", "type": "special" },
+        { "name": "_list", "type": "special" },
+    ])
 }
 
 fn of_type(offer: &Offer, kind: ResourceType) -> Value {

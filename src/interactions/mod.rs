@@ -34,6 +34,7 @@ pub mod search;
 pub mod subset;
 pub mod terminology;
 pub mod update;
+pub mod validate;
 pub mod vread;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! The store tells when definitions have changed; whoever asks next has them read, and of them
 //! only what is new. Nothing is read before somebody asks.
 
+pub mod package;
 mod reactor;
 pub mod reindex;
 mod shelf;

@@ -25,7 +25,7 @@ await work("ehr.mjs (fhir-kit-client)", async () => {
   const reference = `Patient/${patient.id}`;
 
   const patched = await client.patch({
-    resourceType: "Patient", id: patient.id, JSONPatch: JSON_PATCH,
+    resourceType: "Patient", id: patient.id, jsonPatch: JSON_PATCH,
   });
   assert.equal(patched.name[0].family, "Durand");
   const first = await client.vread({ resourceType: "Patient", id: patient.id, version: "1" });

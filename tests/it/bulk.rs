@@ -152,7 +152,13 @@ fn an_export_holds_what_was_asked_and_nothing_else() {
         ids(&lines(&mut client, &of_group, "output", "Observation")),
         ["o-a", "o-b"]
     );
+}
 
+#[test]
+fn an_export_is_narrowed_by_filters_and_by_patients() {
+    let server = server();
+    let mut client = server.client();
+    people(&mut client);
     let filter =
         "$export?_type=Patient,Group&_typeFilter=Patient%3Fgender%3Dfemale,Patient%3Ffamily%3Da";
     let filtered = export(&mut client, filter);
@@ -414,4 +420,81 @@ fn nobody_asks_for_more_than_is_kept() {
     assert!(refused.header("retry-after").is_some());
     client.delete(&places[0]).expect(202);
     begin(&mut client, "$export");
+}
+
+/// A request that is answered later, and what came of it.
+fn later(client: &mut Client, (method, path): (&str, &str), body: &Value) -> Value {
+    let headers = [
+        ("prefer", "respond-async"),
+        ("content-type", "application/fhir+json"),
+    ];
+    let text = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
+    let reply = client.send(method, path, &headers, text.as_bytes());
+    let reply = reply.expect("a reply").expect(202);
+    let place = path_of(reply.header("content-location").expect("a place"));
+    wait(client, &place).expect(200).json()
+}
+
+#[test]
+fn searches_batches_and_operations_are_answered_later() {
+    let server = server();
+    let mut client = server.client();
+    people(&mut client);
+    let found = later(
+        &mut client,
+        ("GET", "Patient?gender=female&_sort=_id"),
+        &Value::Null,
+    );
+    assert_eq!(found["type"], "batch-response");
+    assert_eq!(found["entry"][0]["response"]["status"], "200 OK");
+    let searchset = &found["entry"][0]["resource"];
+    assert_eq!(searchset["entry"][1]["resource"]["id"], "b");
+
+    let refused = later(
+        &mut client,
+        ("GET", "Patient?birthdate=never"),
+        &Value::Null,
+    );
+    let response = &refused["entry"][0]["response"];
+    assert_eq!(response["status"], "400 Bad Request");
+    assert_eq!(response["outcome"]["resourceType"], "OperationOutcome");
+
+    let patient = json!({ "resourceType": "Patient", "id": "d" });
+    let transaction = json!({ "resourceType": "Bundle", "type": "transaction", "entry": [
+        { "resource": patient, "request": { "method": "PUT", "url": "Patient/d" } }] });
+    let done = later(&mut client, ("POST", ""), &transaction);
+    assert_eq!(done["type"], "transaction-response");
+    client.get("Patient/d").expect(200);
+
+    let everything = later(&mut client, ("GET", "Patient/a/$everything"), &Value::Null);
+    assert_eq!(everything["entry"][0]["resource"]["type"], "searchset");
+    // What concerns one resource is answered at once.
+    let prefer = [("prefer", "respond-async")];
+    let read = client
+        .send("GET", "Patient/a", &prefer, b"")
+        .expect("a reply");
+    assert_eq!(read.status, 200);
+}
+
+#[test]
+fn an_answer_that_is_kept_goes_with_whom_it_may_be_about() {
+    let server = server();
+    let mut client = server.client();
+    people(&mut client);
+    let prefer = [("prefer", "respond-async")];
+    let reply = client.send("GET", "Patient?gender=female", &prefer, b"");
+    let place = path_of(
+        reply
+            .expect("a reply")
+            .header("content-location")
+            .expect("a place"),
+    );
+    wait(&mut client, &place).expect(200);
+    let purge = client.post("Patient/a/$purge", &json!({ "resourceType": "Parameters" }));
+    assert!(purge.status < 300, "{}", purge.text());
+    client.get(&place).expect(404);
 }

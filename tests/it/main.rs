@@ -28,17 +28,23 @@ mod erasure;
 mod fhirpath;
 #[cfg(test)]
 mod follow_up;
-mod formats;
 #[cfg(test)]
+mod formats;
 mod forms;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod library;
 #[cfg(test)]
 mod publishing;
 #[cfg(test)]
 mod rest;
 #[cfg(test)]
 mod schedule;
+#[cfg(test)]
+mod search;
 #[cfg(test)]
 mod sms;
 #[cfg(test)]
@@ -47,3 +53,6 @@ mod smtp;
 mod stories;
 #[cfg(test)]
 mod tables;
+#[cfg(test)]
+mod terminology;
+mod validate;

@@ -124,7 +124,10 @@ fn every_type_has_its_form() {
         let part = results(&told)[0]["part"][0].clone();
         assert_eq!(part, expected, "{expression}");
     }
-    // What no parameter can have is told as JSON.
+}
+
+#[test]
+fn what_no_parameter_can_have_is_told_as_json() {
     let json_of = |expression: &str| {
         let told = on_patient(expression, &[]).unwrap();
         let part = results(&told)[0]["part"][0].clone();

@@ -1,8 +1,11 @@
 //! `vigie load`: files into a server or into a database, checked as any request is.
 //!
 //! With `--database` the requests go straight into the router of this process; no server may have
-//! the database open at the same time. `unit` reads files; `tally` counts what became of them.
+//! the database open at the same time. `unit` reads files; `tally` counts what became of them;
+//! `package` brings in the definitions of implementation guides, `settle` decides under which ids.
 
+mod package;
+mod settle;
 mod tally;
 mod unit;
 
@@ -40,15 +43,34 @@ pub struct Arguments {
     /// A configuration file.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Files (*.ndjson: a resource a line; others: a resource or a Bundle) and folders of them.
-    /// A Bundle is loaded as a whole or not at all; a batch or a collection as well.
+    /// Take folders as packages, which they are anyway if they have a package.json: their
+    /// definitions are loaded, each under its canonical URL and version.
+    #[arg(long)]
+    package: bool,
+    /// Load the examples of packages, too.
+    #[arg(long)]
+    examples: bool,
+    /// Files (*.ndjson: a resource a line; others: a resource or a Bundle), folders of them, and
+    /// FHIR packages (.tgz). A Bundle is loaded as a whole or not at all; a batch or a collection
+    /// as well.
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
 }
 
 /// Loads every file and reports each; faulty if anything was rejected.
 pub(super) async fn run(arguments: Arguments) -> Result<Ending> {
-    let files = unit::files(&arguments.paths)?;
+    let (mut packages, mut plain) = (Vec::new(), Vec::new());
+    for path in &arguments.paths {
+        match package::read(path, arguments.package)? {
+            Some(found) => packages.push((path, found)),
+            None => plain.push(path.clone()),
+        }
+    }
+    let files = if plain.is_empty() {
+        Vec::new()
+    } else {
+        unit::files(&plain)?
+    };
     let flags = arguments.database.map(|text| ("database.url", text));
     let config = configuration(arguments.config, flags.into_iter().collect())?.config;
     logging::start(&config.log);
@@ -56,6 +78,20 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending> {
         Some(base) => Client::new(base)?,
         None => app::offline(&config, Arc::new(Generator::from_system())).await?,
     };
+    let mut ending = Ending::Done;
+    for (path, found) in packages {
+        let outcome = package::load(&client, found, arguments.examples).await?;
+        for note in outcome.notes.iter().chain(&outcome.refusals) {
+            terminal::note(&format!("{}: {note}", path.display()));
+        }
+        terminal::say(&format!("{}: {outcome}", path.display()));
+        if !outcome.refusals.is_empty() {
+            ending = Ending::Faulty;
+        }
+    }
+    if files.is_empty() {
+        return Ok(ending);
+    }
     let mut total = Tally::default();
     for path in &files {
         let tally = load_file(&client, path).await?;
@@ -67,7 +103,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending> {
     }
     terminal::say(&format!("{} files: {total}", files.len()));
     Ok(if total.rejections.is_empty() {
-        Ending::Done
+        ending
     } else {
         Ending::Faulty
     })

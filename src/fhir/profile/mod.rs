@@ -8,6 +8,8 @@
 pub mod model;
 mod read;
 pub mod snapshot;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashMap,

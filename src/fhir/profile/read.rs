@@ -20,6 +20,11 @@ const FHIR_TYPE: &str = "http://hl7.org/fhir/StructureDefinition/structuredefini
 /// extension a value or extensions.
 const JUDGED_BY_STRUCTURE: [&str; 2] = ["ele-1", "ext-1"];
 
+/// Good practice, and no more: `dom-6` asks every resource for a narrative.
+const GOOD_PRACTICE: &str =
+    "http://hl7.org/fhir/StructureDefinition/elementdefinition-bestpractice";
+const KNOWN_GOOD_PRACTICE: &str = "dom-6";
+
 /// Adds to `element` what its ElementDefinition states.
 pub(super) fn state(element: &mut Element, given: &Value) {
     let Value::Object(members) = given else {
@@ -191,6 +196,10 @@ fn constraints(element: &mut Element, value: &Value) {
 
 fn constraint(value: &Value) -> Option<Constraint> {
     let expression = text(value, "expression")?;
+    let is_practice = |each: &Value| each.get("url").and_then(Value::as_str) == Some(GOOD_PRACTICE);
+    if list(value, "extension").any(is_practice) || text(value, "key")? == KNOWN_GOOD_PRACTICE {
+        return None;
+    }
     Some(Constraint {
         key: text(value, "key")?,
         is_error: value.get("severity").and_then(Value::as_str) != Some("warning"),

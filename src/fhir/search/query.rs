@@ -26,7 +26,7 @@ pub use self::{
     clause::Clause,
     cursor::Cursor,
     parse::{Handling, QueryOptions},
-    result::{Column, Include, Including, Sort, SortBy, Summary, Total},
+    result::{Canonicals, Column, Include, Including, Sort, SortBy, Summary, Total},
 };
 use crate::fhir::definitions::ResourceType;
 

@@ -67,6 +67,8 @@ struct Course<'a> {
     walk: Walk,
     used: BTreeSet<String>,
     partial: BTreeSet<String>,
+    /// Whether codes are listed to be looked up: all of them are wanted then.
+    looking_up: bool,
 }
 
 impl Terminology {
@@ -97,6 +99,7 @@ impl Terminology {
             walk: Walk::new(EXPANSION_STEPS_MAX),
             used: BTreeSet::new(),
             partial: BTreeSet::new(),
+            looking_up: false,
         };
         course.walk.enter(&set.url).map_err(unable)?;
         let items = self.all_of(set, &mut course)?.items;
@@ -122,28 +125,43 @@ impl Terminology {
     }
 
     fn composed(&self, set: &ValueSet, course: &mut Course<'_>) -> Result<Gathered> {
+        let mut left_out = Vec::new();
+        for exclude in &set.exclude {
+            let list =
+                |this: &Self, course: &mut Course<'_>| this.all_of_component(exclude, course);
+            left_out.push(self.listing(course, list));
+        }
         let mut gathered = Gathered::default();
         for include in &set.include {
             for item in self.all_of_component(include, course)? {
-                if set.active_only && item.inactive || self.is_excluded(set, &item, course)? {
-                    continue;
+                let mut stays = !(set.active_only && item.inactive);
+                for (exclude, known) in set.exclude.iter().zip(&left_out) {
+                    stays = stays
+                        && !course.holds(known.as_ref(), &item, |walk| {
+                            self.in_component(exclude, &item.coding(), walk)
+                        })?;
                 }
-                gathered.add(item, course.wanted.most)?;
+                if stays {
+                    gathered.add(item, course.wanted.most)?;
+                }
             }
         }
         Ok(gathered)
     }
 
-    fn is_excluded(&self, set: &ValueSet, item: &Item, course: &mut Course<'_>) -> Result<bool> {
-        for exclude in &set.exclude {
-            course.walk.step().map_err(costly)?;
-            match self.in_component(exclude, &item.coding(), &mut course.walk) {
-                Membership::Member => return Ok(true),
-                Membership::NotMember => {}
-                Membership::Unknown(why) => return Err(unable(why)),
-            }
-        }
-        Ok(false)
+    /// The codes of what is left out or intersected, to be looked up; none where they cannot be
+    /// listed and each code has to be asked about.
+    fn listing(
+        &self,
+        course: &mut Course<'_>,
+        list: impl FnOnce(&Self, &mut Course<'_>) -> Result<Vec<Item>>,
+    ) -> Option<HashSet<Key>> {
+        let outer = std::mem::replace(&mut course.looking_up, true);
+        let listed = list(self, course);
+        course.looking_up = outer;
+        listed
+            .ok()
+            .map(|items| items.iter().map(Item::key).collect())
     }
 
     fn all_of_component(
@@ -162,18 +180,16 @@ impl Terminology {
             },
         };
         for canonical in others {
-            let set = self.value_set(canonical).map_err(unable)?;
-            course.walk.enter(canonical).map_err(unable)?;
+            let list =
+                |this: &Self, course: &mut Course<'_>| this.all_of_canonical(canonical, course);
+            let known = self.listing(course, list);
             let mut kept = Vec::new();
             for item in items {
-                course.walk.step().map_err(costly)?;
-                match self.in_value_set(&set, &item.coding(), &mut course.walk) {
-                    Membership::Member => kept.push(item),
-                    Membership::NotMember => {}
-                    Membership::Unknown(why) => return Err(unable(why)),
+                let asks = |walk: &mut Walk| self.in_canonical(canonical, &item.coding(), walk);
+                if course.holds(known.as_ref(), &item, asks)? {
+                    kept.push(item);
                 }
             }
-            course.walk.leave();
             items = kept;
         }
         Ok(items)
@@ -210,12 +226,22 @@ impl Terminology {
         let mut filters = component.filters.iter();
         let candidates = filters.find_map(|filter| filter.candidates(system));
         let names = Names::of(system);
+        // What stands below a concept is found once, not for each code.
+        let lists: Vec<Option<HashSet<usize>>> = component
+            .filters
+            .iter()
+            .map(|filter| Some(filter.candidates(system)?.into_iter().collect()))
+            .collect();
         let mut items = Vec::new();
         for at in candidates.unwrap_or_else(all) {
-            course.walk.step().map_err(costly)?;
+            course.walk.spend(1).map_err(costly)?;
             let mut picked = true;
-            for filter in &component.filters {
-                picked = picked && filter.picks(system, at).map_err(unable)?;
+            for (filter, list) in component.filters.iter().zip(&lists) {
+                picked = picked
+                    && match list {
+                        Some(list) => list.contains(&at),
+                        None => filter.picks(system, at).map_err(unable)?,
+                    };
             }
             let concept = system.concepts.get(at).filter(|_| picked);
             items.extend(concept.and_then(|concept| course.item(&names, system, concept)));
@@ -255,6 +281,24 @@ impl Names {
 }
 
 impl Course<'_> {
+    /// Whether a code is one of those that are known, or, where they are not, asked about.
+    fn holds(
+        &mut self,
+        known: Option<&HashSet<Key>>,
+        item: &Item,
+        ask: impl FnOnce(&mut Walk) -> Membership,
+    ) -> Result<bool> {
+        self.walk.spend(1).map_err(costly)?;
+        if let Some(known) = known {
+            return Ok(known.contains(&item.key()));
+        }
+        match ask(&mut self.walk) {
+            Membership::Member => Ok(true),
+            Membership::NotMember => Ok(false),
+            Membership::Unknown(why) => Err(unable(why)),
+        }
+    }
+
     /// The version of a code system that is meant.
     fn version_of(&self, url: &str, written: Option<&str>) -> Option<String> {
         let pinned = |pins: &[(String, String)]| {
@@ -296,7 +340,7 @@ impl Course<'_> {
         );
         let mut items = Vec::new();
         for each in &listed.concepts {
-            self.walk.step().map_err(costly)?;
+            self.walk.spend(1).map_err(costly)?;
             let concept = known.and_then(|system| Some((system, system.concept(&each.code)?)));
             items.extend(self.listed_item(&names, each, concept));
         }
@@ -344,6 +388,9 @@ impl Course<'_> {
 
     /// The code in the language that is asked; none where it is not wanted.
     fn finish(&self, mut item: Item) -> Option<Item> {
+        if self.looking_up {
+            return Some(item);
+        }
         if let Some(display) = display_in(&item.designations, self.wanted.language.as_deref()) {
             item.display = Some(display.into());
         }
@@ -366,19 +413,19 @@ impl Course<'_> {
     }
 }
 
+/// What makes a code one and the same: its system and itself.
+type Key = (Arc<str>, Box<str>);
+
 /// Codes that are gathered, each once.
 #[derive(Default)]
 struct Gathered {
     items: Vec<Item>,
-    seen: HashSet<(Arc<str>, Box<str>)>,
+    seen: HashSet<Key>,
 }
 
 impl Gathered {
     fn add(&mut self, item: Item, most: usize) -> Result<()> {
-        if self
-            .seen
-            .insert((Arc::clone(&item.system), item.code.clone()))
-        {
+        if self.seen.insert(item.key()) {
             if self.items.len() >= most {
                 return Err(too_costly(most));
             }
@@ -399,6 +446,10 @@ impl Item {
             inactive: false,
             not_selectable: false,
         }
+    }
+
+    fn key(&self) -> Key {
+        (Arc::clone(&self.system), self.code.clone())
     }
 
     fn coding(&self) -> Coding<'_> {

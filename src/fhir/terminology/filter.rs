@@ -1,6 +1,6 @@
 //! Filters of value sets: <http://hl7.org/fhir/R4/valueset-filter-operator.html>.
 
-use std::sync::OnceLock;
+use std::{collections::HashSet, sync::OnceLock};
 
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
@@ -23,6 +23,8 @@ pub(super) struct Filter {
     op: Box<str>,
     value: Box<str>,
     pattern: OnceLock<Result<Regex, String>>,
+    /// The values of a list.
+    values: OnceLock<HashSet<Box<str>>>,
 }
 
 impl Filter {
@@ -37,6 +39,7 @@ impl Filter {
             op: op.into(),
             value: value.into(),
             pattern: OnceLock::new(),
+            values: OnceLock::new(),
         }
     }
 
@@ -53,11 +56,11 @@ impl Filter {
             "=" => Ok(self.has(system, concept, |text| text == &*self.value)),
             "in" => {
                 let values = self.values();
-                Ok(self.has(system, concept, |text| values.contains(&text)))
+                Ok(self.has(system, concept, |text| values.contains(text)))
             }
             "not-in" => {
                 let values = self.values();
-                Ok(!self.has(system, concept, |text| values.contains(&text)))
+                Ok(!self.has(system, concept, |text| values.contains(text)))
             }
             "exists" => Ok(self.has(system, concept, |_| true) == (*self.value != *"false")),
             "regex" => {
@@ -75,8 +78,8 @@ impl Filter {
     pub fn picks_by_grammar(&self, system: &str, code: &str) -> Result<bool, String> {
         match (&*self.property, &*self.op) {
             ("concept" | "code", "=") => Ok(code == &*self.value),
-            ("concept" | "code", "in") => Ok(self.values().contains(&code)),
-            ("concept" | "code", "not-in") => Ok(!self.values().contains(&code)),
+            ("concept" | "code", "in") => Ok(self.values().contains(code)),
+            ("concept" | "code", "not-in") => Ok(!self.values().contains(code)),
             ("concept" | "code", "regex") => Ok(self.pattern()?.is_match(code)),
             ("canonical", "=") if system == crate::fhir::ucum::SYSTEM => {
                 grammar::of_one_dimension(code, &self.value)
@@ -88,14 +91,19 @@ impl Filter {
 
     /// Those that it picks, where they can be found without looking at every concept.
     pub fn candidates(&self, system: &CodeSystem) -> Option<Vec<usize>> {
-        let of_code = matches!(&*self.property, "concept" | "code");
+        if !matches!(&*self.property, "concept" | "code") {
+            return None;
+        }
         let root = system.place(&self.value);
         match &*self.op {
-            "is-a" | "descendent-of" if of_code => {
-                Some(system.reach(root?, |concept| &concept.children))
+            "is-a" => Some(system.reach(root?, |concept| &concept.children)),
+            "descendent-of" => {
+                let mut found = system.reach(root?, |concept| &concept.children);
+                found.remove(0);
+                Some(found)
             }
-            "generalizes" if of_code => Some(system.reach(root?, |concept| &concept.parents)),
-            "=" if of_code => Some(root.into_iter().collect()),
+            "generalizes" => Some(system.reach(root?, |concept| &concept.parents)),
+            "=" => Some(root.into_iter().collect()),
             _ => None,
         }
     }
@@ -116,8 +124,13 @@ impl Filter {
         })
     }
 
-    fn values(&self) -> Vec<&str> {
-        self.value.split(',').map(str::trim).collect()
+    fn values(&self) -> &HashSet<Box<str>> {
+        self.values.get_or_init(|| {
+            self.value
+                .split(',')
+                .map(|each| each.trim().into())
+                .collect()
+        })
     }
 
     /// Whether one of the property's values is such.

@@ -10,8 +10,12 @@ use super::{
 /// Most value sets that stand in each other.
 pub const VALUE_SET_DEPTH_MAX: usize = 32;
 
-/// Most value sets that are looked into for one code.
-pub const MEMBERSHIP_STEPS_MAX: usize = 10_000;
+/// Most steps of work for one code: a value set that is looked into is [`VALUE_SET_STEPS`], an
+/// `include` of it is one more.
+pub const MEMBERSHIP_STEPS_MAX: usize = 200_000;
+
+/// What it costs to look into a value set.
+const VALUE_SET_STEPS: usize = 20;
 
 /// The way through value sets that are made of others.
 pub(super) struct Walk {
@@ -36,7 +40,7 @@ impl Walk {
         if self.trail.len() >= VALUE_SET_DEPTH_MAX {
             return Err("Too many value sets stand in each other.".to_owned());
         }
-        self.step()?;
+        self.spend(VALUE_SET_STEPS)?;
         self.trail.push(canonical.to_owned());
         Ok(())
     }
@@ -45,11 +49,11 @@ impl Walk {
         self.trail.pop();
     }
 
-    /// Counts one more piece of work.
-    pub fn step(&mut self) -> Result<(), String> {
+    /// Counts some more work.
+    pub fn spend(&mut self, steps: usize) -> Result<(), String> {
         self.steps_left = self
             .steps_left
-            .checked_sub(1)
+            .checked_sub(steps)
             .ok_or_else(|| "The value set is too costly to look through.".to_owned())?;
         Ok(())
     }
@@ -106,7 +110,12 @@ impl Terminology {
         self.in_canonical(value_set, coding, &mut Walk::new(MEMBERSHIP_STEPS_MAX))
     }
 
-    fn in_canonical(&self, canonical: &str, coding: &Coding<'_>, walk: &mut Walk) -> Membership {
+    pub(super) fn in_canonical(
+        &self,
+        canonical: &str,
+        coding: &Coding<'_>,
+        walk: &mut Walk,
+    ) -> Membership {
         if let Err(why) = walk.enter(canonical) {
             return Membership::Unknown(why);
         }
@@ -125,7 +134,9 @@ impl Terminology {
         walk: &mut Walk,
     ) -> Membership {
         let mut answer = Membership::Unknown(format!("The value set {} lists no codes.", set.url));
-        if set.composed {
+        if let Err(why) = walk.spend(set.include.len() + set.exclude.len()) {
+            answer = Membership::Unknown(why);
+        } else if set.composed {
             let include = set.include.iter();
             answer = Membership::any(include.map(|each| self.in_component(each, coding, walk)));
             let exclude = set.exclude.iter();
@@ -185,8 +196,7 @@ impl Terminology {
         let known = self.code_system(system, version.or(coding.version));
         if let Some(listed) = &component.listed {
             let folded = |known: &CodeSystem| {
-                let mut concepts = listed.concepts.iter();
-                !known.case_sensitive && concepts.any(|each| known.same(&each.code, coding.code))
+                !known.case_sensitive && listed.get_folded(coding.code).is_some()
             };
             let has = listed.get(coding.code).is_some() || known.is_ok_and(folded);
             return Membership::of(has);

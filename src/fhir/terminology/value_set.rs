@@ -1,6 +1,6 @@
 //! Value sets, read: <http://hl7.org/fhir/R4/valueset.html>.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::OnceLock};
 
 use serde_json::Value;
 
@@ -14,7 +14,6 @@ use super::{
 #[derive(Debug, Default)]
 pub(super) struct ValueSet {
     pub url: Box<str>,
-    pub version: Option<Box<str>>,
     /// Whether it says what it is made of.
     pub composed: bool,
     /// Codes that are no longer used are left out.
@@ -42,6 +41,8 @@ pub(super) struct Component {
 pub(super) struct Listed {
     pub concepts: Vec<ListedConcept>,
     by_code: HashMap<Box<str>, usize>,
+    /// The same, by the code in small letters.
+    folded: OnceLock<HashMap<String, usize>>,
 }
 
 /// A code of a list.
@@ -78,6 +79,15 @@ impl Listed {
     pub fn get(&self, code: &str) -> Option<&ListedConcept> {
         self.concepts.get(*self.by_code.get(code)?)
     }
+
+    /// The code as the list has it, in capitals or small letters.
+    pub fn get_folded(&self, code: &str) -> Option<&ListedConcept> {
+        let folded = self.folded.get_or_init(|| {
+            let codes = self.by_code.iter();
+            codes.map(|(code, at)| (code.to_lowercase(), *at)).collect()
+        });
+        self.concepts.get(*folded.get(&code.to_lowercase())?)
+    }
 }
 
 impl Read for ValueSet {
@@ -86,7 +96,6 @@ impl Read for ValueSet {
         let components = |name: &str| list(&compose[name]).map(component).collect();
         Self {
             url: tree["url"].as_str().unwrap_or_default().into(),
-            version: tree["version"].as_str().map(Into::into),
             composed: compose["include"].is_array(),
             active_only: compose["inactive"] == false,
             include: components("include"),

@@ -20,7 +20,7 @@ pub use structure::MOST_ISSUES;
 
 use self::structure::Required;
 use super::{definitions::ResourceType, json::Limits, knowledge::Knowledge, resource::Resource};
-use crate::kernel::problem::{Category, Problem, Result};
+use crate::kernel::problem::{Category, Problem, Result, Severity};
 
 /// Reads a resource that a client sent: JSON, then structure, then primitives.
 ///
@@ -83,8 +83,22 @@ impl Judgement {
     pub fn check(&self, tree: &Value) -> Result<()> {
         match self {
             Self::Lenient => check_structure(tree, Required::Forgiven),
-            Self::Base | Self::Profiles(_) => check(tree),
+            Self::Base => check(tree),
+            Self::Profiles(knowledge) => check_profiles(tree, knowledge),
         }
+    }
+}
+
+/// What is an error to [`judge`] is one here; warnings hold nothing up.
+fn check_profiles(tree: &Value, knowledge: &Knowledge) -> Result<()> {
+    check(tree)?;
+    let mut issues = judge(tree, &[], knowledge, &Rigour::default());
+    issues.retain(|each| each.severity == Severity::Error);
+    issues.truncate(MOST_ISSUES);
+    if issues.is_empty() {
+        Ok(())
+    } else {
+        Err(Problem::with_issues(Category::Invalid, issues))
     }
 }
 

@@ -202,6 +202,14 @@ pub fn is_xml(headers: &HeaderMap) -> bool {
     named(&XML, essence(kind)).is_some()
 }
 
+/// Whether a body is said to be FHIR's XML by its own name.
+#[must_use]
+pub fn is_fhir_xml(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    named(&XML[..1], essence(kind)).is_some()
+}
+
 /// A body as JSON, whichever of the two formats its headers tell; `depth` bounds its nesting.
 ///
 /// # Errors

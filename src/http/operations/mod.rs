@@ -27,6 +27,7 @@ mod simulate;
 mod stop;
 mod terminology;
 mod transfer;
+mod validate;
 
 use std::sync::Arc;
 
@@ -284,6 +285,14 @@ pub static OPERATIONS: &[Operation] = &[
         run: judge::run,
     },
     Operation {
+        name: "validate",
+        definition: "http://hl7.org/fhir/OperationDefinition/Resource-validate",
+        kind: None,
+        levels: &[Level::Type, Level::Instance],
+        verbs: &[Method::GET, Method::POST],
+        run: validate::run,
+    },
+    Operation {
         name: "expand",
         definition: "http://hl7.org/fhir/OperationDefinition/ValueSet-expand",
         kind: Some("ValueSet"),
@@ -423,6 +432,9 @@ impl Operate for Table {
     }
 }
 
+/// Operations that are given what may be wrong.
+const UNJUDGED: &[&str] = &["validate"];
+
 /// Operations that take a table as CSV, beside JSON.
 const CSV_IN: &[&str] = &["import"];
 
@@ -470,6 +482,8 @@ impl Operation {
                     kind: self.kind,
                     body: if *verb == Method::GET {
                         Body::None
+                    } else if UNJUDGED.contains(&self.name) {
+                        Body::UnjudgedJson
                     } else if CSV_IN.contains(&self.name) {
                         Body::JsonOrCsv
                     } else {

@@ -12,72 +12,74 @@ fn faults(kind: &str, text: &str) -> String {
     checked.faults.join(" ")
 }
 
+/// A type, an expression about it, and what is wrong with that.
+const SLIPS: &[(&str, &str, &str)] = &[
+    ("Patient", "nmae.given", "Patient has no element 'nmae'."),
+    (
+        "Patient",
+        "name.given1",
+        "HumanName has no element 'given1'.",
+    ),
+    (
+        "Patient",
+        "Encounter.status",
+        "The path starts from Patient, which is no Encounter.",
+    ),
+    (
+        "Observation",
+        "Observation.valueQuantity",
+        "Observation has no element 'valueQuantity'.",
+    ),
+    (
+        "Observation",
+        "(value as Period).unit",
+        "Period has no element 'unit'.",
+    ),
+    (
+        "Patient",
+        "contact.where(gendre = 'male')",
+        "Patient.contact has no element 'gendre'.",
+    ),
+    (
+        "Patient",
+        "name.select(given.exists() and famly = 'x')",
+        "HumanName has no element 'famly'.",
+    ),
+    (
+        "Questionnaire",
+        "repeat(item).linkid",
+        "Questionnaire.item has no element 'linkid'.",
+    ),
+    (
+        "Patient",
+        "name.as(HumanName)",
+        "'as' wants one item; 'ofType' filters several.",
+    ),
+    (
+        "Patient",
+        "children().skip(1)",
+        "'skip' wants items in an order, and these have none.",
+    ),
+    (
+        "Patient",
+        "descendants()[0]",
+        "'[]' wants items in an order, and these have none.",
+    ),
+    (
+        "Patient",
+        "iif('a', 1, 2)",
+        "The criterion of 'iif' is a String, not a Boolean.",
+    ),
+    (
+        "Patient",
+        "name.first().nothing + 1",
+        "HumanName has no element 'nothing'.",
+    ),
+];
+
 #[test]
 fn a_path_that_no_type_has_is_a_slip() {
-    let rows = [
-        ("Patient", "nmae.given", "Patient has no element 'nmae'."),
-        (
-            "Patient",
-            "name.given1",
-            "HumanName has no element 'given1'.",
-        ),
-        (
-            "Patient",
-            "Encounter.status",
-            "The path starts from Patient, which is no Encounter.",
-        ),
-        (
-            "Observation",
-            "Observation.valueQuantity",
-            "Observation has no element 'valueQuantity'.",
-        ),
-        (
-            "Observation",
-            "(value as Period).unit",
-            "Period has no element 'unit'.",
-        ),
-        (
-            "Patient",
-            "contact.where(gendre = 'male')",
-            "Patient.contact has no element 'gendre'.",
-        ),
-        (
-            "Patient",
-            "name.select(given.exists() and famly = 'x')",
-            "HumanName has no element 'famly'.",
-        ),
-        (
-            "Questionnaire",
-            "repeat(item).linkid",
-            "Questionnaire.item has no element 'linkid'.",
-        ),
-        (
-            "Patient",
-            "name.as(HumanName)",
-            "'as' wants one item; 'ofType' filters several.",
-        ),
-        (
-            "Patient",
-            "children().skip(1)",
-            "'skip' wants items in an order, and these have none.",
-        ),
-        (
-            "Patient",
-            "descendants()[0]",
-            "'[]' wants items in an order, and these have none.",
-        ),
-        (
-            "Patient",
-            "iif('a', 1, 2)",
-            "The criterion of 'iif' is a String, not a Boolean.",
-        ),
-        (
-            "Patient",
-            "name.first().nothing + 1",
-            "HumanName has no element 'nothing'.",
-        ),
-    ];
-    for (kind, text, expected) in rows {
+    for (kind, text, expected) in SLIPS {
         assert_eq!(faults(kind, text), expected, "{text}");
     }
 }

@@ -273,3 +273,52 @@ fn rows_come_in_the_same_order_each_once() {
         2
     );
 }
+
+#[test]
+fn texts_types_words_and_base_units_have_rows() {
+    let tree = json!({
+        "resourceType": "Observation",
+        "id": "a",
+        "status": "final",
+        "identifier": [{"value": "7", "type": {"coding": [{"system": "urn:t", "code": "MR"}]}}],
+        "text": {"status": "generated", "div": "<div>Tension <b>élevée</b></div>"},
+        "code": {"text": "Tension", "coding": [{"code": "T", "display": "Pressure"}]},
+        "subject": {"display": "Zoé"},
+        "valueQuantity": {"value": 2.5, "system": "http://unitsofmeasure.org", "code": "g"},
+        "contained": [{"resourceType": "Device", "deviceName": [{"name": "Tensiomètre"}]}],
+    });
+    let rows = rows(&tree);
+    let strings = |param: i64| {
+        let found = rows.strings.iter().filter(|row| row.param == param);
+        found.map(|row| row.folded.as_str()).collect::<Vec<&str>>()
+    };
+    assert_eq!(
+        strings(id("Observation", "code:text")),
+        ["pressure", "tension"]
+    );
+    assert_eq!(strings(id("Observation", "subject:text")), ["zoe"]);
+    let typed = tokens(&rows, id("Observation", "identifier:of-type"));
+    assert_eq!(typed, [(hash::of_text("7"), hash::of_type("urn:t", "MR"))]);
+    let words: Vec<(&str, bool)> = rows
+        .words
+        .iter()
+        .map(|row| (row.word.as_str(), row.narrative))
+        .collect();
+    let expected = [
+        ("7", false),
+        ("elevee", true),
+        ("pressure", false),
+        ("tensiometre", false),
+        ("tension", true),
+        ("zoe", false),
+    ];
+    assert_eq!(words, expected);
+    let param = id("Observation", "value-quantity:canonical");
+    let canonical = rows.numbers.iter().find(|row| row.param == param).unwrap();
+    assert!((canonical.value - 2.5).abs() < 1e-9, "{canonical:?}");
+    let code = rows
+        .tokens
+        .iter()
+        .find(|row| row.param == id("Observation", "code"));
+    assert_eq!(code.unwrap().value, "T");
+}

@@ -7,9 +7,10 @@ use std::cell::Cell;
 
 use super::{
     CHAIN_DEPTH_MAX, VALUES_TOTAL_MAX,
-    clause::Clause,
+    clause::{Clause, Rows, Tests},
     escape::{plain, split},
     filter, modifier,
+    terms::CODES_TOTAL_MAX,
     value::{Modifier, Reading},
     words,
 };
@@ -39,7 +40,14 @@ pub(super) struct Reader<'a> {
     pub knowledge: &'a Knowledge,
     /// Values that may still be asked for.
     left: Cell<usize>,
+    /// Types that chains may still lead to.
+    targets_left: Cell<usize>,
+    /// Codes that value sets and hierarchies may still stand for.
+    codes_left: Cell<usize>,
 }
+
+/// Most types that the chains of one search look at: a reference to anything leads to all.
+pub const TARGETS_MAX: usize = 4_096;
 
 impl<'a> Reader<'a> {
     pub const fn new(base: Option<&'a str>, knowledge: &'a Knowledge) -> Self {
@@ -47,17 +55,15 @@ impl<'a> Reader<'a> {
             base,
             knowledge,
             left: Cell::new(VALUES_TOTAL_MAX),
+            targets_left: Cell::new(TARGETS_MAX),
+            codes_left: Cell::new(CODES_TOTAL_MAX),
         }
     }
 
     /// Takes note of values to be compared; a chain over many types repeats them for each.
     fn spend(&self, value: &str) -> Result<()> {
-        let left = self.left.get().checked_sub(split(value, ',').len());
-        self.left.set(left.ok_or_else(|| {
-            let text = format!("A search compares {VALUES_TOTAL_MAX} values at most.");
-            Problem::malformed("too-costly", text)
-        })?);
-        Ok(())
+        let count = split(value, ',').len();
+        spend(&self.left, count, "values", VALUES_TOTAL_MAX)
     }
 
     /// The clause of a parameter on `kind`; none if the type has no such parameter.
@@ -138,8 +144,9 @@ impl<'a> Reader<'a> {
     ) -> Result<Option<Clause>> {
         match name {
             "_text" | "_content" => {
-                self.spend(value)?;
-                words::clause(name, value, name == "_text").map(Some)
+                let (clause, count) = words::clause(name, value, name == "_text")?;
+                spend(&self.left, count, "values", VALUES_TOTAL_MAX)?;
+                Ok(Some(clause))
             }
             "_list" => {
                 if value.starts_with('$') {
@@ -174,12 +181,14 @@ impl<'a> Reader<'a> {
         if parameter.kind != ParameterKind::Reference {
             return Err(refused("only a reference can be chained."));
         }
-        match modifier {
-            None => Ok(parameter.targets.clone()),
-            Some(name) => ResourceType::named(name)
-                .map(|kind| vec![kind])
-                .ok_or_else(|| refused("there is no such type.")),
-        }
+        let kinds = match modifier {
+            None => parameter.targets.clone(),
+            Some(name) => {
+                vec![ResourceType::named(name).ok_or_else(|| refused("there is no such type."))?]
+            }
+        };
+        spend(&self.targets_left, kinds.len(), "types", TARGETS_MAX)?;
+        Ok(kinds)
     }
 
     fn chain(
@@ -239,7 +248,10 @@ impl<'a> Reader<'a> {
         if parameter.code == "_id" {
             return match modifier {
                 Modifier::None => ids(value),
-                _ => Err(modifier::unsupported("_id", "of codes")),
+                _ => Err(Problem::malformed(
+                    "not-supported",
+                    "_id takes no modifier but :missing and :not.",
+                )),
             };
         }
         let reading = Reading {
@@ -248,8 +260,27 @@ impl<'a> Reader<'a> {
             base: self.base,
             knowledge: self.knowledge,
         };
-        reading.clause(parameter, value)
+        let clause = reading.clause(parameter, value)?;
+        if let Clause::Some(Rows {
+            tests: Tests::Codes(codes),
+            ..
+        }) = &clause
+        {
+            let count = codes.codes.len();
+            spend(&self.codes_left, count, "codes", CODES_TOTAL_MAX)?;
+        }
+        Ok(clause)
     }
+}
+
+/// Takes so many from what is left of a bound.
+fn spend(left: &Cell<usize>, count: usize, what: &str, most: usize) -> Result<()> {
+    let rest = left.get().checked_sub(count);
+    left.set(rest.ok_or_else(|| {
+        let text = format!("A search compares {most} {what} at most.");
+        Problem::malformed("too-costly", text)
+    })?);
+    Ok(())
 }
 
 /// That no value is so.

@@ -85,8 +85,7 @@ pub(super) fn read(parameter: &SearchParameter, name: Option<&str>) -> Result<Mo
     })
 }
 
-/// Why a modifier is refused.
-pub(super) fn unsupported(code: &str, modifier: &str) -> Problem {
+fn unsupported(code: &str, modifier: &str) -> Problem {
     const OF_R4: [&str; 10] = [
         "missing", "exact", "contains", "text", "in", "below", "above", "not-in", "of-type", "not",
     ];

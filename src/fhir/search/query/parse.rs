@@ -83,7 +83,7 @@ impl Query {
                         query.add(clause);
                         query.applied.push((key.clone(), value.clone()));
                     }
-                    None => query.leave_out(key, options.handling)?,
+                    None => query.leave_out(key, options)?,
                 },
             }
         }
@@ -103,10 +103,23 @@ impl Query {
         }
     }
 
-    /// Leaves a parameter out that is not known.
-    fn leave_out(&mut self, key: &str, handling: Handling) -> Result<()> {
-        let notice = format!("{} has no search parameter '{}'.", self.kind, shown(key));
-        match handling {
+    /// Leaves a parameter out that is not known, or not in the index yet.
+    fn leave_out(&mut self, key: &str, options: &QueryOptions) -> Result<()> {
+        let code = key.split([':', '.']).next().unwrap_or_default();
+        let (kind, shown) = (self.kind, shown(key));
+        if options.knowledge.parameters.is_indexing(kind, code) {
+            let notice = format!(
+                "{kind} is being indexed by '{shown}' and cannot be searched by it yet; \
+                 $reindex-status says how far that is."
+            );
+            if options.handling == Handling::Strict {
+                return Err(Problem::malformed("incomplete", notice));
+            }
+            self.notices.push(notice);
+            return Ok(());
+        }
+        let notice = format!("{kind} has no search parameter '{shown}'.");
+        match options.handling {
             Handling::Lenient => {
                 self.notices.push(notice);
                 Ok(())

@@ -6,7 +6,7 @@ use super::{INCLUDES_MAX, SORT_KEYS_MAX};
 use crate::{
     fhir::{
         definitions::{ParameterKind, ResourceType},
-        search::parameters::Parameters,
+        search::parameters::{Parameters, SearchParameter},
     },
     kernel::problem::{Problem, Result},
 };
@@ -87,6 +87,17 @@ pub struct Include {
     pub params: Including,
     /// The type referred to; none: any.
     pub target: Option<ResourceType>,
+    /// How what is referred to by a canonical URL is found, for parameters that are named.
+    pub canonicals: Canonicals,
+}
+
+/// The numbers of the parameters `url` and `version` of all types that a canonical may lead to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Canonicals {
+    /// `url`; empty if there is nothing of the kind.
+    pub urls: Vec<i64>,
+    /// `version`.
+    pub versions: Vec<i64>,
 }
 
 /// The reference parameters that an include follows.
@@ -188,17 +199,19 @@ pub(super) fn include(
     let target = target
         .map(|name| ResourceType::named(name).ok_or_else(|| refused("the target is no type.")))
         .transpose()?;
+    let mut canonicals = Canonicals::default();
     let params = match (source, code) {
         (Some("*"), None) => Including::Any,
         (Some(source), Some(code)) => {
             let source =
                 ResourceType::named(source).ok_or_else(|| refused("the source is no type."))?;
-            let params: Vec<i64> = parameters
+            let found: Vec<&SearchParameter> = parameters
                 .of_type(source)
                 .filter(|each| each.kind == ParameterKind::Reference)
                 .filter(|each| code == "*" || each.code == code)
-                .map(|each| each.id)
                 .collect();
+            canonicals = self::canonicals(parameters, &found, target);
+            let params: Vec<i64> = found.iter().map(|each| each.id).collect();
             if params.is_empty() {
                 return Err(refused("the source has no such reference parameter."));
             }
@@ -215,7 +228,34 @@ pub(super) fn include(
         iterate,
         params,
         target,
+        canonicals,
     })
+}
+
+/// What has a canonical URL and a version, of the types that references lead to.
+fn canonicals(
+    parameters: &Parameters,
+    found: &[&SearchParameter],
+    target: Option<ResourceType>,
+) -> Canonicals {
+    let mut kinds: Vec<ResourceType> = found
+        .iter()
+        .flat_map(|parameter| parameter.targets.iter().copied())
+        .filter(|kind| target.is_none_or(|target| target == *kind))
+        .collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let of = |kind, code: &str, wanted| {
+        let parameter = parameters.parameter(kind, code);
+        parameter
+            .filter(|each| each.kind == wanted)
+            .map(|each| each.id)
+    };
+    let pairs = kinds.into_iter().filter_map(|kind| {
+        of(kind, "url", ParameterKind::Uri).zip(of(kind, "version", ParameterKind::Token))
+    });
+    let (urls, versions) = pairs.unzip();
+    Canonicals { urls, versions }
 }
 
 /// Reads `_total`.

@@ -16,6 +16,9 @@ use crate::{
 /// Most codes that a value set, or a place in a hierarchy, may stand for.
 pub const CODES_MAX: usize = 10_000;
 
+/// Most codes that all parameters of a search stand for.
+pub const CODES_TOTAL_MAX: usize = 20_000;
+
 /// The codes that a value stands for: hashes of code and system.
 type Hashes = Vec<(i64, i64)>;
 

@@ -4,6 +4,7 @@ use super::{
     super::{
         CHAIN_DEPTH_MAX, Clause, INCLUDES_MAX, SORT_KEYS_MAX, VALUES_MAX, VALUES_TOTAL_MAX,
         clause::{Prefix, ReferenceTest, Tests},
+        filter, words,
     },
     *,
 };
@@ -140,7 +141,6 @@ fn modifiers_that_are_not_offered_are_refused_by_name() {
         ("Patient?_sort=_score", "not-supported"),
         ("Patient?name:not=x", "not-supported"),
         ("Patient?birthdate:exact=2024", "not-supported"),
-        ("Patient?_id:not=x", "not-supported"),
         ("Patient?name:nonsense=x", "invalid"),
         ("Location?_sort=near", "not-supported"),
         ("Observation?_sort=code-value-quantity", "not-supported"),
@@ -185,6 +185,28 @@ fn bounds_are_kept() {
     let repeated = vec![each; VALUES_TOTAL_MAX / VALUES_MAX].join("&");
     assert!(parse(&format!("Patient?{repeated}")).is_ok());
     assert!(parse(&format!("Patient?{repeated}&name=a")).is_err());
+    // Words are values, too.
+    let words = |count: usize| {
+        let each = vec!["ab"; words::WORDS_MAX].join(" ");
+        format!("Patient?{}", vec![format!("_text={each}"); count].join("&"))
+    };
+    let most = VALUES_TOTAL_MAX / words::WORDS_MAX;
+    assert!(parse(&words(most)).is_ok());
+    assert!(parse(&words(most + 1)).is_err());
+    // A filter: its length, its comparisons, its depth, its links.
+    let filter = |text: &str| parse(&format!("Patient?_filter={text}"));
+    let equal = |count: usize| vec!["_id eq a"; count].join(" and ");
+    assert!(filter(&equal(filter::COMPARISONS_MAX)).is_ok());
+    assert!(filter(&equal(filter::COMPARISONS_MAX + 1)).is_err());
+    assert!(filter(&format!("_id eq {}", "a".repeat(filter::FILTER_BYTES_MAX))).is_err());
+    assert!(filter(&format!("{}_id eq a{}", "(".repeat(500), ")".repeat(500))).is_err());
+    assert!(filter("organization.partof.partof.partof._id eq a").is_ok());
+    assert!(filter("organization.partof.partof.partof.partof._id eq a").is_err());
+    // A chain that leads to everything and finds no parameter there ends, too.
+    let nowhere = "AuditEvent?_filter=entity.subject.subject.subject.nonsense eq a";
+    assert_eq!(parse(nowhere).unwrap_err().issues[0].code, "too-costly");
+    let nowhere = "AuditEvent?entity.subject.subject.subject.nonsense=a";
+    assert_eq!(parse(nowhere).unwrap_err().issues[0].code, "too-costly");
     // A reference to anything, three times over, asks too many types.
     let wide = parse("AuditEvent?entity.entity.subject.subject.name=x");
     assert_eq!(wide.unwrap_err().issues[0].code, "too-costly");

@@ -16,8 +16,8 @@ pub const WORDS_MAX: usize = 32;
 /// Deepest nesting of brackets.
 const DEPTH_MAX: usize = 8;
 
-/// Reads the value of `_text` (`narrative`) or `_content`.
-pub(super) fn clause(name: &str, value: &str, narrative: bool) -> Result<Clause> {
+/// Reads the value of `_text` (`narrative`) or `_content`; tells how many words it has.
+pub(super) fn clause(name: &str, value: &str, narrative: bool) -> Result<(Clause, usize)> {
     let mut words = Words {
         name,
         narrative,
@@ -27,7 +27,7 @@ pub(super) fn clause(name: &str, value: &str, narrative: bool) -> Result<Clause>
     };
     let clause = words.any(0)?;
     match words.peek() {
-        None => Ok(clause),
+        None => Ok((clause, words.count)),
         Some(_) => Err(words.refuse("closes a bracket that is not open.")),
     }
 }
@@ -222,7 +222,7 @@ mod tests {
             ("\"ab cd", "(ab & cd)"),
         ] {
             assert_eq!(
-                shown(&clause("_text", value, true).unwrap()),
+                shown(&clause("_text", value, true).unwrap().0),
                 expected,
                 "{value}"
             );

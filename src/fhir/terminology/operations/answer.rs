@@ -28,12 +28,6 @@ impl Answer {
         self.parameters.push(json!({ "name": name, "part": parts }));
     }
 
-    /// Adds a resource.
-    pub fn put_resource(&mut self, name: &str, resource: &Value) {
-        self.parameters
-            .push(json!({ "name": name, "resource": resource }));
-    }
-
     /// The resource.
     pub fn into_resource(self) -> Value {
         json!({ "resourceType": "Parameters", "parameter": self.parameters })

@@ -69,17 +69,20 @@ pub fn expand(terminology: &Terminology, asked: &Asked, stamp: &Stamp) -> Result
             let (url, version) = parts(canonical);
             *item.system == *url && (version.is_none() || item.version.as_deref() == version)
         };
-        !excluded.iter().any(|canonical| is(canonical)) && !(for_ui && item.not_selectable)
+        let left_out = for_ui && item.not_selectable;
+        !left_out && !excluded.iter().any(|canonical| is(canonical))
     });
     let written = write(terminology, &expansion, &page)?;
     let mut told = heading(&tree, asked.flag("includeDefinition")?.unwrap_or_default());
     told["expansion"] = written;
     told["expansion"]["identifier"] = stamp.identifier.as_str().into();
     told["expansion"]["timestamp"] = stamp.timestamp.as_str().into();
-    told["expansion"]["parameter"] = echoed(asked, &expansion).into();
-    if told["expansion"]["parameter"] == json!([]) {
-        if let Some(members) = told["expansion"].as_object_mut() {
-            members.remove("parameter");
+    let heeded = echoed(asked, &expansion);
+    if let Some(members) = told["expansion"].as_object_mut() {
+        if heeded.is_empty() {
+            members.shift_remove("parameter");
+        } else {
+            members.insert("parameter".to_owned(), heeded.into());
         }
     }
     Ok(told)

@@ -16,6 +16,12 @@ use super::{
 };
 use crate::kernel::problem::Severity;
 
+/// The value set of media types, which R4 also binds to where it takes the names of formats.
+const MEDIA_TYPES: &str = "http://hl7.org/fhir/ValueSet/mimetypes";
+
+/// The short names of R4's own formats: <http://hl7.org/fhir/R4/http.html#mime-type>.
+const FORMATS: [&str; 4] = ["xml", "json", "ttl", "none"];
+
 impl<'a> Judge<'a> {
     pub(super) fn binding(&mut self, node: &Node<'a, '_>, definition: &Element) {
         let Some(binding) = &definition.binding else {
@@ -38,7 +44,9 @@ impl<'a> Judge<'a> {
         if binding.strength != Strength::Example {
             self.bound(node, binding, &codings);
         }
-        if let Some(most) = &binding.most {
+        if let Some(most) = &binding.most
+            && !codings.is_empty()
+        {
             let verdict = self.among(most, &codings);
             self.verdict(node, Severity::Error, (most, verdict));
         }
@@ -66,6 +74,9 @@ impl<'a> Judge<'a> {
     fn among(&self, value_set: &str, codings: &[Coding<'_>]) -> Membership {
         let mut verdict = Membership::NotMember;
         for coding in codings {
+            if value_set.split('|').next() == Some(MEDIA_TYPES) && FORMATS.contains(&coding.code) {
+                return Membership::Member;
+            }
             match self.knowledge.terminology.membership(value_set, coding) {
                 Membership::Member => return Membership::Member,
                 Membership::Unknown(why) => verdict = Membership::Unknown(why),

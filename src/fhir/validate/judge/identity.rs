@@ -79,8 +79,11 @@ fn inner<'a>(
             {
                 *twice = Some(id);
             }
-            for value in members.values() {
-                inner(value, false, seen, twice);
+            for (name, value) in members {
+                // The elements of a snapshot and of a differential have the same ids.
+                if !matches!(name.as_str(), "snapshot" | "differential") {
+                    inner(value, false, seen, twice);
+                }
             }
         }
         Value::Array(items) => {
@@ -96,8 +99,11 @@ fn inner<'a>(
 fn local_links<'a>(value: &'a Value, links: &mut HashSet<&'a str>) {
     match value {
         Value::String(text) => {
-            if let Some((_, id)) = text.rsplit_once('#') {
-                links.insert(id);
+            // Narratives link as well: `href="#id"`.
+            for after in text.split('#').skip(1) {
+                let end = after
+                    .find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.' | '_'));
+                links.insert(after.get(..end.unwrap_or(after.len())).unwrap_or(after));
             }
         }
         Value::Object(members) => {

@@ -38,7 +38,10 @@ impl<'a> Judge<'a> {
     pub(super) fn constraints(&mut self, node: &Node<'a, '_>, definition: &Element) {
         for constraint in &definition.constraints {
             if self.first(node, Arc::as_ref(constraint)) {
-                self.constraint(node, constraint);
+                // What an element asks of a resource in it, the outer resource asks.
+                let outer = node.parent.filter(|_| definition.path.contains('.'));
+                let within = outer.map_or(node.within, |parent| parent.within);
+                self.constraint(&Node { within, ..*node }, constraint);
             }
         }
     }

@@ -21,6 +21,8 @@ mod reference;
 mod slicing;
 mod special;
 mod surroundings;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use std::collections::HashSet;

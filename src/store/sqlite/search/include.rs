@@ -91,6 +91,10 @@ fn level_sql(
         } else {
             forward(&mut sql, include, &fresh);
         }
+        if !include.canonicals.urls.is_empty() {
+            sql.push(" union ");
+            by_canonical(&mut sql, include, &fresh);
+        }
     }
     sql.push(") and r.key not in (select value from json_each(");
     sql.text(&present).push(")) and ");
@@ -124,11 +128,55 @@ fn reverse(sql: &mut Sql, include: &Include, fresh: &str) {
     }
 }
 
+/// Keys of what the resources of `fresh` refer to by a canonical URL, or of what refers to them by
+/// theirs.
+///
+/// A canonical with a version has two rows, of which the one without it leads nowhere.
+fn by_canonical(sql: &mut Sql, include: &Include, fresh: &str) {
+    let key = if include.reverse { "f.key" } else { "u.key" };
+    sql.push(&format!("select {key} from json_each("))
+        .text(fresh);
+    sql.push(") j cross join ");
+    if include.reverse {
+        sql.push("uri u on u.key = j.value and u.param in ");
+        numbers(sql, &include.canonicals.urls);
+        sql.push(
+            " cross join reference f on f.target_type = '' and (f.target_id = u.value \
+             or f.target_id in (select u.value || '|' || v.value from token v \
+             where v.key = u.key and v.param in ",
+        );
+        numbers(sql, &include.canonicals.versions);
+        sql.push("))");
+        params(sql, include);
+    } else {
+        sql.push("reference f on f.key = j.value and f.target_type = ''");
+        params(sql, include);
+        sql.push(" cross join uri u on u.param in ");
+        numbers(sql, &include.canonicals.urls);
+        sql.push(
+            " and u.value = substr(f.target_id, 1, instr(f.target_id || '|', '|') - 1) \
+             and (instr(f.target_id, '|') = 0 or exists (select 1 from token v \
+             where v.key = u.key and v.param in ",
+        );
+        numbers(sql, &include.canonicals.versions);
+        sql.push(" and v.value = substr(f.target_id, instr(f.target_id, '|') + 1)))");
+    }
+    sql.push(
+        " where instr(f.target_id, '|') > 0 or not exists (select 1 from reference g \
+         where g.key = f.key and g.param = f.param and g.target_type = '' \
+         and g.target_id > f.target_id || '|' and g.target_id < f.target_id || '}')",
+    );
+}
+
+fn numbers(sql: &mut Sql, numbers: &[i64]) {
+    sql.list(numbers, ", ", |sql, number| {
+        sql.int(*number);
+    });
+}
+
 fn params(sql: &mut Sql, include: &Include) {
     if let Including::Params(params) = &include.params {
         sql.push(" and f.param in ");
-        sql.list(params, ", ", |sql, param| {
-            sql.int(*param);
-        });
+        numbers(sql, params);
     }
 }

@@ -140,3 +140,36 @@ async fn a_compartment_is_a_place_to_begin() {
         );
     }
 }
+
+#[tokio::test]
+async fn searches_by_words_places_units_and_filters_use_the_indexes() {
+    let mut base = populated().await;
+    for url in [
+        "Patient?_text=family3",
+        "Patient?_content=family3&_count=20",
+        "Patient?_text=family3 or family4",
+        "Patient?identifier:of-type=urn:t|MR|1",
+        "Observation?code:text=body",
+        "Observation?value-quantity=5.4|http://unitsofmeasure.org|mg",
+        "Observation?code-value-quantity=urn:codes|8867-4$5|http://unitsofmeasure.org|mg",
+        "Location?near=45|5|10|km",
+        "Patient?_list=a",
+        "Observation?_filter=subject.name eq family3 and code eq urn:codes|8867-4",
+        "Observation?_filter=patient re Patient/p7 or patient re Patient/p8",
+        "Encounter?location:below=Location/a",
+        "Observation?status:in=http://hl7.org/fhir/ValueSet/observation-status&patient=p7",
+        "Observation?patient=p7&_sort=status,-code",
+    ] {
+        let (start, steps) = explained(&mut base, url).await;
+        assert!(
+            matches!(start, Start::Keys | Start::Stream),
+            "{url}: {start:?}"
+        );
+        for step in &steps {
+            // What is walked is the list that is bound, or the few that a subquery gives.
+            let few = ["SCAN j VIRTUAL TABLE", "SCAN h", "SCAN c"];
+            let is_few = few.iter().any(|few| step.starts_with(few));
+            assert!(is_few || !is_full_scan(step), "{url}: {steps:#?}");
+        }
+    }
+}

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::{Base, kind, mg, observation, patient};
+use super::{Base, kind, mg, observation, of_mode, patient};
 use crate::{
-    fhir::search::query::{Query, QueryOptions},
-    store::Page,
+    fhir::search::query::{Query, QueryOptions, Total},
+    store::{HitMode, Page},
 };
 
 /// What each search finds, in any order.
@@ -327,6 +327,53 @@ async fn lists_and_places_above_are_followed() {
     .await;
 }
 
+#[tokio::test]
+async fn includes_follow_canonicals_and_their_versions() {
+    let mut base = Base::open().await;
+    for (id, version) in [("v1", "1"), ("v2", "2")] {
+        base.put(
+            json!({"resourceType": "Questionnaire", "id": id, "status": "active",
+            "url": "http://vigie.test/q", "version": version}),
+        )
+        .await;
+    }
+    for (id, canonical) in [
+        ("first", "http://vigie.test/q|1"),
+        ("any", "http://vigie.test/q"),
+        ("other", "http://vigie.test/other"),
+    ] {
+        base.put(json!({"resourceType": "QuestionnaireResponse", "id": id,
+            "status": "completed", "questionnaire": canonical}))
+            .await;
+    }
+    for (url, expected) in [
+        (
+            "QuestionnaireResponse?_id=first&_include=QuestionnaireResponse:questionnaire",
+            "v1",
+        ),
+        (
+            "QuestionnaireResponse?_id=any&_include=QuestionnaireResponse:questionnaire",
+            "v1 v2",
+        ),
+        (
+            "QuestionnaireResponse?_id=other&_include=QuestionnaireResponse:*",
+            "",
+        ),
+        (
+            "Questionnaire?_id=v1&_revinclude=QuestionnaireResponse:questionnaire",
+            "any first",
+        ),
+        (
+            "Questionnaire?_id=v2&_revinclude=QuestionnaireResponse:questionnaire",
+            "any",
+        ),
+    ] {
+        let mut found = of_mode(&base.page(url).await, HitMode::Include);
+        found.sort();
+        assert_eq!(found.join(" "), expected, "{url}");
+    }
+}
+
 fn system(url: &str) -> Query {
     let pairs: Vec<(String, String)> = url
         .split('&')
@@ -374,13 +421,10 @@ async fn a_search_of_several_types_pages_through_all_of_them() {
         ),
     ] {
         let mut query = system(url);
-        query.total = crate::fhir::search::query::Total::Accurate;
+        query.total = Total::Accurate;
         let whole = base.run(&query).await.unwrap();
         assert_eq!(shown(&whole), expected, "{url}");
-        let matches = whole
-            .hits
-            .iter()
-            .filter(|hit| hit.mode == crate::store::HitMode::Match);
+        let matches = whole.hits.iter().filter(|hit| hit.mode == HitMode::Match);
         assert_eq!(whole.total, Some(matches.count() as u64), "{url}");
         if url.contains("_include") {
             continue;
