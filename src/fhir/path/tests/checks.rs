@@ -80,7 +80,7 @@ const SLIPS: &[(&str, &str, &str)] = &[
 #[test]
 fn a_path_that_no_type_has_is_a_slip() {
     for (kind, text, expected) in SLIPS {
-        assert_eq!(faults(kind, text), expected, "{text}");
+        assert_eq!(faults(kind, text), *expected, "{text}");
     }
 }
 
