@@ -42,7 +42,7 @@ impl Span {
         let mut span = Self::default();
         for (name, value) in pairs {
             match name.as_str() {
-                "_count" => span.count = Some(value.parse().map_err(|_| bad(name))?),
+                "_count" => span.count = Some(count(value).ok_or_else(|| bad(name))?),
                 "_since" => span.since = Some(from_millis(days(name, value)?.start)),
                 "_at" => span.at = Some(days(name, value)?),
                 "_cursor" => {
@@ -88,6 +88,12 @@ impl Span {
 
 fn bad(name: &str) -> Problem {
     Problem::malformed("value", format!("The value of {name} cannot be read."))
+}
+
+/// A whole number; one that is greater than any page is cut as any other.
+fn count(text: &str) -> Option<u32> {
+    let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    is_number.then(|| text.parse().unwrap_or(u32::MAX))
 }
 
 /// An instant or a date; a `+` of its zone that was not encoded arrives as a space.
@@ -368,6 +374,8 @@ mod tests {
             assert!(read(bad, Handling::Lenient).is_err(), "{bad}");
         }
         assert!(read("name=x", Handling::Lenient).is_ok());
+        let most = read("_count=99999999999", Handling::Lenient).unwrap();
+        assert_eq!(most.count, Some(u32::MAX));
         assert!(read("name=x", Handling::Strict).is_err());
         let zoned = read("_since=2026-03-01T08:00:00+02:00", Handling::Strict).unwrap();
         assert_eq!(zoned.since, "2026-03-01T06:00:00Z".parse().ok());

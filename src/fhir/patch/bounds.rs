@@ -43,6 +43,11 @@ impl Room {
     }
 }
 
+/// Bytes of a value as JSON, roughly.
+pub fn bytes(value: &Value) -> usize {
+    measure(value).1
+}
+
 /// Levels of nesting, and bytes, roughly.
 fn measure(value: &Value) -> (usize, usize) {
     match value {

@@ -45,6 +45,11 @@ impl JsonPatch {
         })
     }
 
+    /// How many steps there are.
+    pub const fn len(&self) -> usize {
+        self.steps.len()
+    }
+
     /// Applies all steps, in their order.
     pub fn apply(&self, document: &mut Value, room: &mut Room) -> Result<()> {
         for (at, step) in self.steps.iter().enumerate() {

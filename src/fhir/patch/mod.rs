@@ -19,10 +19,14 @@ use serde_json::Value;
 
 use self::{bounds::Room, json::JsonPatch, path::PathPatch};
 use super::json::Limits;
-use crate::kernel::problem::{Issue, Problem, Result};
+use crate::kernel::problem::{Category, Issue, Problem, Result};
 
 /// Most steps of one patch.
 pub const STEPS_MAX: usize = 1_000;
+
+/// Most bytes that a patch goes through, over all its steps: each may look at the whole resource,
+/// and does so while nobody else can write, where a condition decides what is patched.
+pub const WORK_MAX: usize = 64 << 20;
 
 /// A patch that has been read.
 #[derive(Debug)]
@@ -58,6 +62,7 @@ impl Patch {
     /// `Invalid`, naming the step that does not fit; `TooLarge`, if the resource outgrows what may
     /// be sent.
     pub fn apply(&self, tree: &Value, limits: &Limits) -> Result<Value> {
+        self.check_work(tree)?;
         let mut room = Room::of(limits);
         let mut patched = tree.clone();
         match &self.0 {
@@ -74,6 +79,24 @@ impl Patch {
             }
         }
         Ok(patched)
+    }
+}
+
+impl Patch {
+    /// Refuses more work than [`WORK_MAX`].
+    fn check_work(&self, tree: &Value) -> Result<()> {
+        let steps = match &self.0 {
+            Kind::Json(patch) => patch.len(),
+            Kind::Path(patch) => patch.len(),
+        };
+        if bounds::bytes(tree).saturating_mul(steps) <= WORK_MAX {
+            return Ok(());
+        }
+        Err(Problem::new(
+            Category::TooLarge,
+            "too-costly",
+            "The patch has too many steps for a resource of this size; send it in parts.",
+        ))
     }
 }
 

@@ -67,6 +67,11 @@ impl PathPatch {
         })
     }
 
+    /// How many steps there are.
+    pub const fn len(&self) -> usize {
+        self.steps.len()
+    }
+
     /// Applies all steps, in their order.
     pub fn apply(&self, tree: &mut Value, room: &mut Room) -> Result<()> {
         for (at, step) in self.steps.iter().enumerate() {

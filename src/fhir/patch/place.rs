@@ -27,36 +27,34 @@ pub struct Place {
 
 /// Finds the value that is `target`, and not merely equal to it, below `tree`.
 pub fn find(tree: &Value, target: &Value) -> Option<Place> {
-    let mut way = Vec::new();
-    search(tree, target, &mut way).then(|| place(way))?
+    let way = way(tree, target)?;
+    place(way)
 }
 
 /// The way to the value that is `target`.
 pub fn way(tree: &Value, target: &Value) -> Option<Vec<Step>> {
-    let mut way = Vec::new();
-    (std::ptr::eq(tree, target) || search(tree, target, &mut way)).then_some(way)
+    let mut way = search(tree, target)?;
+    way.reverse();
+    Some(way)
 }
 
-fn search(tree: &Value, target: &Value, way: &mut Vec<Step>) -> bool {
-    match tree {
+/// The same, its last step first: nothing is kept of where the target is not.
+fn search(tree: &Value, target: &Value) -> Option<Vec<Step>> {
+    if std::ptr::eq(tree, target) {
+        return Some(Vec::new());
+    }
+    let (mut way, step) = match tree {
         Value::Object(members) => members
             .iter()
-            .any(|(name, member)| step(Step::Member(name.clone()), member, target, way)),
+            .find_map(|(name, member)| Some((search(member, target)?, Step::Member(name.clone())))),
         Value::Array(items) => items
             .iter()
             .enumerate()
-            .any(|(at, item)| step(Step::Item(at), item, target, way)),
-        _ => false,
-    }
-}
-
-fn step(step: Step, value: &Value, target: &Value, way: &mut Vec<Step>) -> bool {
+            .find_map(|(at, item)| Some((search(item, target)?, Step::Item(at)))),
+        _ => None,
+    }?;
     way.push(step);
-    let found = std::ptr::eq(value, target) || search(value, target, way);
-    if !found {
-        way.pop();
-    }
-    found
+    Some(way)
 }
 
 fn place(mut way: Vec<Step>) -> Option<Place> {

@@ -146,6 +146,17 @@ fn a_patch_grows_no_further_than_a_body_may() {
 }
 
 #[test]
+fn many_steps_are_not_taken_over_a_large_resource() {
+    let step = json!({"op": "test", "path": "/id", "value": "p"});
+    let patch = || Patch::json(Value::Array(vec![step.clone(); STEPS_MAX]));
+    let mut tree = patient();
+    assert!(apply(patch(), &tree).is_ok());
+    tree["photo"] = json!([{"title": "a".repeat(WORK_MAX / STEPS_MAX)}]);
+    let refused = apply(patch(), &tree).unwrap_err();
+    assert_eq!(refused.category, Category::TooLarge);
+}
+
+#[test]
 fn what_has_been_emptied_is_gone() {
     let patched = by_json(json!([
         {"op": "remove", "path": "/name/0/family"},
