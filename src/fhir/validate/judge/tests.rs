@@ -1,3 +1,5 @@
+//! What the judge finds, and what it leaves alone.
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
