@@ -305,7 +305,6 @@ fn texts_types_words_and_base_units_have_rows() {
         .map(|row| (row.word.as_str(), row.narrative))
         .collect();
     let expected = [
-        ("7", false),
         ("elevee", true),
         ("pressure", false),
         ("tensiometre", false),
