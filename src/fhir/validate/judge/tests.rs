@@ -1,3 +1,7 @@
+//! What the judge finds, by kinds of rules.
+
+mod later;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
