@@ -36,6 +36,7 @@ use crate::{
         Reply, VersionTag,
         advice::{self, Advice},
         pairs,
+        patch::PatchFormat,
     },
     kernel::problem::{Category, Problem, Result},
 };
@@ -347,7 +348,9 @@ async fn read_body(
     let format = match wanted {
         Body::None | Body::Any => return Ok(Bytes::new()),
         Body::JsonOrCsv if negotiate::is_csv(&parts.headers) => BodyFormat::Csv,
-        Body::Patch if negotiate::is_json_patch(&parts.headers) => BodyFormat::JsonPatch,
+        Body::Patch if negotiate::patch_format(&parts.headers) != PatchFormat::Any => {
+            BodyFormat::JsonPatch
+        }
         Body::Json | Body::OptionalJson | Body::UnjudgedJson => BodyFormat::Resource,
         Body::JsonOrCsv | Body::Patch => BodyFormat::Resource,
         Body::Form => BodyFormat::Form,

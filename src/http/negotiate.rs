@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 pub use self::format::{Wanted, body_to_json, give, is_fhir_xml, is_xml};
 use crate::{
-    interactions::patch::JSON_PATCH,
+    interactions::patch::{JSON_PATCH, MERGE_PATCH, PatchFormat},
     kernel::problem::{Category, Problem, Result},
 };
 
@@ -109,13 +109,19 @@ pub fn names_resource(headers: &HeaderMap) -> bool {
         })
 }
 
-/// Whether a body is said to be a JSON Patch.
+/// What patch a body is said to be.
 #[must_use]
-pub fn is_json_patch(headers: &HeaderMap) -> bool {
+pub fn patch_format(headers: &HeaderMap) -> PatchFormat {
     let value = headers.get(header::CONTENT_TYPE);
     let text = value.and_then(|value| value.to_str().ok()).unwrap_or("");
     let essence = text.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case(JSON_PATCH)
+    if essence.eq_ignore_ascii_case(JSON_PATCH) {
+        PatchFormat::Json
+    } else if essence.eq_ignore_ascii_case(MERGE_PATCH) {
+        PatchFormat::Merge
+    } else {
+        PatchFormat::Any
+    }
 }
 
 /// Whether a body is said to be a resource.
@@ -167,7 +173,7 @@ pub enum BodyFormat {
     Resource,
     /// `application/x-www-form-urlencoded`, for `_search`.
     Form,
-    /// A JSON Patch.
+    /// A JSON Patch, or a JSON Merge Patch.
     JsonPatch,
     /// What a Binary is to hold; of any kind.
     Content,
@@ -192,7 +198,7 @@ pub fn check_content(headers: &HeaderMap, wanted: BodyFormat) -> Result<()> {
     let known: &[&str] = match wanted {
         BodyFormat::Resource => RESOURCE,
         BodyFormat::Form => &["application/x-www-form-urlencoded"],
-        BodyFormat::JsonPatch => &[JSON_PATCH],
+        BodyFormat::JsonPatch => &[JSON_PATCH, MERGE_PATCH],
         BodyFormat::Csv | BodyFormat::Content => &["text/csv"],
     };
     let readable = known.iter().any(|name| essence.eq_ignore_ascii_case(name))

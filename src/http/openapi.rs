@@ -235,7 +235,12 @@ fn body(body: Body) -> Option<Value> {
         }
         Body::Json => json!({"required": true, "content": content(&FORMATS)}),
         Body::Patch => {
-            let formats = [FORMATS[0], FORMATS[1], "application/json-patch+json"];
+            let formats = [
+                FORMATS[0],
+                FORMATS[1],
+                "application/json-patch+json",
+                "application/merge-patch+json",
+            ];
             json!({"required": true, "content": content(&formats)})
         }
         Body::Content => json!({"required": true, "content": {"*/*": {}}}),

@@ -173,7 +173,8 @@ pub(super) fn document(status: StatusCode, bytes: Bytes) -> Response<Body> {
 pub(super) fn options() -> Response<Body> {
     let mut response = empty(StatusCode::NO_CONTENT);
     let patches = HeaderValue::from_static(
-        "application/json-patch+json, application/fhir+json, application/fhir+xml",
+        "application/json-patch+json, application/merge-patch+json, application/fhir+json, \
+         application/fhir+xml",
     );
     response.headers_mut().insert(ACCEPT_PATCH, patches);
     response

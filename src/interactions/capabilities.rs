@@ -134,6 +134,7 @@ pub fn statement(offer: &Offer) -> Bytes {
             "application/fhir+json",
             "application/fhir+xml",
             "application/json-patch+json",
+            "application/merge-patch+json",
         ],
         "rest": [rest],
     });

@@ -29,6 +29,21 @@ use crate::{
 /// The media type of JSON Patch.
 pub const JSON_PATCH: &str = "application/json-patch+json";
 
+/// The media type of JSON Merge Patch.
+pub const MERGE_PATCH: &str = "application/merge-patch+json";
+
+/// What a body is said to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PatchFormat {
+    /// [`JSON_PATCH`].
+    Json,
+    /// [`MERGE_PATCH`].
+    Merge,
+    /// JSON, of which its shape says what it is: a list is a JSON Patch, a resource a FHIRPath
+    /// Patch, and any other object a merge patch, as some clients send it.
+    Any,
+}
+
 /// What is to be patched.
 #[derive(Debug, Clone)]
 pub enum Target {
@@ -38,16 +53,21 @@ pub enum Target {
     Criteria(Box<Criteria>),
 }
 
-/// Reads a body: a JSON Patch, or a FHIRPath Patch as Parameters.
+/// Reads a body: a JSON Patch, a JSON Merge Patch, or a FHIRPath Patch as Parameters.
 ///
 /// # Errors
 /// `Malformed` and `Invalid`, each issue with its place.
-pub fn read(body: &Bytes, is_json_patch: bool, limits: &Limits) -> Result<Patch> {
+pub fn read(body: &Bytes, format: PatchFormat, limits: &Limits) -> Result<Patch> {
     let tree = json::parse(body, limits)?;
-    if is_json_patch || tree.is_array() {
-        return Patch::json(tree);
+    match format {
+        PatchFormat::Json => Patch::json(tree),
+        PatchFormat::Merge => Patch::merge(tree),
+        PatchFormat::Any if tree.is_array() => Patch::json(tree),
+        PatchFormat::Any if tree.is_object() && tree.get("resourceType").is_none() => {
+            Patch::merge(tree)
+        }
+        PatchFormat::Any => read_parameters(&tree),
     }
-    read_parameters(&tree)
 }
 
 fn read_parameters(tree: &Value) -> Result<Patch> {
@@ -295,11 +315,35 @@ mod tests {
     fn a_patch_comes_as_a_body_or_as_an_entry() {
         let limits = Limits::default();
         let body = |text: &'static str| Bytes::from_static(text.as_bytes());
-        assert!(read(&body("[]"), true, &limits).is_ok());
-        assert!(read(&body("[]"), false, &limits).is_ok());
-        assert!(read(&body(r#"{"resourceType":"Parameters"}"#), false, &limits).is_ok());
-        assert!(read(&body(r#"{"resourceType":"Parameters"}"#), true, &limits).is_err());
-        assert!(read(&body(r#"{"resourceType":"Patient"}"#), false, &limits).is_err());
+        assert!(read(&body("[]"), PatchFormat::Json, &limits).is_ok());
+        assert!(read(&body("[]"), PatchFormat::Any, &limits).is_ok());
+        assert!(
+            read(
+                &body(r#"{"resourceType":"Parameters"}"#),
+                PatchFormat::Any,
+                &limits
+            )
+            .is_ok()
+        );
+        assert!(
+            read(
+                &body(r#"{"resourceType":"Parameters"}"#),
+                PatchFormat::Json,
+                &limits
+            )
+            .is_err()
+        );
+        assert!(read(&body(r#"{"active":null}"#), PatchFormat::Any, &limits).is_ok());
+        assert!(read(&body(r#"{"active":null}"#), PatchFormat::Json, &limits).is_err());
+        assert!(read(&body(r#"["a"]"#), PatchFormat::Merge, &limits).is_err());
+        assert!(
+            read(
+                &body(r#"{"resourceType":"Patient"}"#),
+                PatchFormat::Any,
+                &limits
+            )
+            .is_err()
+        );
         let binary =
             |kind: &str| json!({"resourceType": "Binary", "contentType": kind, "data": "W10="});
         assert!(read_entry(&binary("application/json-patch+json"), &limits).is_ok());

@@ -38,7 +38,7 @@ def register(at):
     person.name = [humanname.HumanName({"family": "Élodie", "given": ["Anne", "Rose"]})]
     person = created(person, at)
     assert person.name[0].given == ["Anne", "Rose"]
-    agent = practitioners.Practitioner({"resourceType": "Practitioner", "name": [{"family": "Agent"}]})
+    agent = practitioners.Practitioner({"resourceType": "Practitioner", "name": [{"family": "Agent"}], "telecom": [{"system": "email", "value": "agent@example.org"}]})
     return person, created(agent, at)
 
 

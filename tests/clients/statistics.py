@@ -52,10 +52,10 @@ async def change(client, people):
     await person.patch(active=True)
     await person.refresh()
     assert person["active"] is True
-    same = client.resource("Patient", identifier=person["identifier"])
+    same = client.resource("Patient", identifier=person["identifier"], birthDate=person["birthDate"])
     found, fresh = await client.resources("Patient").search(
         identifier=f"{SYSTEM}:{RUN}|0"
-    ).get_or_create(same)
+    ).update(same)
     assert not fresh and found.id == person.id
     weight = client.resource(
         "Observation",

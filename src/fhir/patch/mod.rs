@@ -9,6 +9,7 @@
 
 mod bounds;
 mod json;
+mod merge;
 mod path;
 mod place;
 #[cfg(test)]
@@ -17,7 +18,7 @@ mod value;
 
 use serde_json::Value;
 
-use self::{bounds::Room, json::JsonPatch, path::PathPatch};
+use self::{bounds::Room, json::JsonPatch, merge::MergePatch, path::PathPatch};
 use super::json::Limits;
 use crate::kernel::problem::{Category, Issue, Problem, Result};
 
@@ -35,6 +36,7 @@ pub struct Patch(Kind);
 #[derive(Debug)]
 enum Kind {
     Json(JsonPatch),
+    Merge(MergePatch),
     Path(PathPatch),
 }
 
@@ -45,6 +47,14 @@ impl Patch {
     /// `Malformed`, naming the step.
     pub fn json(tree: Value) -> Result<Self> {
         JsonPatch::read(tree).map(|patch| Self(Kind::Json(patch)))
+    }
+
+    /// Reads a JSON Merge Patch (RFC 7396).
+    ///
+    /// # Errors
+    /// `Malformed`, where it is no object.
+    pub fn merge(tree: Value) -> Result<Self> {
+        MergePatch::read(tree).map(|patch| Self(Kind::Merge(patch)))
     }
 
     /// Reads a FHIRPath Patch, a Parameters resource that has been checked
@@ -67,6 +77,7 @@ impl Patch {
         let mut patched = tree.clone();
         match &self.0 {
             Kind::Json(patch) => patch.apply(&mut patched, &mut room)?,
+            Kind::Merge(patch) => patch.apply(&mut patched, &mut room)?,
             Kind::Path(patch) => patch.apply(&mut patched, &mut room)?,
         }
         bounds::prune(&mut patched);
@@ -87,6 +98,7 @@ impl Patch {
     fn check_work(&self, tree: &Value) -> Result<()> {
         let steps = match &self.0 {
             Kind::Json(patch) => patch.len(),
+            Kind::Merge(_) => 1,
             Kind::Path(patch) => patch.len(),
         };
         if bounds::bytes(tree).saturating_mul(steps) <= WORK_MAX {

@@ -366,3 +366,26 @@ fn parameters_that_are_no_patch_are_malformed() {
     }
     assert!(Patch::path(&json!({"resourceType": "Patient"})).is_err());
 }
+
+#[test]
+fn a_merge_patch_replaces_members_and_removes_those_that_are_null() {
+    let patient = json!({"resourceType": "Patient", "id": "1", "active": true, "gender": "male",
+        "name": [{"family": "A"}], "maritalStatus": {"text": "m", "coding": [{"code": "M"}]}});
+    let merged = |patch: Value| Patch::merge(patch)?.apply(&patient, &Limits::default());
+    let told = merged(
+        json!({"gender": null, "active": false, "name": [{"family": "B"}],
+        "maritalStatus": {"text": "n"}}),
+    )
+    .unwrap();
+    assert_eq!(
+        told,
+        json!({"resourceType": "Patient", "id": "1", "active": false, "name": [{"family": "B"}],
+            "maritalStatus": {"text": "n", "coding": [{"code": "M"}]}})
+    );
+    assert!(merged(json!({"id": "2"})).is_err());
+    assert!(merged(json!({"resourceType": null})).is_err());
+    assert!(Patch::merge(json!(["active"])).is_err());
+    let deep = (0..200).fold(json!(1), |inner, _| json!({ "a": inner }));
+    assert!(merged(json!({ "extension": deep })).is_err());
+    assert!(merged(json!({"language": "x".repeat(bounds::BYTES_ADDED_MAX + 1)})).is_err());
+}

@@ -1,3 +1,5 @@
+//! Profiles found, and the snapshots that differentials get.
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};

@@ -160,8 +160,8 @@ pub fn conditional_patch(call: Call) -> Outcome {
 
 async fn patch_target(call: &Call, target: patching::Target) -> Result<Reply> {
     let context = &call.state.context;
-    let is_json_patch = negotiate::is_json_patch(&call.headers);
-    let patch = patching::read(&call.body, is_json_patch, &context.limits.json)?;
+    let format = negotiate::patch_format(&call.headers);
+    let patch = patching::read(&call.body, format, &context.limits.json)?;
     let if_match = call.if_match();
     patching::patch(
         context,

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::super::place::Place;
 use super::{
     super::super::{
+        definitions::definitions,
         path::{Collection, Conformance, Context, Expression, Item, Limits},
         profile::model::{Constraint, Element},
     },
@@ -131,6 +132,13 @@ impl Conformance for Judge<'_> {
         let Item::Node(found) = item else {
             return None;
         };
+        // A profile of another type is not conformed to, whatever it says.
+        let types = &definitions().types;
+        let base = |kind: &&str| types.get(*kind)?.base.as_deref();
+        let mut kinds = std::iter::successors(Some(found.fhir_type()), base);
+        if !kinds.any(|kind| kind == profile.kind) {
+            return Some(false);
+        }
         if self.depth >= DEEPEST_CONFORMANCE {
             return None;
         }
