@@ -115,7 +115,7 @@ impl Terminology {
 /// Specification: <https://docs.snomed.org/snomed-ct-specifications/snomed-ct-release-file-specification/6-sctids>.
 fn is_snomed(code: &str) -> bool {
     // An expression may begin with its definition status, or in parentheses.
-    let code = code.trim_start_matches(|c: char| matches!(c, '=' | '<' | '(' | ' '));
+    let code = code.trim_start_matches(['=', '<', '(', ' ']);
     let length = code
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(code.len());

@@ -206,7 +206,7 @@ fn extensions_are_judged_by_their_definitions() {
     assert_eq!(issues(&unknown)[0].severity, Severity::Warning);
     let strict = Rigour {
         known_extensions_only: true,
-        now: None,
+        ..Rigour::default()
     };
     assert_eq!(
         judge(&unknown, &[], Knowledge::core(), &strict)[0].severity,
