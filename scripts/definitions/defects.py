@@ -57,9 +57,10 @@ PARAMETER_TARGETS = {
 
 # FHIRPath expressions of constraints, by key.
 CONSTRAINTS = {
-    # The text asks it of more than one; the expression counts to two.
+    # The text asks it of more than one, the expression of more than two; R4B and R5 say `> 1`.
     "que-12": "enableWhen.count() > 1 implies enableBehavior.exists()",
-    # The probability may be absent, or be a range.
+    # The probability may be absent, or be a range: `is` binds less than `implies` is meant to, and
+    # R4B and R5 have it with parentheses.
     "ras-2": "probability.empty() or ((probability is decimal) implies ((probability as decimal) <= 100))",
 }
 
@@ -69,12 +70,6 @@ CONTEXTS = {
     "http://hl7.org/fhir/StructureDefinition/structuredefinition-normative-version": ["Element"],
     "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type": ["ElementDefinition.type"],
     "http://hl7.org/fhir/StructureDefinition/valueset-concept-comments": ["CodeSystem.concept"],
-}
-
-# Bindings that are too strict, by the URL of the definition and the path: the components of a vital
-# sign are measured in other units as well, such as the flow of oxygen in litres a minute.
-SOFTER_BINDINGS = {
-    ("http://hl7.org/fhir/StructureDefinition/vitalsigns", "Observation.component.value[x]"): "preferred",
 }
 
 # Code systems and value sets that the package adds under HL7's name.

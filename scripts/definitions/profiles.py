@@ -49,10 +49,6 @@ def record(resource):
         # The value of a primitive is no member of its own in JSON.
         if not (primitive and each["path"].endswith(".value")) and each["path"] not in defects.ADDED_ELEMENTS
     ]
-    for each in elements:
-        softer = defects.SOFTER_BINDINGS.get((kept["url"], each["path"]))
-        if softer:
-            each["binding"]["strength"] = softer
     kept["differential"] = {"element": elements}
     return kept
 

@@ -54,6 +54,15 @@ impl Knowledge {
         &CORE
     }
 
+    /// The type of the definition that has this canonical, where one is known.
+    #[must_use]
+    pub fn kind_of(&self, canonical: &str) -> Option<&'static str> {
+        if self.profiles.knows(canonical) {
+            return Some("StructureDefinition");
+        }
+        self.terminology.kind_of(canonical)
+    }
+
     /// What R4 defines and these definitions do; of their search parameters, all are ready.
     #[must_use]
     pub fn with(loaded: &[Arc<Value>]) -> Self {

@@ -5,6 +5,7 @@
 //!
 //! Specification: <http://hl7.org/fhir/R4/profiling.html>.
 
+mod controls;
 pub mod model;
 mod read;
 pub mod snapshot;

@@ -71,6 +71,8 @@ pub struct Element {
     pub binding: Option<Arc<Binding>>,
     /// The path of the element whose content this one has: `Questionnaire.item`.
     pub content: Option<String>,
+    /// What extensions of the definition ask.
+    pub controls: Option<Arc<Controls>>,
     /// Conditions.
     pub constraints: Vec<Arc<Constraint>>,
     /// How occurrences are told apart.
@@ -116,6 +118,24 @@ pub struct Binding {
     pub value_set: String,
     /// The value set that no code may leave (`elementdefinition-maxValueSet`).
     pub most: Option<String>,
+    /// Value sets that a code is required of as well (`additionalBinding`).
+    pub also: Vec<String>,
+}
+
+/// What extensions of an ElementDefinition ask beside its own members.
+#[derive(Debug, Clone, Default)]
+pub struct Controls {
+    /// Fewest characters of a text.
+    pub min_length: Option<u64>,
+    /// Whether a primitive must have a value, extensions or not.
+    pub must_have_value: bool,
+    /// The extensions of which one must stand where there is no value.
+    pub alternatives: Vec<String>,
+    /// The sections of languages that a narrative has: `_no`, `_yes`, `_resource`, or a language.
+    pub languages: Vec<String>,
+    /// Whether each part of a narrative must say where it is from, and how strictly: `error` or
+    /// `warning`.
+    pub sources: Option<String>,
 }
 
 /// `ElementDefinition.constraint`.

@@ -40,9 +40,18 @@ pub(super) fn state(element: &mut Element, given: &Value) {
             "binding" => element.binding = binding(value).or_else(|| element.binding.take()),
             "slicing" => element.slicing = Some(slicing(value)),
             "constraint" => constraints(element, value),
+            "extension" => super::controls::state(element, value),
             _ => valued(element, name, value),
         }
     }
+}
+
+/// The path of an ElementDefinition that fixes another value than its base has fixed.
+pub(super) fn fixes_otherwise<'a>(element: &Element, given: &'a Value) -> Option<&'a str> {
+    let before = element.fixed.as_deref()?;
+    let members = given.as_object()?;
+    let (_, stated) = members.iter().find(|(name, _)| name.starts_with("fixed"))?;
+    (stated != before).then(|| given.get("path")?.as_str())?
 }
 
 fn valued(element: &mut Element, name: &str, value: &Value) {
@@ -151,6 +160,7 @@ fn binding(value: &Value) -> Option<Arc<Binding>> {
         strength,
         value_set: text(value, "valueSet")?,
         most,
+        also: super::controls::also(value),
     }))
 }
 

@@ -77,6 +77,10 @@ impl<'a> Growth<'a> {
                     .push(format!("The base has no element `{path}`."));
                 continue;
             };
+            if let Some(path) = read::fixes_otherwise(element, given) {
+                self.defects
+                    .push(format!("The base fixes another value of `{path}`."));
+            }
             read::state(element, given);
         }
     }

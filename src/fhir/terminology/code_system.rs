@@ -48,6 +48,8 @@ pub(super) struct CodeSystem {
 pub(super) struct Declared {
     pub code: Box<str>,
     uri: Box<str>,
+    /// Its type: `code`, `Coding`, `boolean`.
+    pub kind: Box<str>,
 }
 
 /// A concept.
@@ -123,6 +125,8 @@ impl Read for CodeSystem {
 
 fn content(tree: &Value) -> Content {
     match tree["content"].as_str() {
+        // What supplements another is nothing else, whatever it says.
+        _ if tree["supplements"].is_string() => Content::Supplement,
         Some("not-present") => Content::Absent,
         Some("example" | "fragment") => Content::Part,
         Some("supplement") => Content::Supplement,
@@ -134,6 +138,7 @@ fn declared(tree: &Value) -> Declared {
     Declared {
         code: tree["code"].as_str().unwrap_or_default().into(),
         uri: tree["uri"].as_str().unwrap_or_default().into(),
+        kind: tree["type"].as_str().unwrap_or_default().into(),
     }
 }
 

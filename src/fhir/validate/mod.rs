@@ -15,7 +15,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::Value;
 
-pub use judge::{MOST_JUDGED_ISSUES, Profiled, Rigour, judge};
+pub use judge::{MOST_JUDGED_ISSUES, Profiled, Rigour, Trust, judge};
 pub use structure::MOST_ISSUES;
 
 use self::structure::Required;

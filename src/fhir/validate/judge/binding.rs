@@ -20,7 +20,7 @@ use crate::kernel::problem::Severity;
 const MEDIA_TYPES: &str = "http://hl7.org/fhir/ValueSet/mimetypes";
 
 /// The short names of R4's own formats: <http://hl7.org/fhir/R4/http.html#mime-type>.
-const FORMATS: [&str; 4] = ["xml", "json", "ttl", "none"];
+const FORMATS: [&str; 3] = ["xml", "json", "ttl"];
 
 impl<'a> Judge<'a> {
     pub(super) fn binding(&mut self, node: &Node<'a, '_>, definition: &Element) {
@@ -32,7 +32,7 @@ impl<'a> Judge<'a> {
         }
         if node.value.is_null() {
             // Extensions say why a code is absent; where one is required they do not replace it.
-            if binding.strength == Strength::Required && node.kind == "code" {
+            if binding.strength == Strength::Required && node.kind == "code" && !is_of_later(node) {
                 let words = format!("A code of the value set {} is required.", binding.value_set);
                 self.error(node.place, "code-invalid", words);
             }
@@ -44,11 +44,11 @@ impl<'a> Judge<'a> {
         if binding.strength != Strength::Example {
             self.bound(node, binding, &codings);
         }
-        if let Some(most) = &binding.most
-            && !codings.is_empty()
-        {
-            let verdict = self.among(most, &codings);
-            self.verdict(node, Severity::Error, (most, verdict));
+        for value_set in binding.most.iter().chain(&binding.also) {
+            if !codings.is_empty() {
+                let verdict = self.among(value_set, &codings);
+                self.verdict(node, Severity::Error, (value_set, verdict));
+            }
         }
     }
 
@@ -110,6 +110,18 @@ impl<'a> Judge<'a> {
     pub(super) fn is_member(&self, node: &Node<'a, '_>, value_set: &str) -> bool {
         codings(node).is_some_and(|codings| self.among(value_set, &codings) == Membership::Member)
     }
+}
+
+/// Whether a code is one that this element has in another version of FHIR: an extension named after
+/// the element bears it.
+fn is_of_later(node: &Node<'_, '_>) -> bool {
+    let extensions = node.get("extension").and_then(Value::as_array);
+    let holder = node.parent.map_or("", |parent| parent.kind);
+    extensions.into_iter().flatten().any(|each| {
+        let url = each.get("url").and_then(Value::as_str);
+        let path = url.and_then(|url| url.split_once("/StructureDefinition/extension-"));
+        path.and_then(|(_, path)| path.rsplit_once('.')) == Some((holder, node.name))
+    })
 }
 
 fn has_extension(value: &Value) -> bool {

@@ -139,7 +139,10 @@ impl<'a> Judge<'a> {
         references(resource, &mut wanted);
         let inner = place.member("resource");
         for reference in wanted {
-            if self.is_missing(reference, url) {
+            if kind == "document" && is_ambiguous(node, (reference, url)) {
+                let words = "This refers to more than one entry, or to a version that none is.";
+                self.error(&inner, "invalid", words);
+            } else if self.is_missing(reference, url) {
                 let words = "This refers to a resource that must be in the bundle, and is not.";
                 self.error(&inner, "not-found", words);
             }
@@ -150,6 +153,35 @@ impl<'a> Judge<'a> {
     fn is_missing(&self, reference: &str, url: Option<&str>) -> bool {
         let local = reference.starts_with("urn:") || restful_relative(reference).is_some();
         local && self.surroundings.entry(reference, url).is_none()
+    }
+}
+
+/// Whether a reference means several entries of the bundle, or a version that none of them is.
+fn is_ambiguous(bundle: &Node<'_, '_>, (reference, url): (&str, Option<&str>)) -> bool {
+    let (plain, version) = match reference.split_once("/_history/") {
+        Some((plain, version)) => (plain, Some(version)),
+        None => (reference, None),
+    };
+    let base = url.and_then(|url| {
+        let (rest, _) = url.rsplit_once('/')?;
+        rest.rsplit_once('/').map(|(base, _)| base)
+    });
+    let full = match base {
+        Some(base) if !plain.contains(':') => format!("{base}/{plain}"),
+        _ => plain.to_owned(),
+    };
+    let entries = bundle.get("entry").and_then(Value::as_array);
+    let meant: Vec<&Value> = entries
+        .into_iter()
+        .flatten()
+        .filter(|entry| entry.get("fullUrl").and_then(Value::as_str) == Some(&full))
+        .collect();
+    match version {
+        None => meant.len() > 1,
+        Some(version) => {
+            let is = |entry: &&Value| entry["resource"]["meta"]["versionId"] == version;
+            !meant.is_empty() && !meant.iter().any(is)
+        }
     }
 }
 

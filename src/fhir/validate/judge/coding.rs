@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{
     super::super::terminology::{Coding, Known},
     Judge,
+    extension::is_example,
     node::Node,
 };
 
@@ -92,6 +93,17 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// Texts that look like markup, where that is refused.
+    pub(super) fn text(&mut self, node: &Node<'a, '_>) {
+        let is_tag = |after: &str| after.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
+        if self.rigour.no_markup
+            && let Some(text) = node.value.as_str()
+            && text.split('<').skip(1).any(is_tag)
+        {
+            self.error(node.place, "value", "The text has what looks like markup.");
+        }
+    }
+
     /// URIs of forms that are fixed.
     pub(super) fn uri(&mut self, node: &Node<'a, '_>) {
         let Some(text) = node.value.as_str() else {
@@ -100,6 +112,9 @@ impl<'a> Judge<'a> {
         if node.kind == "canonical" && !text.contains(':') && !text.starts_with('#') {
             let words = "A canonical must be absolute, or name a contained resource.";
             return self.error(node.place, "value", words);
+        }
+        if self.rigour.no_examples && is_example(text) {
+            self.error(node.place, "value", "This is the URL of an example.");
         }
         if let Some(uuid) = text.strip_prefix("urn:uuid:") {
             let plain = uuid.split(['#', '|']).next().unwrap_or(uuid);

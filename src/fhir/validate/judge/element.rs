@@ -32,9 +32,11 @@ impl<'a> Judge<'a> {
         }
         self.values(node, definition);
         self.binding(node, definition);
+        self.control(node, definition);
         self.constraints(node, definition);
         self.typed(node, definition);
         self.references(node, definition);
+        self.canonical(node, definition);
         if definition.children.is_empty() {
             self.by_type(node);
         } else {
@@ -116,7 +118,7 @@ impl<'a> Judge<'a> {
                 .find(|each| self.knowledge.profiles.get(each).is_none());
             let name = unknown.map_or("", |name| name.as_str());
             let words = format!("The profile {name} is not loaded; it was not judged.");
-            self.warn(node.place, "not-found", words);
+            self.error(node.place, "not-found", words);
             if known.len() != 1 || canonicals.len() > 1 {
                 return;
             }

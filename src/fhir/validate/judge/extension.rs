@@ -75,8 +75,9 @@ impl<'a> Judge<'a> {
 
     fn unknown_extension(&mut self, node: &Node<'a, '_>, url: &str, modifier: bool) {
         let words = format!("The extension {url} is not known.");
-        // Examples, and elements of other versions of FHIR, are nobody's own extensions.
-        let tolerated = TOLERATED.iter().any(|part| url.contains(part));
+        // Elements of other versions of FHIR are nobody's own extensions.
+        let tolerated = ELSEWHERE.iter().any(|part| url.starts_with(part))
+            || (!self.rigour.no_examples && is_example(url));
         if (modifier || self.rigour.known_extensions_only) && !tolerated {
             self.error(node.place, "extension", words);
         } else {
@@ -144,15 +145,24 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Parts of the URLs of extensions that are known by their form.
-const TOLERATED: [&str; 6] = [
-    "://example.org/",
-    "://acme.com/",
-    "://hl7.org/fhir/tools/",
-    "://hl7.org/fhir/3.0/StructureDefinition/extension-",
-    "://hl7.org/fhir/4.3/StructureDefinition/extension-",
-    "://hl7.org/fhir/5.0/StructureDefinition/extension-",
+/// How the URLs of extensions begin that are known by their form: those of HL7's tools, and the
+/// elements of other versions (<http://hl7.org/fhir/R4/versions.html#extensions>).
+const ELSEWHERE: [&str; 4] = [
+    "http://hl7.org/fhir/tools/",
+    "http://hl7.org/fhir/3.0/StructureDefinition/extension-",
+    "http://hl7.org/fhir/4.3/StructureDefinition/extension-",
+    "http://hl7.org/fhir/5.0/StructureDefinition/extension-",
 ];
+
+/// Whether a URL is one of those that documentation takes for examples.
+pub(super) fn is_example(url: &str) -> bool {
+    let host = url.split_once("://").map_or("", |(_, rest)| rest);
+    let host = host.split(['/', ':', '?', '#']).next().unwrap_or(host);
+    ["example.org", "acme.com"].iter().any(|example| {
+        host.strip_suffix(example)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    })
+}
 
 /// What marks an extension as judged.
 static EXTENSION: u16 = 2;

@@ -121,7 +121,7 @@ pub struct Profiled<'a> {
 
 impl Conformance for Profiled<'_> {
     fn conforms(&self, item: &Item<'_>, profile: &str) -> Option<bool> {
-        let surroundings = Surroundings::of(self.resource);
+        let surroundings = Surroundings::of(self.resource, &[]);
         Judge::new(self.knowledge, &surroundings, Rigour::default()).conforms(item, profile)
     }
 }

@@ -12,8 +12,10 @@ mod binding;
 mod bundle;
 mod coding;
 mod conformance;
+mod control;
 mod element;
 mod extension;
+mod filter;
 mod identity;
 mod invariant;
 mod narrative;
@@ -26,7 +28,7 @@ mod surroundings;
 mod tests;
 mod value;
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use jiff::Zoned;
 use serde_json::Value;
@@ -61,8 +63,26 @@ pub const MOST_PROFILES: usize = 20;
 pub struct Rigour<'a> {
     /// Whether an extension without a definition at hand is an error, or else a warning.
     pub known_extensions_only: bool,
+    /// Whether the URLs of examples (`example.org`, `acme.com`) are errors.
+    pub no_examples: bool,
+    /// Whether what looks like markup is an error in texts that are no narratives.
+    pub no_markup: bool,
+    /// What is believed of references that cannot be followed.
+    pub references: Trust,
+    /// Resources that references may mean, beside those of the bundle.
+    pub beside: &'a [Arc<Value>],
     /// The time, for invariants that ask for it; without it they are not judged.
     pub now: Option<&'a Zoned>,
+}
+
+/// What is believed of a reference that cannot be followed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// `Patient/1` means a Patient.
+    #[default]
+    Named,
+    /// Nothing.
+    Found,
 }
 
 /// Judges a resource by the structure of R4, its type, the profiles in its `meta.profile`, and the
@@ -79,7 +99,7 @@ pub fn judge(
         Ok(kind) => kind,
         Err(problem) => return problem.issues,
     };
-    let surroundings = Surroundings::of(tree);
+    let surroundings = Surroundings::of(tree, rigour.beside);
     let mut judge = Judge::new(knowledge, &surroundings, *rigour);
     for issue in structure::faults(kind, tree, structure::Required::Asked) {
         judge.push(issue);

@@ -12,7 +12,7 @@ use super::{
             model::{Element, TypeUse},
         },
     },
-    Judge,
+    Judge, Trust,
     element::is_a,
     node::{Node, Within},
 };
@@ -71,6 +71,25 @@ impl<'a> Judge<'a> {
         }
         if target.resource.is_some() {
             self.target_conforms(node, &wanted);
+        }
+    }
+
+    /// A canonical that is known to be that of a resource of another type.
+    pub(super) fn canonical(&mut self, node: &Node<'a, '_>, definition: &Element) {
+        let (Some(text), "canonical") = (node.value.as_str(), node.kind) else {
+            return;
+        };
+        let Some(kind) = self.knowledge.kind_of(text) else {
+            return;
+        };
+        let uses = definition
+            .types
+            .iter()
+            .filter(|each| each.code == "canonical");
+        let targets: Vec<&String> = uses.flat_map(|each| &each.targets).collect();
+        if !targets.is_empty() && !targets.iter().any(|target| self.may_be(kind, target)) {
+            let words = format!("This is the canonical of a {kind}, which is not allowed here.");
+            self.error(node.place, "structure", words);
         }
     }
 
@@ -179,10 +198,16 @@ impl<'a> Judge<'a> {
             return self.contained(node, id);
         }
         let resource = self.surroundings.entry(text, node.within.full_url);
+        if resource.is_none() {
+            self.mistaken(node, text);
+        }
+        let beside = self.surroundings.beside(text);
         let found = resource
+            .or(beside)
             .and_then(|each| each.get("resourceType"))
             .and_then(Value::as_str);
-        let kind = found.or_else(|| named(text)).or(stated);
+        let by_name = named(text).filter(|_| self.rigour.references == Trust::Named);
+        let kind = found.or(by_name).or(stated);
         if let (Some(kind), Some(stated)) = (kind, stated)
             && kind != stated
             && ResourceType::named(stated).is_some()
@@ -197,9 +222,21 @@ impl<'a> Judge<'a> {
         };
         Some(Target {
             kind,
-            resource,
+            resource: resource.or(beside),
             how,
         })
+    }
+
+    /// A relative reference by an id that the bundle has, for a resource of another type.
+    fn mistaken(&mut self, node: &Node<'a, '_>, text: &str) {
+        let kind = |resource: &'a Value| resource.get("resourceType")?.as_str();
+        if let Some(named) = named(text)
+            && let Some(meant) = self.surroundings.mistaken(text).and_then(kind)
+            && meant != named
+        {
+            let words = format!("The entry of the bundle with this id is one of {meant}.");
+            self.error(node.place, "structure", words);
+        }
     }
 
     fn contained(&mut self, node: &Node<'a, '_>, id: &str) -> Option<Target<'a>> {

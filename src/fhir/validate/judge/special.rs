@@ -31,6 +31,8 @@ impl<'a> Judge<'a> {
             "Identifier" => self.identifier(node),
             "xhtml" => self.narrative(node),
             "uri" | "url" | "canonical" => self.uri(node),
+            "string" | "markdown" => self.text(node),
+            "ValueSet.compose.include.filter" => self.filter(node),
             "ValueSet.compose.include" => self.included(node),
             "Questionnaire.item" => self.question(node),
             "CapabilityStatement.rest.resource.searchParam" => self.stated_parameter(node),
@@ -46,6 +48,7 @@ impl<'a> Judge<'a> {
             "CodeSystem" => self.code_system(node),
             "StructureDefinition" => self.definition(node),
             "SearchParameter" => self.derived_parameter(node),
+            "ConceptMap" => self.concept_map(node),
             _ => {}
         }
     }
@@ -61,6 +64,18 @@ impl<'a> Judge<'a> {
                 "value",
                 "The system of codes must be an absolute URI.",
             );
+        }
+        let concepts = node.get("concept").and_then(Value::as_array);
+        let list = node.place.member("concept");
+        for (n, concept) in concepts.into_iter().flatten().enumerate() {
+            let code = concept.get("code").and_then(Value::as_str);
+            if let (Some(system), Some(code)) = (node.text("system"), code)
+                && node.get("version").is_none()
+                && self.is_unknown(system, code)
+            {
+                let words = format!("The code system {system} does not have this code.");
+                self.error(&list.item(n), "code-invalid", words);
+            }
         }
     }
 
@@ -87,6 +102,9 @@ impl<'a> Judge<'a> {
 
     /// A profile speaks of elements that its base has.
     fn definition(&mut self, node: &Node<'a, '_>) {
+        self.model(node);
+        self.profiles_of_types(node);
+        self.discriminators(node);
         if node.text("derivation") != Some("constraint") || node.get("differential").is_none() {
             return;
         }

@@ -1,6 +1,6 @@
 //! What references of a resource can be followed to without leaving it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use serde_json::Value;
 
@@ -12,13 +12,19 @@ pub(super) struct Surroundings<'a> {
     by_url: HashMap<&'a str, &'a Value>,
     /// By `Type/id`.
     by_name: HashMap<String, &'a Value>,
+    /// Other resources that references may mean, by `Type/id`.
+    beside: HashMap<String, &'a Value>,
 }
 
 impl<'a> Surroundings<'a> {
-    pub fn of(tree: &'a Value) -> Self {
+    pub fn of(tree: &'a Value, beside: &'a [Arc<Value>]) -> Self {
         let mut found = Self {
             by_url: HashMap::new(),
             by_name: HashMap::new(),
+            beside: beside
+                .iter()
+                .filter_map(|each| Some((name(each)?, each.as_ref())))
+                .collect(),
         };
         if tree.get("resourceType").and_then(Value::as_str) == Some("Bundle") {
             found.entries(tree);
@@ -36,16 +42,24 @@ impl<'a> Surroundings<'a> {
             let Some(resource) = entry.get("resource") else {
                 continue;
             };
-            let text = |value: &'a Value, name: &str| value.get(name).and_then(Value::as_str);
-            if let Some(url) = text(entry, "fullUrl") {
+            if let Some(url) = entry.get("fullUrl").and_then(Value::as_str) {
                 self.by_url.entry(url).or_insert(resource);
             }
-            if let (Some(kind), Some(id)) = (text(resource, "resourceType"), text(resource, "id")) {
-                self.by_name
-                    .entry(format!("{kind}/{id}"))
-                    .or_insert(resource);
+            if let Some(name) = name(resource) {
+                self.by_name.entry(name).or_insert(resource);
             }
         }
+    }
+
+    /// What a reference means beside the bundle.
+    pub fn beside(&self, reference: &str) -> Option<&'a Value> {
+        self.beside.get(reference).copied()
+    }
+
+    /// The entry that a `urn:uuid:` has and a relative reference of another type names.
+    pub fn mistaken(&self, reference: &str) -> Option<&'a Value> {
+        let (_, id) = reference.split_once('/')?;
+        self.by_url.get(format!("urn:uuid:{id}").as_str()).copied()
     }
 
     /// The entry that a reference in the entry of `full_url` means.
@@ -75,12 +89,19 @@ impl<'a> Surroundings<'a> {
     }
 }
 
+/// `Type/id` of a resource.
+fn name(resource: &Value) -> Option<String> {
+    let text = |name: &str| resource.get(name).and_then(Value::as_str);
+    Some(format!("{}/{}", text("resourceType")?, text("id")?))
+}
+
 impl Resolver for Surroundings<'_> {
     fn resolve(&self, reference: &str) -> Option<&Value> {
         let plain = reference.split("/_history/").next().unwrap_or(reference);
         self.by_url
             .get(plain)
             .or_else(|| self.by_name.get(plain))
+            .or_else(|| self.beside.get(plain))
             .copied()
     }
 }

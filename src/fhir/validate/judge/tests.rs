@@ -1,4 +1,6 @@
-//! What the judge finds, and what it leaves alone.
+//! What the judge finds, by kinds of rules.
+
+mod later;
 
 use std::sync::Arc;
 
@@ -204,7 +206,7 @@ fn extensions_are_judged_by_their_definitions() {
     assert_eq!(issues(&unknown)[0].severity, Severity::Warning);
     let strict = Rigour {
         known_extensions_only: true,
-        now: None,
+        ..Rigour::default()
     };
     assert_eq!(
         judge(&unknown, &[], Knowledge::core(), &strict)[0].severity,
