@@ -45,6 +45,28 @@ pub(super) fn of_one_dimension(a: &str, b: &str) -> Option<bool> {
 
 fn is_unit(code: &str) -> bool {
     octofhir_ucum::validate(code).is_ok()
+        || plain(code).is_some_and(|plain| octofhir_ucum::validate(&plain).is_ok())
+}
+
+/// A unit without its annotations, which mean nothing to it: R4's own list has some with spaces,
+/// and some after parentheses.
+fn plain(code: &str) -> Option<String> {
+    let mut plain = String::with_capacity(code.len());
+    let mut rest = code;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (annotation, after) = after.split_once('}')?;
+        let shown = |c: char| c == ' ' || (c.is_ascii_graphic() && c != '{');
+        if annotation.is_empty() || !annotation.chars().all(shown) {
+            return None;
+        }
+        plain.push_str(before);
+        if plain.is_empty() || plain.ends_with(['/', '.', '(']) {
+            plain.push('1');
+        }
+        rest = after;
+    }
+    plain.push_str(rest);
+    Some(plain)
 }
 
 /// `language[-script][-region][-variant]*[-extension]*[-private]`.

@@ -42,6 +42,15 @@ impl<'a> Judge<'a> {
         let (Some(property), Some(value)) = (node.text("property"), node.text("value")) else {
             return;
         };
+        if (
+            node.parent.and_then(|include| include.text("system")),
+            property,
+        ) == (Some("http://snomed.info/sct"), "constraint")
+            && has_neighbours(value)
+        {
+            let words = "Two concepts of the expression constraint have no operator between them.";
+            return self.error(&node.place.member("value"), "invalid", words);
+        }
         // Other operators take lists, patterns or yes and no.
         if !matches!(
             node.text("op"),
@@ -174,6 +183,29 @@ impl<'a> Judge<'a> {
             self.report(severity, &place.member("code"), ("code-invalid", words));
         }
     }
+}
+
+/// Whether two concepts of an expression constraint of SNOMED CT stand side by side.
+///
+/// Specification: <https://docs.snomed.org/snomed-ct-specifications/snomed-ct-expression-constraint-language>.
+fn has_neighbours(constraint: &str) -> bool {
+    // Terms stand between bars, and mean nothing.
+    let plain: String = constraint.split('|').step_by(2).collect();
+    let mut rest = plain.as_str();
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let digits = rest.get(start..).unwrap_or_default();
+        let end = digits.find(|c: char| !c.is_ascii_digit());
+        let end = end.unwrap_or(digits.len());
+        rest = digits.get(end..).unwrap_or_default();
+        let after = rest.trim_start();
+        // `<=` compares; `<`, `<<` and `<!` begin what is below a concept.
+        let below = after.trim_start_matches(['<', '!']).trim_start();
+        let begins = |text: &str| text.starts_with(|c: char| c.is_ascii_digit() || c == '(');
+        if end >= 6 && begins(below) && (below.len() < after.len() || begins(after)) {
+            return true;
+        }
+    }
+    false
 }
 
 /// The variables of an expression: `%name`.

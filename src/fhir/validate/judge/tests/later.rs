@@ -182,3 +182,68 @@ fn models_and_profiles_are_held_to_what_they_build_upon() {
     assert!(!sliced("Observation.extension", "url").contains(&wrong));
     assert!(!sliced("Observation.component", "code").contains(&wrong));
 }
+
+#[test]
+fn links_within_a_narrative_lead_somewhere() {
+    let of = |target: &str| {
+        json!({"resourceType": "Patient", "name": [{"id": "n1", "text": "A"}], "text": {
+            "status": "generated", "div": format!("<div xmlns=\"http://www.w3.org/1999/xhtml\">\
+                <a name=\"here\"> </a><p id=\"there\">x</p><a href=\"#{target}\">y</a></div>")}})
+    };
+    for target in ["here", "there", "n1", ""] {
+        assert_eq!(errors(&of(target), &[], &[]), [""; 0], "{target}");
+    }
+    assert_eq!(
+        errors(&of("nowhere"), &[], &[]),
+        ["Patient.text.div not-found"]
+    );
+}
+
+#[test]
+fn concepts_of_a_constraint_have_an_operator_between_them() {
+    let of = |constraint: &str| {
+        let tree = json!({"resourceType": "ValueSet", "status": "draft", "compose": {"include": [{
+            "system": "http://snomed.info/sct",
+            "filter": [{"property": "constraint", "op": "=", "value": constraint}]}]}});
+        errors(&tree, &[], &[]).len()
+    };
+    for right in [
+        "<< 404684003 |Clinical finding|",
+        "<404684003: 363698007 = << 39057004, 116676008 = <! 415582006",
+        "(404684003 OR <<138875005) MINUS ^ 700043003",
+        "404684003 : [0..1] 127489000 <= #250",
+    ] {
+        assert_eq!(of(right), 0, "{right}");
+    }
+    for wrong in [
+        "234234 << 234234",
+        "404684003 138875005",
+        "404684003 |a| (138875005)",
+    ] {
+        assert_eq!(of(wrong), 1, "{wrong}");
+    }
+}
+
+#[test]
+fn annotations_of_units_mean_nothing_to_them() {
+    let of = |code: &str| {
+        errors(
+            &json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"},
+            "valueQuantity": {"value": 1, "system": "http://unitsofmeasure.org", "code": code}}),
+            &[],
+            &[],
+        )
+        .len()
+    };
+    for unit in [
+        "{# of calculi}",
+        "%{Negative Control}",
+        "U/(10.g){feces}",
+        "/{2 or 3}",
+    ] {
+        assert_eq!(of(unit), 0, "{unit}");
+    }
+    for none in ["{}", "mg{a", "ea{x y}", "{a{b}}", "m g"] {
+        assert_eq!(of(none), 1, "{none}");
+    }
+}
