@@ -57,10 +57,11 @@ PARAMETER_TARGETS = {
 
 # FHIRPath expressions of constraints, by key.
 CONSTRAINTS = {
-    # The text asks it of more than one, the expression of more than two; R4B and R5 say `> 1`.
+    # The text asks it of more than one, the expression of more than two; the official validator
+    # corrects it in the same way.
     "que-12": "enableWhen.count() > 1 implies enableBehavior.exists()",
-    # The probability may be absent, or be a range: `is` binds less than `implies` is meant to, and
-    # R4B and R5 have it with parentheses.
+    # The probability may be absent, or be a range, and `is` binds less than `implies` is meant to;
+    # the official validator corrects it in the same way.
     "ras-2": "probability.empty() or ((probability is decimal) implies ((probability as decimal) <= 100))",
 }
 
