@@ -146,7 +146,7 @@ pub(super) fn told(errand: &Errand) -> Value {
     json!({ "resourceType": "Bundle", "type": "batch-response", "entry": [entry] })
 }
 
-/// Runs [`KIND`], once it has been told which server serves.
+/// Runs `KIND`, once it has been told which server serves.
 #[derive(Default)]
 pub struct LaterHandler {
     /// Not held: the server itself holds the jobs, and could never end.

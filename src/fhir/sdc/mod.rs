@@ -2,7 +2,7 @@
 //! filled from what is known already, resources made of an answer.
 //!
 //! Pure: what has to be read from elsewhere is asked of the caller ([`populate::queries`]).
-//! Reading order: [`value`], [`expression`], [`answer`], [`populate`], [`extract`].
+//! Reading order: `value`, `expression`, `answer`, `populate`, `extract`.
 //!
 //! Specification: <http://hl7.org/fhir/R4/questionnaire.html>,
 //! <http://hl7.org/fhir/uv/sdc/STU3/>.

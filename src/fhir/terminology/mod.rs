@@ -2,8 +2,8 @@
 //!
 //! What cannot be told is said, not guessed: a code system that is not loaded (SNOMED CT, LOINC)
 //! makes a question about its codes unanswerable, unless the value set enumerates them itself.
-//! Reading order: [`shelf`] (how R4's own tables are read when they are asked for),
-//! [`code_system`], [`value_set`], [`filter`], [`member`], [`expand`].
+//! Reading order: `shelf` (how R4's own tables are read when they are asked for),
+//! `code_system`, `value_set`, `filter`, `member`, `expand`.
 //!
 //! Specification: <http://hl7.org/fhir/R4/terminology-service.html>.
 
