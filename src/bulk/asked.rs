@@ -312,6 +312,11 @@ mod tests {
         }
         let filter = [("_type", "Patient"), ("_typeFilter", "Condition?code=x")];
         assert!(read(Scope::System, &filter).is_err());
+        let person = ("patient", "Patient/1");
+        let most = vec![person; PATIENTS_MAX];
+        assert!(read(Scope::Patients(None), &most).is_ok());
+        let more = vec![person; PATIENTS_MAX + 1];
+        assert!(read(Scope::Patients(None), &more).is_err());
         let many = vec![("_typeFilter", "Patient?gender=male"); FILTERS_MAX + 1];
         assert!(read(Scope::System, &many).is_err());
     }

@@ -87,3 +87,45 @@ impl Reading<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::fhir::{
+        definitions::ResourceType,
+        knowledge::Knowledge,
+        search::query::{Query, QueryOptions},
+    };
+
+    /// What a search for members of value sets of so many codes comes to.
+    fn searched(codes: usize, times: usize) -> Result<Query> {
+        let concept: Vec<Value> = (0..codes).map(|n| json!({"code": n.to_string()})).collect();
+        let system = json!({"resourceType": "CodeSystem", "url": "urn:s", "status": "active",
+            "content": "complete", "concept": concept});
+        let set = json!({"resourceType": "ValueSet", "url": "urn:v", "status": "active",
+            "compose": {"include": [{"system": "urn:s"}]}});
+        let options = QueryOptions {
+            knowledge: Arc::new(Knowledge::with(&[Arc::new(system), Arc::new(set)])),
+            ..QueryOptions::default()
+        };
+        let pairs = vec![("code:in".to_owned(), "urn:v".to_owned()); times];
+        let kind = ResourceType::named("Observation").unwrap();
+        Query::parse(kind, &pairs, &options)
+    }
+
+    #[test]
+    fn a_search_stands_for_so_many_codes_and_no_more() {
+        assert!(searched(CODES_MAX, 1).is_ok());
+        assert!(searched(CODES_MAX, CODES_TOTAL_MAX / CODES_MAX).is_ok());
+        for refused in [
+            searched(CODES_MAX + 1, 1),
+            searched(CODES_MAX, CODES_TOTAL_MAX / CODES_MAX + 1),
+        ] {
+            assert_eq!(refused.unwrap_err().issues[0].code, "too-costly");
+        }
+    }
+}
