@@ -22,6 +22,10 @@ pub fn asker(permit: &Permit) -> String {
     let actor = match permit.actor() {
         Actor::System(task) => format!("system {task}"),
         Actor::Development => "development".to_owned(),
+        Actor::Login(login) => match &login.account {
+            Some(account) => format!("{} for {account}", login.client),
+            None => login.client.clone(),
+        },
     };
     match permit.patient() {
         Some(patient) => format!("{actor} Patient/{patient}"),

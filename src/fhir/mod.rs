@@ -4,6 +4,7 @@
 //! written and members in order. Reading order: [`definitions`], [`json`],
 //! [`validate`], [`resource`], [`path`], [`search`], [`permit`].
 
+pub mod about;
 pub mod belonging;
 pub mod canonical;
 pub mod care_plan;
@@ -21,6 +22,7 @@ pub mod profile;
 pub mod questionnaire_response;
 pub mod reference;
 pub mod resource;
+pub mod scope;
 pub mod sdc;
 pub mod search;
 pub mod terminology;

@@ -1,9 +1,16 @@
 //! Who acts, and how far they may reach.
 //!
-//! Every read and write of the store takes a [`Permit`]; there is no way
-//! around it. Today's permits are the system's own tasks and the development
-//! mode; the compartment is already part of every query, so that a narrower
-//! permit narrows them all.
+//! Every read and write of the store takes a [`Permit`]; there is no way around it. The server's
+//! own tasks and the development mode reach everything. Who has logged in holds [`Grant`]s: each
+//! says what may be done ([`Scope`]) to whose data ([`Reach`]), and what no grant allows is not
+//! there. The store makes them a condition of each query, for each resource that it touches.
+
+use std::sync::Arc;
+
+use super::{
+    definitions::ResourceType,
+    scope::{Action, Scope},
+};
 
 /// The actor behind a permit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,12 +19,63 @@ pub enum Actor {
     System(&'static str),
     /// Whoever reaches a server started with `--insecure-no-auth`.
     Development,
+    /// Whoever holds an access token.
+    Login(Arc<Login>),
+}
+
+/// Who holds an access token.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Login {
+    /// The client that asks (its `client_id`).
+    pub client: String,
+    /// The account of the person, unless the client acts for itself.
+    pub account: Option<String>,
+    /// The resource that the person is, such as `Practitioner/1`.
+    pub fhir_user: Option<String>,
+    /// What they are here: names of roles, such as `professional`.
+    pub roles: Vec<String>,
+    /// The patient of the launch, a logical id.
+    pub patient: Option<String>,
+    /// What the token was issued for, a code of PurposeOfUse, such as `TREAT`.
+    pub purpose: Option<String>,
+    /// A name of the token for records: not the token, and not derived from it.
+    pub session: String,
+}
+
+/// Whose data a grant reaches.
+///
+/// The store keeps for each resource whom it is about ([`super::about`]). A grant reaches a resource
+/// that is about somebody or something, and of which every one is among the `marks`, or a patient
+/// in whose care one of the `custodians` is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// Everybody's, and nobody's.
+    Everything,
+    /// Of those named.
+    Of {
+        /// Logical ids of patients, [`super::about::SHARED`] for what is everybody's, and the marks of
+        /// [`super::about`].
+        marks: Arc<[String]>,
+        /// References such as `Practitioner/1`, `Organization/2`, `CareTeam/3`.
+        custodians: Arc<[String]>,
+    },
+}
+
+/// What may be done, to whose data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// What may be done; its level has been turned into the reach.
+    pub scope: Scope,
+    /// Whose data.
+    pub reach: Reach,
 }
 
 /// The right to read and write, within bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permit {
     actor: Actor,
+    /// None for who is not bound at all.
+    grants: Option<Arc<[Grant]>>,
     patient: Option<String>,
 }
 
@@ -27,6 +85,7 @@ impl Permit {
     pub const fn system(task: &'static str) -> Self {
         Self {
             actor: Actor::System(task),
+            grants: None,
             patient: None,
         }
     }
@@ -36,6 +95,17 @@ impl Permit {
     pub const fn development() -> Self {
         Self {
             actor: Actor::Development,
+            grants: None,
+            patient: None,
+        }
+    }
+
+    /// The right of who holds a token: what the grants say, and nothing where there are none.
+    #[must_use]
+    pub fn login(login: Arc<Login>, grants: Vec<Grant>) -> Self {
+        Self {
+            actor: Actor::Login(login),
+            grants: Some(grants.into()),
             patient: None,
         }
     }
@@ -53,9 +123,68 @@ impl Permit {
         &self.actor
     }
 
+    /// Who has logged in, if somebody has.
+    #[must_use]
+    pub fn holder(&self) -> Option<&Login> {
+        match &self.actor {
+            Actor::Login(login) => Some(login),
+            Actor::System(_) | Actor::Development => None,
+        }
+    }
+
+    /// The grants that bound every read and write; none for who is not bound.
+    #[must_use]
+    pub fn grants(&self) -> Option<&[Grant]> {
+        self.grants.as_deref()
+    }
+
     /// The patient whose compartment bounds every read and write, if any.
     #[must_use]
     pub fn patient(&self) -> Option<&str> {
         self.patient.as_deref()
+    }
+
+    /// Whether some resource of this type may be used so.
+    #[must_use]
+    pub fn allows(&self, kind: ResourceType, action: Action) -> bool {
+        self.grants
+            .as_ref()
+            .is_none_or(|grants| grants.iter().any(|grant| grant.scope.allows(kind, action)))
+    }
+
+    /// The grants by which resources of this type may be used so.
+    pub fn grants_for(
+        &self,
+        kind: ResourceType,
+        action: Action,
+    ) -> impl Iterator<Item = &Grant> + '_ {
+        self.grants
+            .iter()
+            .flat_map(|grants| grants.iter())
+            .filter(move |grant| grant.scope.allows(kind, action))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permit_without_grants_allows_nothing_and_one_that_is_not_bound_everything() {
+        let task = ResourceType::named("Task").unwrap();
+        let flag = ResourceType::named("Flag").unwrap();
+        let login = Arc::new(Login::default());
+        let none = Permit::login(login.clone(), Vec::new());
+        assert!(!none.allows(task, Action::Read));
+        assert!(Permit::development().allows(task, Action::Delete));
+        let grant = Grant {
+            scope: Scope::read("user/Task.rs").unwrap(),
+            reach: Reach::Everything,
+        };
+        let some = Permit::login(login, vec![grant]);
+        assert!(some.allows(task, Action::Read));
+        assert!(!some.allows(task, Action::Update));
+        assert!(!some.allows(flag, Action::Read));
+        assert_eq!(some.grants_for(task, Action::Search).count(), 1);
     }
 }

@@ -65,13 +65,25 @@ pub(super) fn routes(state: &Arc<State>) -> Router {
             get(
                 move |headers: HeaderMap, uri: Uri, Path(id): Path<String>| {
                     let state = status.clone();
-                    async move { told((&state, &headers, &uri), look(&state, &id).await).await }
+                    async move {
+                        told(
+                            (&state, &headers, &uri),
+                            look((&state, &headers), &id).await,
+                        )
+                        .await
+                    }
                 },
             )
             .delete(
                 move |headers: HeaderMap, uri: Uri, Path(id): Path<String>| {
                     let state = forget.clone();
-                    async move { told((&state, &headers, &uri), call_off(&state, &id).await).await }
+                    async move {
+                        told(
+                            (&state, &headers, &uri),
+                            call_off((&state, &headers), &id).await,
+                        )
+                        .await
+                    }
                 },
             ),
         )
@@ -81,7 +93,7 @@ pub(super) fn routes(state: &Arc<State>) -> Router {
                 move |headers: HeaderMap, uri: Uri, Path((id, name)): Path<(String, String)>| {
                     let state = file.clone();
                     async move {
-                        let outcome = download(&state, (&id, &name)).await;
+                        let outcome = download((&state, &headers), (&id, &name)).await;
                         told((&state, &headers, &uri), outcome).await
                     }
                 },
@@ -107,8 +119,8 @@ async fn told(
 }
 
 /// How far it is, or what came of it.
-async fn look(state: &State, id: &str) -> Result<Answer> {
-    let permit = auth::permit(state.access)?;
+async fn look((state, headers): (&State, &HeaderMap), id: &str) -> Result<Answer> {
+    let permit = auth::permit(state, headers).await?;
     let store = &state.context.store;
     let errand = errand::own(store, &permit, id).await?;
     let whence = (&*state.context.base, state.access != Access::Development);
@@ -161,8 +173,8 @@ fn underway(progress: &str) -> Answer {
     answer
 }
 
-async fn call_off(state: &State, id: &str) -> Result<Answer> {
-    let permit = auth::permit(state.access)?;
+async fn call_off((state, headers): (&State, &HeaderMap), id: &str) -> Result<Answer> {
+    let permit = auth::permit(state, headers).await?;
     errand::forget(&state.context.store, &permit, id).await?;
     Ok(accepted("The asynchronous request is forgotten."))
 }
@@ -179,8 +191,11 @@ fn accepted(says: &str) -> Answer {
 }
 
 /// A file, from the database to the client without standing in memory as a whole.
-async fn download(state: &Arc<State>, (id, name): (&str, &str)) -> Result<Answer> {
-    let permit = auth::permit(state.access)?;
+async fn download(
+    (state, headers): (&Arc<State>, &HeaderMap),
+    (id, name): (&str, &str),
+) -> Result<Answer> {
+    let permit = auth::permit(state, headers).await?;
     let errand = errand::own(&state.context.store, &permit, id).await?;
     let missing = || Problem::not_found("There is no such file.");
     if errand.state != ErrandState::Done {
@@ -226,7 +241,7 @@ fn chunks(
 
 /// Begins an import.
 async fn take_in(state: &Arc<State>, request: Request) -> Result<Answer> {
-    let permit = auth::permit(state.access)?;
+    let permit = auth::permit(state, request.headers()).await?;
     let (parts, body) = request.into_parts();
     let kind = parts.headers.get(header::CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::{Body, Bytes},
-    http::{Response, StatusCode},
+    http::{HeaderMap, Response, StatusCode},
     routing::get,
 };
 use jiff::Timestamp;
@@ -25,27 +25,27 @@ use crate::{
 /// Both verbs.
 pub(super) fn routes(state: &Arc<State>) -> Router {
     let (shown, moved) = (state.clone(), state.clone());
-    let methods = get(move || {
+    let methods = get(move |headers: HeaderMap| {
         let state = shown.clone();
-        async move { respond(&state, control(&state).map(|_| ())) }
+        async move { respond(&state, control(&state, &headers).await.map(|_| ())) }
     })
-    .put(move |body: Bytes| {
+    .put(move |headers: HeaderMap, body: Bytes| {
         let state = moved.clone();
-        async move { respond(&state, advance(&state, &body).await) }
+        async move { respond(&state, advance(&state, &headers, &body).await) }
     });
     Router::new().route("/clock", methods)
 }
 
-fn control(state: &State) -> Result<&Arc<dyn ClockControl>> {
-    auth::permit(state.access)?;
+async fn control<'s>(state: &'s State, headers: &HeaderMap) -> Result<&'s Arc<dyn ClockControl>> {
+    auth::permit(state, headers).await?;
     state
         .simulated
         .as_ref()
         .ok_or_else(|| Problem::not_found("The clock is the machine's own."))
 }
 
-async fn advance(state: &State, body: &Bytes) -> Result<()> {
-    let control = control(state)?;
+async fn advance(state: &State, headers: &HeaderMap, body: &Bytes) -> Result<()> {
+    let control = control(state, headers).await?;
     let to: String = serde_json::from_slice(body).map_err(|_| not_an_instant())?;
     let to: Timestamp = to.parse().map_err(|_| not_an_instant())?;
     control.advance(to).await

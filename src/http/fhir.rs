@@ -233,7 +233,7 @@ async fn answer(
     (preference, wanted): (Preference, &Wanted),
     mut request: Request,
 ) -> Result<Answer> {
-    let permit = auth::permit(state.access)?;
+    let permit = auth::permit(&state, request.headers()).await?;
     let path: RawPathParams = request
         .extract_parts()
         .await

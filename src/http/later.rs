@@ -78,7 +78,7 @@ pub(super) async fn begin(state: Arc<State>, request: Request) -> Response<Body>
 }
 
 async fn keep(state: &State, request: Request) -> Result<Errand> {
-    let permit = auth::permit(state.access)?;
+    let permit = auth::permit(state, request.headers()).await?;
     let (parts, body) = request.into_parts();
     let limit = state.limits.body_bytes_max;
     let read = body::to_bytes(body, limit);

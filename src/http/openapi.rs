@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::{
     Router,
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     routing::get,
 };
 use bytes::Bytes;
@@ -33,10 +33,10 @@ const FORMATS: [&str; 2] = ["application/fhir+json", "application/fhir+xml"];
 pub(super) fn routes(state: &Arc<State>, operations: &'static [Operation]) -> Router {
     let state = state.clone();
     let made = Arc::new(OnceLock::new());
-    let serve = move || {
+    let serve = move |headers: HeaderMap| {
         let (state, made) = (state.clone(), Arc::clone(&made));
         async move {
-            if let Err(problem) = auth::permit(state.access) {
+            if let Err(problem) = auth::permit(&state, &headers).await {
                 return reply::problem(&problem, &state.request_id());
             }
             let base = &state.context.base;

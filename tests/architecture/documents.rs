@@ -2,7 +2,7 @@
 
 /// Most packages in the lock file: each is code that somebody has to trust. JSON Schema, XML and
 /// UCUM bring fifty.
-pub const PACKAGES_MAX: usize = 345;
+pub const PACKAGES_MAX: usize = 385;
 
 /// Folders at the top of the repository; a path that begins with one is a path of ours.
 const TOPS: [&str; 10] = [

@@ -1,0 +1,1 @@
+//! Who has seen and done what: a record that nobody can shorten unnoticed.

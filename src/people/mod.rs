@@ -1,0 +1,1 @@
+//! Who has an account, how they prove it, and what they are here.
