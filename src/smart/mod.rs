@@ -14,8 +14,10 @@
 //! <https://www.rfc-editor.org/rfc/rfc9700>.
 
 pub mod assertion;
+pub mod authorize;
 mod backend;
 mod exchange;
+pub mod flow;
 pub mod form;
 mod id_token;
 pub mod identify;

@@ -173,3 +173,21 @@ impl Smart {
         Ok(found.is_some_and(|stored| stored.body.is_some()))
     }
 }
+
+impl Smart {
+    /// Whether a patient stands and somebody reaches them by one of their roles.
+    pub(super) async fn person_reaches(&self, person: &Person, patient: &str) -> Result<bool> {
+        let login = Arc::new(Login {
+            account: Some(person.account.clone()),
+            fhir_user: person.fhir_user.clone(),
+            ..Login::default()
+        });
+        for hat in &person.hats {
+            let reach = self.reach_of(hat).await?;
+            if self.reaches(&login, &reach, patient).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
