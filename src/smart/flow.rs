@@ -10,6 +10,7 @@ use super::{
     PERMIT, Smart, after,
     authorize::{self, Asked, Launch, Way},
     form::Fields,
+    narrowing,
     persons::Person,
     refusal::{Fault, Granted, Refusal},
     scopes::{self, Wish},
@@ -124,7 +125,7 @@ impl Smart {
         let now = self.now();
         let base = &self.settings.base;
         let mut asked = authorize::read((client, &way.redirect_uri), fields, base, now)?;
-        self.check_narrowings(&scopes::read(&asked.scopes))?;
+        narrowing::check(&scopes::read(&asked.scopes))?;
         if let Some(launch) = fields.one("launch")? {
             asked.launch = Some(self.take_launch(client, launch).await?);
         }
