@@ -159,7 +159,12 @@ impl Smart {
     pub(super) async fn person_reaches(&self, person: &Person, patient: &str) -> Result<bool> {
         for hat in &person.hats {
             let reach = self.reach_of(hat).await?;
-            if self.store().reaches(&reach, patient).await.map_err(closed)? {
+            if self
+                .store()
+                .reaches(&reach, patient)
+                .await
+                .map_err(closed)?
+            {
                 return Ok(true);
             }
         }
