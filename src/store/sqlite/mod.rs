@@ -10,6 +10,7 @@
 //! Settings and their reasons: <https://www.sqlite.org/pragma.html>,
 //! <https://www.sqlite.org/wal.html>.
 
+mod accounts;
 mod copy;
 mod counters;
 mod definitions;
