@@ -47,6 +47,26 @@ pub fn typed(secret: &[u8]) -> String {
     letters.collect()
 }
 
+/// A secret that was typed; none, if it has not the length of one.
+#[must_use]
+pub fn untyped(text: &str) -> Option<[u8; SECRET_BYTES]> {
+    let (mut secret, mut left, mut bits) = (Vec::new(), 0_u32, 0);
+    for letter in text
+        .bytes()
+        .filter(|c| !c.is_ascii_whitespace() && *c != b'=')
+    {
+        let upper = letter.to_ascii_uppercase();
+        let five = BASE32.iter().position(|one| *one == upper)?;
+        left = (left << 5 | u32::try_from(five).ok()?) & 0xfff;
+        bits += 5;
+        if bits >= 8 {
+            bits -= 8;
+            secret.push(u8::try_from(left >> bits & 0xff).ok()?);
+        }
+    }
+    secret.try_into().ok()
+}
+
 /// The secret as an address that authenticators read from a picture or a link.
 #[must_use]
 pub fn address(secret: &[u8], issuer: &str, login: &str) -> String {
@@ -132,6 +152,17 @@ mod tests {
             assert_eq!(check(&secret, wrong, (now, 0)).unwrap(), None, "{wrong}");
         }
         assert!(check(b"short", "123456", (now, 0)).is_err());
+    }
+
+    #[test]
+    fn what_is_typed_leads_back() {
+        let secret = draw(&Generator::from_seed(1));
+        assert_eq!(untyped(&typed(&secret)), Some(secret));
+        let spaced = typed(&secret).to_lowercase().replace("a", " a");
+        assert_eq!(untyped(&spaced), Some(secret));
+        for wrong in ["", "GEZDGNBVGY3TQOJQ", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJ1"] {
+            assert_eq!(untyped(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Accounts made, locked and ended by who keeps them.
 
 use super::{
-    PERMIT, People, fold,
+    PERMIT, People, authenticator, fold,
     password::{self, CHARS_MAX, CHARS_MIN, Weakness},
     roles,
 };
@@ -33,6 +33,8 @@ pub struct Enrolment {
     pub tenant: String,
     /// The password; without one, the account waits for its person to choose it.
     pub password: Option<Phi<String>>,
+    /// The secret of an authenticator that the person has already, in base 32.
+    pub authenticator: Option<Phi<String>>,
 }
 
 impl People {
@@ -47,8 +49,13 @@ impl People {
             Some(password) => self.chosen(password, &enrolment.login).await?,
         };
         let now = self.now();
+        let id = id::new_id(now, self.chance.as_ref());
+        let authenticator = match &enrolment.authenticator {
+            None => Vec::new(),
+            Some(typed) => self.sealed(&id, typed)?,
+        };
         let account = Account {
-            id: id::new_id(now, self.chance.as_ref()),
+            id,
             kind: enrolment.kind,
             login: Phi::new(fold(&enrolment.login)),
             fhir_user: enrolment.fhir_user,
@@ -59,7 +66,7 @@ impl People {
             },
             tenant: enrolment.tenant,
             password: Phi::new(password),
-            authenticator: Phi::new(Vec::new()),
+            authenticator: Phi::new(authenticator),
             authenticator_step: 0,
             generation: 0,
             created: now,
@@ -81,6 +88,15 @@ impl People {
                 "This login, or this person, has an account already.",
             ))
         }
+    }
+
+    /// The secret of an authenticator, encrypted for the account of an id.
+    fn sealed(&self, id: &str, typed: &Phi<String>) -> Result<Vec<u8>> {
+        let secret = authenticator::untyped(typed.reveal()).ok_or_else(|| {
+            let text = "The secret of an authenticator is 32 letters and digits of base 32.";
+            Problem::invalid("value", text).at("authenticator")
+        })?;
+        self.key.seal(id, &secret, self.chance.as_ref())
     }
 
     /// The hash of a password that somebody chooses.
