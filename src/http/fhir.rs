@@ -233,7 +233,10 @@ async fn answer(
     (preference, wanted): (Preference, &Wanted),
     mut request: Request,
 ) -> Result<Answer> {
-    let permit = auth::permit(&state, request.headers()).await?;
+    let permit = match endpoint.needs {
+        Demand::Line(Needs::Nothing) => auth::nobody(),
+        _ => auth::permit(&state, request.headers()).await?,
+    };
     let path: RawPathParams = request
         .extract_parts()
         .await
@@ -256,6 +259,9 @@ async fn answer(
         body: Bytes::new(),
     };
     read_path(&mut call, &path, endpoint.kind)?;
+    if let Demand::Line(needs) = endpoint.needs {
+        gate::line(&call.permit, needs, call.kind)?;
+    }
     let is_binary = binary::is_binary(call.kind);
     let as_content = is_binary
         && endpoint.verb == Method::GET
@@ -279,12 +285,11 @@ async fn answer(
         call.body = body;
     }
     call.headers = parts.headers;
-    let permit = call.permit.clone();
     let reply = match endpoint.serve {
         Serve::Interaction(run) => run(call).await,
         Serve::Operation(run) => run_operation(run, call, (csv, endpoint.body)).await,
     }?;
-    let advice = advice::of(&state.context, &permit, &reply).await;
+    let advice = advice::of(&state.context, &reply).await;
     Ok(Answer {
         reply,
         advice,
