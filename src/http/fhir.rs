@@ -23,7 +23,8 @@ pub use self::interactions::{
 use super::{
     auth, binary,
     negotiate::{self, BodyFormat, Preference, Wanted},
-    operations, reply,
+    operations::{self, Operation},
+    reply,
     router::Route,
     state::State,
 };
@@ -35,6 +36,7 @@ use crate::{
     interactions::{
         Reply, VersionTag,
         advice::{self, Advice},
+        gate::{self, Needs},
         pairs,
         patch::PatchFormat,
     },
@@ -75,10 +77,10 @@ pub type Run = fn(Call) -> Outcome;
 /// What serves an endpoint.
 #[derive(Debug, Clone, Copy)]
 pub enum Serve {
-    /// A line of the router table.
-    Interaction(Run),
+    /// A line of the router table: what it needs, and who does it.
+    Interaction(Needs, Run),
     /// A line of the operations table.
-    Operation(operations::Run),
+    Operation(&'static Operation),
 }
 
 /// A verb at a path, as requests reach it.
@@ -108,7 +110,7 @@ impl Endpoint {
             kind: None,
             body: route.body,
             csv: false,
-            serve: Serve::Interaction(route.run),
+            serve: Serve::Interaction(route.needs, route.run),
         }
     }
 }
@@ -233,8 +235,10 @@ async fn answer(
     (preference, wanted): (Preference, &Wanted),
     mut request: Request,
 ) -> Result<Answer> {
-    let permit = match endpoint.needs {
-        Demand::Line(Needs::Nothing) => auth::nobody(),
+    let renewed = request.extensions_mut().remove::<auth::Renewed>();
+    let permit = match (endpoint.serve, renewed) {
+        (Serve::Interaction(Needs::Nothing, _), _) => auth::nobody(),
+        (_, Some(renewed)) => renewed.0,
         _ => auth::permit(&state, request.headers()).await?,
     };
     let path: RawPathParams = request
@@ -259,8 +263,9 @@ async fn answer(
         body: Bytes::new(),
     };
     read_path(&mut call, &path, endpoint.kind)?;
-    if let Demand::Line(needs) = endpoint.needs {
-        gate::line(&call.permit, needs, call.kind)?;
+    match endpoint.serve {
+        Serve::Interaction(needs, _) => gate::line(&call.permit, needs, call.kind)?,
+        Serve::Operation(operation) => operations::allowed(&call.permit, operation, call.kind)?,
     }
     let is_binary = binary::is_binary(call.kind);
     let as_content = is_binary
@@ -286,8 +291,8 @@ async fn answer(
     }
     call.headers = parts.headers;
     let reply = match endpoint.serve {
-        Serve::Interaction(run) => run(call).await,
-        Serve::Operation(run) => run_operation(run, call, (csv, endpoint.body)).await,
+        Serve::Interaction(_, run) => run(call).await,
+        Serve::Operation(operation) => run_operation(operation, call, (csv, endpoint.body)).await,
     }?;
     let advice = advice::of(&state.context, &reply).await;
     Ok(Answer {
@@ -402,7 +407,7 @@ fn too_large(limit: usize) -> Problem {
 }
 
 async fn run_operation(
-    run: operations::Run,
+    operation: &'static Operation,
     call: Call,
     (csv, body): (bool, Body),
 ) -> Result<Reply> {
@@ -425,5 +430,5 @@ async fn run_operation(
         csv,
         respond_async: call.preference.respond_async,
     };
-    run(call.state, call.permit, invocation).await
+    operations::perform(operation, (call.state, call.permit), invocation).await
 }

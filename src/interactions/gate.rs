@@ -131,7 +131,10 @@ pub fn history(permit: &Permit, of: &HistoryOf) -> Result<()> {
         HistoryOf::Type(kind) => check(permit, *kind, SEARCH),
         HistoryOf::System => {
             let searches = |grant: &Grant| grant.scope.actions.has(Action::Search);
-            if permit.grants().is_none_or(|grants| grants.iter().any(searches)) {
+            if permit
+                .grants()
+                .is_none_or(|grants| grants.iter().any(searches))
+            {
                 Ok(())
             } else {
                 Err(refusal())
@@ -189,7 +192,11 @@ fn clause(permit: &Permit, each: &Clause) -> Result<()> {
                 .into_iter()
                 .try_for_each(|(_, inner)| clause(permit, inner))
         }
-        Clause::Has { source, clause: inner, .. } => {
+        Clause::Has {
+            source,
+            clause: inner,
+            ..
+        } => {
             check(permit, *source, SEARCH)?;
             clause(permit, inner)
         }
