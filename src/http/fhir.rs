@@ -113,6 +113,24 @@ impl Endpoint {
             serve: Serve::Interaction(route.needs, route.run),
         }
     }
+
+    /// The permit of a request; where nothing is needed nobody is asked who they are.
+    async fn permit(&self, state: &State, request: &mut Request) -> Result<Permit> {
+        let renewed = request.extensions_mut().remove::<auth::Renewed>();
+        match (self.serve, renewed) {
+            (Serve::Interaction(Needs::Nothing, _), _) => Ok(auth::nobody()),
+            (_, Some(renewed)) => Ok(renewed.0),
+            _ => auth::permit(state, request.headers()).await,
+        }
+    }
+
+    /// Holds a call to what its line needs.
+    fn hold(&self, call: &Call) -> Result<()> {
+        match self.serve {
+            Serve::Interaction(needs, _) => gate::line(&call.permit, needs, call.kind),
+            Serve::Operation(operation) => operations::allowed(&call.permit, operation, call.kind),
+        }
+    }
 }
 
 /// A request, its parts read.
@@ -235,12 +253,7 @@ async fn answer(
     (preference, wanted): (Preference, &Wanted),
     mut request: Request,
 ) -> Result<Answer> {
-    let renewed = request.extensions_mut().remove::<auth::Renewed>();
-    let permit = match (endpoint.serve, renewed) {
-        (Serve::Interaction(Needs::Nothing, _), _) => auth::nobody(),
-        (_, Some(renewed)) => renewed.0,
-        _ => auth::permit(&state, request.headers()).await?,
-    };
+    let permit = endpoint.permit(&state, &mut request).await?;
     let path: RawPathParams = request
         .extract_parts()
         .await
@@ -263,10 +276,7 @@ async fn answer(
         body: Bytes::new(),
     };
     read_path(&mut call, &path, endpoint.kind)?;
-    match endpoint.serve {
-        Serve::Interaction(needs, _) => gate::line(&call.permit, needs, call.kind)?,
-        Serve::Operation(operation) => operations::allowed(&call.permit, operation, call.kind)?,
-    }
+    endpoint.hold(&call)?;
     let is_binary = binary::is_binary(call.kind);
     let as_content = is_binary
         && endpoint.verb == Method::GET

@@ -113,8 +113,10 @@ pub(in crate::http) fn allowed(
                 .all(|(of, actions)| reads(permit, of.kind(kind), actions))
             && (!operation.writes() || writes(permit))
     } else {
-        does.iter()
-            .all(|(of, actions)| covered(permit, (*of, of.kind(kind)), actions))
+        own(permit).next().is_some()
+            && does
+                .iter()
+                .all(|(of, actions)| covered(permit, (*of, of.kind(kind)), actions))
     };
     if may { Ok(()) } else { Err(refusal()) }
 }
@@ -155,12 +157,14 @@ fn writes(permit: &Permit) -> bool {
     })
 }
 
+/// The grants of a client that acts for itself.
+fn own(permit: &Permit) -> impl Iterator<Item = &Grant> {
+    let grants = permit.grants().into_iter().flatten();
+    grants.filter(|grant| grant.scope.level == Level::System)
+}
+
 /// Whether the scopes of a client that acts for itself cover something.
 fn covered(permit: &Permit, (of, kind): (Of, Option<ResourceType>), actions: &[Action]) -> bool {
-    let grants = permit.grants().unwrap_or_default();
-    let mut own = grants
-        .iter()
-        .filter(|grant| grant.scope.level == Level::System);
     let covers = |grant: &Grant, action: Action| match (of, kind) {
         (Of::Every, _) => {
             let all = grant.scope.kind.is_none() && grant.scope.narrowed.is_empty();
@@ -170,12 +174,9 @@ fn covered(permit: &Permit, (of, kind): (Of, Option<ResourceType>), actions: &[A
         // Of the system: what each resource is found with is looked at there.
         (_, None) => grant.scope.actions.has(action),
     };
-    if actions.is_empty() {
-        return own.next().is_some();
-    }
     actions
         .iter()
-        .all(|action| own.clone().any(|grant| covers(grant, *action)))
+        .all(|action| own(permit).any(|grant| covers(grant, *action)))
 }
 
 /// Whether the permit reads all there is of a type: what is not there is not there for anybody.
@@ -233,6 +234,7 @@ fn named(name: &str, text: &str, found: &mut Vec<Named>) {
 /// Refuses what the caller does not reach, as if it were not there.
 async fn reached(context: &Context, permit: &Permit, named: &Named) -> Result<()> {
     let there = match named {
+        Named::Resource(local) if !permit.allows(local.kind, Action::Read) => false,
         Named::Resource(local) => {
             let found = context.store.read(permit, local.kind, &local.id).await?;
             found.is_some_and(|stored| !stored.is_deleted())
@@ -251,6 +253,9 @@ async fn reached(context: &Context, permit: &Permit, named: &Named) -> Result<()
 async fn pathway(context: &Context, permit: &Permit, canonical: &str) -> Result<bool> {
     let kind = ResourceType::named("PlanDefinition")
         .ok_or_else(|| Problem::fault("R4 has no PlanDefinition"))?;
+    if !permit.allows(kind, Action::Read) {
+        return Ok(false);
+    }
     let (url, version) = canonical.split_once('|').unwrap_or((canonical, ""));
     let mut query = Query::new(kind).uri("url", url).limit(VERSIONS_MAX);
     if !version.is_empty() {
@@ -265,3 +270,6 @@ async fn pathway(context: &Context, permit: &Permit, canonical: &str) -> Result<
     }
     Ok(!all.hits.is_empty() && all.next.is_none())
 }
+
+#[cfg(test)]
+mod tests;
