@@ -61,8 +61,8 @@ pub struct State {
     pub eraser: Option<Arc<Eraser>>,
     /// Everybody who has an account, where the server has a login.
     pub people: Option<Arc<People>>,
-    /// The origins whose pages may call, if any.
-    pub origins: Option<Origins>,
+    /// The origins whose pages may call.
+    pub origins: Origins,
     /// Tries pathways out.
     pub simulator: Simulator,
     /// The digest of the secret that the gateway of text messages shows, if there is one.
@@ -86,7 +86,7 @@ impl State {
             simulated: None,
             eraser: None,
             people: None,
-            origins: None,
+            origins: Origins::default(),
             simulator: Simulator::default(),
             gateway_secret: None,
             capabilities: Mutex::default(),
@@ -125,7 +125,7 @@ impl State {
 
     /// The same state, open to pages of these origins.
     #[must_use]
-    pub fn with_origins(mut self, origins: Option<Origins>) -> Self {
+    pub fn with_origins(mut self, origins: Origins) -> Self {
         self.origins = origins;
         self
     }
