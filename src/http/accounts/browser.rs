@@ -20,7 +20,7 @@ use crate::{
     erasure::ledger::hex,
     http::{
         pages::{self, Language},
-        peers::Peer,
+        peer::Peer,
         state::State,
     },
     kernel::{
@@ -80,10 +80,8 @@ impl Browser {
         let token = people.form_token(held.map_or("", String::as_str))?;
         let browser = Self {
             language: pages::language(&parts.headers),
-            address: parts
-                .extensions
-                .get()
-                .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(address)| *address),
+            address: Peer::of(&parts.extensions)
+                .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.address),
             path: parts.uri.path().to_owned(),
             cookie: cookie.map(Phi::new),
             fresh: fresh.map(Phi::new),
