@@ -148,6 +148,7 @@ struct Composed {
     runner: Arc<Runner>,
     eraser: Arc<Eraser>,
     later: Arc<http::LaterHandler>,
+    renewal: Arc<smart::Renewal>,
 }
 
 async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
@@ -171,7 +172,8 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
     };
     let mut handlers = handlers(config, &time, channels)?;
     handlers.extend(erasing);
-    let renew: Arc<dyn bulk::Renew> = Arc::new(bulk::NoLogins);
+    let renewal = Arc::new(smart::Renewal::default());
+    let renew = Arc::clone(&renewal) as Arc<dyn bulk::Renew>;
     handlers.extend(bulk::handlers(&context, &renew));
     let later = Arc::new(http::LaterHandler::new(renew));
     handlers.push(Arc::clone(&later) as Arc<dyn Handler>);
@@ -188,6 +190,7 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
         runner: Arc::new(runner),
         eraser,
         later,
+        renewal,
     })
 }
 
@@ -210,7 +213,12 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     let people = people::of(config, &composed.context)?;
     let access = settings::access(&config.server);
     let smart = smart::open(config, &composed.context, (access, &people))?;
+    let origins = smart::origins(config, smart.as_ref());
+    if let Some(smart) = &smart {
+        composed.renewal.serve_by(smart);
+    }
     let mut state = state(composed.context, access, config)?
+        .with_origins(origins)
         .with_eraser(composed.eraser)
         .with_people(people)
         .with_smart(smart);

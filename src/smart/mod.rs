@@ -44,7 +44,7 @@ use serde_json::Value;
 use self::{keys::Keys, persons::Persons};
 use crate::{
     fhir::permit::Permit,
-    kernel::{chance::Chance, clock::Clock, id},
+    kernel::{chance::Chance, clock::Clock, id, problem::Result},
     outbound::Cache,
     store::Store,
 };
@@ -115,8 +115,8 @@ impl Smart {
     ///
     /// # Errors
     /// `Fault`, if the database fails.
-    pub async fn is_client_origin(&self, origin: &str) -> crate::kernel::problem::Result<bool> {
-        self.parts.store.is_client_origin(&PERMIT, origin).await
+    pub fn is_client_origin(&self, origin: &str) -> Result<bool> {
+        self.parts.store.is_client_origin(&PERMIT, origin)
     }
 
     /// The public keys that ID tokens are signed with, as a set.

@@ -386,4 +386,16 @@ impl Store {
             }
         }
     }
+
+    /// What a client was granted, ended or not, and who the client is.
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails.
+    pub fn delegation(&self, _permit: &Permit, id: &str) -> Result<Option<(Delegation, Client)>> {
+        match self.reading() {
+            Reading::Pool(readers) => readers.lookups().delegation(id),
+            // A store in memory has no clients.
+            Reading::Turn => Ok(None),
+        }
+    }
 }

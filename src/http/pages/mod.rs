@@ -26,13 +26,13 @@ pub use crate::notify::Language;
 /// The templates, by their names.
 const TEMPLATES: &[(&str, &str)] = &[
     ("layout.html", include_str!("templates/layout.html")),
+    ("consent.html", include_str!("templates/consent.html")),
+    ("choose.html", include_str!("templates/choose.html")),
     ("login.html", include_str!("templates/login.html")),
     ("second.html", include_str!("templates/second.html")),
     ("enrol.html", include_str!("templates/enrol.html")),
     ("spares.html", include_str!("templates/spares.html")),
     ("account.html", include_str!("templates/account.html")),
-    ("consent.html", include_str!("templates/consent.html")),
-    ("choose.html", include_str!("templates/choose.html")),
     ("notice.html", include_str!("templates/notice.html")),
 ];
 

@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    body::Body,
-    http::{HeaderValue, Response, StatusCode, header},
-    routing::get,
+    routing::{MethodRouter, get},
 };
 use serde_json::Value;
 
@@ -32,23 +30,7 @@ pub(super) fn routes(smart: &Arc<Smart>) -> Router {
         .route("/auth/jwks", document(keys))
 }
 
-fn document(document: Value) -> axum::routing::MethodRouter {
+fn document(document: Value) -> MethodRouter {
     let document = Arc::new(document);
-    get(move || async move { answer::public(&document) }).options(async || preflight())
-}
-
-/// What a browser is told before a page's request.
-fn preflight() -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, "Accept, Content-Type"),
-        (header::ACCESS_CONTROL_MAX_AGE, "600"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    response
+    get(move || async move { answer::public(&document) })
 }
