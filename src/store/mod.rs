@@ -11,6 +11,7 @@
 //!
 //! Specification: <http://hl7.org/fhir/R4/http.html#transactional-integrity>.
 
+mod audit;
 mod canonical;
 mod change;
 mod counters;
@@ -42,6 +43,7 @@ pub const INDEX_VERSION: i64 = 2;
 #[cfg(test)]
 pub use self::sqlite::{count_tokens, pretend_index_version};
 pub use self::{
+    audit::{AuditAnchor, AuditFile, AuditQuery, AuditRow, AuditTip, ChainHash, Pseudonym},
     canonical::Canonical,
     change::{Change, Draft, Reactor},
     counters::Count,

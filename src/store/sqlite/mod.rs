@@ -10,6 +10,7 @@
 //! Settings and their reasons: <https://www.sqlite.org/pragma.html>,
 //! <https://www.sqlite.org/wal.html>.
 
+mod audit;
 mod copy;
 mod counters;
 mod definitions;
@@ -42,7 +43,7 @@ use sqlx::{
 pub use self::copy::{back_up, check_copy, hold_alone, known_erasures, put_in_place, stage};
 #[cfg(test)]
 pub use self::testing::{count_tokens, pretend_index_version};
-pub(super) use self::{readers::Readers, session::SqliteSession};
+pub(super) use self::{audit::AuditConnection, readers::Readers, session::SqliteSession};
 use crate::kernel::problem::{Problem, Result};
 
 /// How long a connection waits for a lock of another process, such as a backup.

@@ -1,0 +1,1 @@
+//! Who tampers with the record is found out.
