@@ -13,6 +13,7 @@ mod embedded;
 mod erasure;
 mod settings;
 
+pub mod audit;
 pub mod backup;
 pub mod client;
 pub mod command;
@@ -56,6 +57,7 @@ pub struct Running {
     http: JoinHandle<()>,
     queue: Option<JoinHandle<()>>,
     hand: Option<Arc<Hand>>,
+    audit: Option<Arc<crate::audit::Log>>,
 }
 
 impl Running {
@@ -83,6 +85,14 @@ impl Running {
         }
         if let Some(hand) = self.hand {
             hand.rest().await;
+        }
+        // After the last request: what was done is recorded before the process ends.
+        if let Some(log) = self.audit
+            && tokio::task::spawn_blocking(move || log.close())
+                .await
+                .is_err()
+        {
+            tracing::error!("the record of accesses ended badly");
         }
     }
 }
@@ -204,7 +214,10 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     composed.context.base = base.as_str().into();
     let library = composed.context.library.clone();
     let access = settings::access(&config.server);
-    let mut state = state(composed.context, access, config)?.with_eraser(composed.eraser);
+    let audit = audit::open(config, &composed.time, composed.context.chance.as_ref())?;
+    let mut state = state(composed.context, access, config)?
+        .with_eraser(composed.eraser)
+        .with_audit(audit.clone());
     let (stop_http, stop_queue) = (CancellationToken::new(), CancellationToken::new());
     let (hand, runner) = match composed.time {
         // A clock that stands still has no background work: moving it does the work.
@@ -233,6 +246,7 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
         http,
         queue,
         hand,
+        audit,
     })
 }
 

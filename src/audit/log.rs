@@ -117,7 +117,18 @@ pub struct Log {
     reading: Mutex<AuditFile>,
     seal: Seal,
     queue_max: usize,
+    refusals: Mutex<Refusals>,
 }
+
+/// Requests of nobody in one minute.
+#[derive(Default)]
+struct Refusals {
+    minute: i64,
+    count: u64,
+}
+
+/// Requests of nobody that are recorded one by one in a minute; the others are counted.
+const REFUSALS_MAX: u64 = 600;
 
 impl Log {
     /// Opens the record and begins to write. Where there is none yet, it is made.
@@ -162,8 +173,9 @@ impl Log {
             reading: Mutex::new(AuditFile::open_to_read(&settings.file)?),
             seal,
             queue_max: settings.queue_max,
+            refusals: Mutex::default(),
         });
-        log.note(Event::Start, Agent::System("serve"));
+        log.note(Event::Start, Agent::System("serve"), "");
         // The system's own log, which is often kept elsewhere, is a third place.
         tracing::info!(
             row = tip.seq,
@@ -202,6 +214,26 @@ impl Log {
         })
     }
 
+    /// Whether a request of nobody may still be recorded by itself; else it is only counted.
+    #[must_use]
+    pub fn admits_refusal(&self) -> bool {
+        let minute = self.now().as_second().div_euclid(60);
+        let mut told = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = if told.minute == minute {
+            None
+        } else {
+            Some(mem::replace(&mut *told, Refusals { minute, count: 0 }))
+        };
+        told.count += 1;
+        let admits = told.count <= REFUSALS_MAX;
+        drop(told);
+        let left_out = before.map_or(0, |before| before.count.saturating_sub(REFUSALS_MAX));
+        if left_out > 0 {
+            self.note(Event::Flood, Agent::Unknown, &format!("refused={left_out}"));
+        }
+        admits
+    }
+
     /// Records an event, and answers once it is durable.
     ///
     /// # Errors
@@ -219,9 +251,10 @@ impl Log {
     }
 
     /// Queues an event of the server itself.
-    fn note(&self, event: Event, agent: Agent) {
+    fn note(&self, event: Event, agent: Agent, detail: &str) {
         let mut record = Record::begun(self.now(), event);
         record.agent = agent;
+        record.tell(detail);
         record.outcome = Outcome::Success;
         self.shared.held.fetch_add(1, Ordering::AcqRel);
         self.shared.push(vec![record]);
@@ -261,7 +294,7 @@ impl Log {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         let Some(thread) = thread else { return };
-        self.note(Event::Stop, Agent::System("serve"));
+        self.note(Event::Stop, Agent::System("serve"), "");
         self.shared.queue().is_closed = true;
         self.shared.wake.notify_one();
         if thread.join().is_err() {
@@ -362,9 +395,10 @@ impl Ticket {
     /// # Errors
     /// `Busy`, if they could not be written; they are tried again and again.
     pub async fn conclude(mut self, others: Vec<Record>) -> Result<()> {
-        let mut records = others;
-        self.shared.held.fetch_add(records.len(), Ordering::AcqRel);
+        self.shared.held.fetch_add(others.len(), Ordering::AcqRel);
+        let mut records = Vec::with_capacity(1 + others.len());
         records.extend(mem::take(&mut self.record));
+        records.extend(others);
         let Some(reply) = self.shared.push(records) else {
             return Ok(());
         };

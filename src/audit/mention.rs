@@ -111,9 +111,7 @@ mod tests {
 
     #[test]
     fn the_number_is_bounded() {
-        let all: String = (0..5_000)
-            .map(|n| format!(r#""Patient/{n}" "#))
-            .collect();
+        let all: String = (0..5_000).map(|n| format!(r#""Patient/{n}" "#)).collect();
         assert_eq!(found(&all).len(), 2 * PATIENTS_MAX + 1);
     }
 }

@@ -232,7 +232,11 @@ mod tests {
         let mut record = Record::begun(Timestamp::UNIX_EPOCH, Event::Interaction("read"));
         record.kind = Some("Patient");
         record.id = Some("Dupond".to_owned());
-        record.patients = vec!["Dupond".to_owned(), "Durand".to_owned(), "Dupond".to_owned()];
+        record.patients = vec![
+            "Dupond".to_owned(),
+            "Durand".to_owned(),
+            "Dupond".to_owned(),
+        ];
         record.agent = Agent::Login(Arc::new(login));
         record.address = Some("::ffff:192.0.2.77".parse().unwrap());
         let row = record.row(&seal).unwrap();
@@ -243,7 +247,10 @@ mod tests {
         assert_eq!(row.roles.as_deref(), Some("patient proxy"));
         assert_eq!(row.address.as_deref(), Some("192.0.2.0/24"));
         let shown = format!("{row:?}");
-        assert!(!shown.contains("Dupond") && !shown.contains("a-1"), "{shown}");
+        assert!(
+            !shown.contains("Dupond") && !shown.contains("a-1"),
+            "{shown}"
+        );
         let other = Seal::of(&[8; 32]).unwrap();
         assert_ne!(record.row(&other).unwrap().entity, row.entity);
     }
@@ -261,6 +268,9 @@ mod tests {
         let detail = row.detail.unwrap();
         assert!(detail.len() < DETAIL_BYTES_MAX + 20, "{}", detail.len());
         assert!(detail.ends_with("+patients"));
-        assert_eq!(network("2001:db8:1:2::3".parse().unwrap()), "2001:db8:1::/48");
+        assert_eq!(
+            network("2001:db8:1:2::3".parse().unwrap()),
+            "2001:db8:1::/48"
+        );
     }
 }

@@ -5,10 +5,14 @@ use std::fmt;
 use super::{
     chain,
     head::{self, Told},
+    log::Settings,
 };
 use crate::{
     erasure::Seal,
-    kernel::problem::Result,
+    kernel::{
+        chance::Generator,
+        problem::{Problem, Result},
+    },
     store::{AuditFile, AuditRow, AuditTip},
 };
 
@@ -58,7 +62,10 @@ impl fmt::Display for Finding {
         match self {
             Self::NoBeginning => f.write_str("no beginning is known"),
             Self::ForgedBeginning(row) => {
-                write!(f, "the beginning behind row {row} is not sealed with the key")
+                write!(
+                    f,
+                    "the beginning behind row {row} is not sealed with the key"
+                )
             }
             Self::Altered(row) => write!(f, "row {row} is not what was written"),
             Self::Missing { first, last } if first == last => write!(f, "row {first} is gone"),
@@ -105,6 +112,21 @@ impl Report {
     }
 }
 
+/// Examines the record of these settings.
+///
+/// # Errors
+/// `Fault`, if there is none, or it cannot be read.
+pub fn examine(settings: &Settings) -> Result<Report> {
+    if !settings.key.exists() {
+        let says = format!("there is no key {}", settings.key.display());
+        return Err(Problem::fault(says));
+    }
+    // The key is there: no chance is drawn.
+    let seal = Seal::open(&settings.key, &Generator::from_seed(0))?;
+    let told = head::read(&settings.head, &seal)?;
+    verify(&AuditFile::open_to_read(&settings.file)?, told, &seal)
+}
+
 /// Examines the whole record. The head was read before, so that it is not later than the rows.
 ///
 /// # Errors
@@ -124,8 +146,9 @@ pub fn verify(file: &AuditFile, told: Told, seal: &Seal) -> Result<Report> {
         };
         for row in &rows {
             step(&mut tip, row, &mut report);
-            names += row.names().len() as u64;
-            if !file.unnamed(row)?.is_empty() {
+            let lost = file.unnamed(row)?.len();
+            names += (row.names().len() - lost) as u64;
+            if lost > 0 {
                 report.find(Finding::Unfindable(row.seq));
             }
             if let Told::Tip(head) = told
@@ -200,9 +223,7 @@ fn compare(told: Told, end: AuditTip, known: Option<[u8; 32]>) -> Option<Finding
             last: end.seq,
             head: head.seq,
         }),
-        Told::Tip(head) => {
-            (known != Some(head.hash)).then_some(Finding::EndReplaced(head.seq))
-        }
+        Told::Tip(head) => (known != Some(head.hash)).then_some(Finding::EndReplaced(head.seq)),
     }
 }
 

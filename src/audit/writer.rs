@@ -6,10 +6,7 @@
 
 use std::{
     mem,
-    sync::{
-        Arc,
-        atomic::Ordering,
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -18,7 +15,7 @@ use jiff::Timestamp;
 use super::{
     chain,
     event::{Event, Outcome},
-    head::{self, Head},
+    head::Head,
     log::{Queue, Shared, anchor_at},
     record::{Agent, Record},
 };
@@ -111,15 +108,21 @@ impl Writing {
     fn take(&self, is_busy: bool) -> Option<Queue> {
         let mut queue = self.shared.queue();
         if queue.records.is_empty() && !queue.is_closed && !is_busy {
-            let wait = self.shared.wake.wait_timeout_while(queue, LOOK_EVERY, |queue| {
-                queue.records.is_empty() && !queue.is_closed
-            });
+            let wait = self
+                .shared
+                .wake
+                .wait_timeout_while(queue, LOOK_EVERY, |queue| {
+                    queue.records.is_empty() && !queue.is_closed
+                });
             queue = wait.unwrap_or_else(std::sync::PoisonError::into_inner).0;
         }
         if !queue.records.is_empty() {
-            let wait = self.shared.wake.wait_timeout_while(queue, FLUSH_AFTER, |queue| {
-                !queue.is_urgent && !queue.is_closed && queue.records.len() < BATCH_MAX
-            });
+            let wait = self
+                .shared
+                .wake
+                .wait_timeout_while(queue, FLUSH_AFTER, |queue| {
+                    !queue.is_urgent && !queue.is_closed && queue.records.len() < BATCH_MAX
+                });
             queue = wait.unwrap_or_else(std::sync::PoisonError::into_inner).0;
         }
         let is_closed = queue.is_closed;

@@ -21,7 +21,7 @@ pub use self::interactions::{
     update, vread,
 };
 use super::{
-    auth, binary,
+    audit, auth, binary,
     negotiate::{self, BodyFormat, Preference, Wanted},
     operations, reply,
     router::Route,
@@ -178,13 +178,46 @@ pub(super) async fn dispatch(
 ) -> Response<axum::body::Body> {
     let preference = Preference::read(request.headers());
     let wanted = Wanted::read(request.headers(), request.uri().query());
-    let work = answer(state.clone(), &endpoint, (preference, &wanted), request);
+    let mut hook = match audit::Hook::begin(&state, &endpoint, request.extensions()) {
+        Ok(hook) => hook,
+        Err(problem) => {
+            let refusal = reply::problem(&problem, &state.request_id());
+            return negotiate::give(refusal, &wanted).await;
+        }
+    };
+    let form = (preference, &wanted);
+    let work = answer(state.clone(), &endpoint, form, request, &mut hook);
     // A fault in one request must not take the connection, and the others on it, down.
     let outcome = AssertUnwindSafe(work)
         .catch_unwind()
         .await
         .unwrap_or_else(|_| Err(Problem::fault("a panic while a request was served")));
-    let response = match outcome {
+    let number = outcome.is_err().then(|| state.request_id());
+    let response = respond(&state, outcome, preference, number.as_deref());
+    let recorded = hook.conclude(&state, response.status(), number).await;
+    let response = match recorded {
+        Ok(()) => response,
+        Err(problem) => reply::problem(&problem, &state.request_id()),
+    };
+    let response = negotiate::give(response, &wanted).await;
+    // The route and not the URL: ids and queries are health information.
+    tracing::debug!(
+        verb = %endpoint.verb,
+        route = endpoint.path,
+        status = response.status().as_u16(),
+        "answered"
+    );
+    response
+}
+
+/// What an interaction came to as a response, in JSON.
+fn respond(
+    state: &State,
+    outcome: Result<Answer>,
+    preference: Preference,
+    number: Option<&str>,
+) -> Response<axum::body::Body> {
+    match outcome {
         Ok(Answer {
             reply: Reply::Version(stored),
             as_content: true,
@@ -206,17 +239,8 @@ pub(super) async fn dispatch(
             let base = &state.context.base;
             reply::reply(done, advice.as_ref(), preference.returns, base)
         }
-        Err(problem) => reply::problem(&problem, &state.request_id()),
-    };
-    let response = negotiate::give(response, &wanted).await;
-    // The route and not the URL: ids and queries are health information.
-    tracing::debug!(
-        verb = %endpoint.verb,
-        route = endpoint.path,
-        status = response.status().as_u16(),
-        "answered"
-    );
-    response
+        Err(problem) => reply::problem(&problem, number.unwrap_or_default()),
+    }
 }
 
 /// What an interaction came to, and how it is to be told.
@@ -232,8 +256,10 @@ async fn answer(
     endpoint: &Endpoint,
     (preference, wanted): (Preference, &Wanted),
     mut request: Request,
+    hook: &mut audit::Hook,
 ) -> Result<Answer> {
     let permit = auth::permit(&state, request.headers()).await?;
+    hook.by(&permit);
     let path: RawPathParams = request
         .extract_parts()
         .await
@@ -256,6 +282,7 @@ async fn answer(
         body: Bytes::new(),
     };
     read_path(&mut call, &path, endpoint.kind)?;
+    hook.asks(&call);
     let is_binary = binary::is_binary(call.kind);
     let as_content = is_binary
         && endpoint.verb == Method::GET
@@ -279,11 +306,13 @@ async fn answer(
         call.body = body;
     }
     call.headers = parts.headers;
+    hook.brings(&call, endpoint);
     let permit = call.permit.clone();
     let reply = match endpoint.serve {
         Serve::Interaction(run) => run(call).await,
         Serve::Operation(run) => run_operation(run, call, (csv, endpoint.body)).await,
     }?;
+    hook.comes_to(&state, &reply).await;
     let advice = advice::of(&state.context, &permit, &reply).await;
     Ok(Answer {
         reply,

@@ -7,6 +7,7 @@
 //!
 //! Specification: <http://hl7.org/fhir/R4/http.html>.
 
+mod audit;
 pub mod auth;
 mod binary;
 mod bulk;

@@ -41,7 +41,7 @@ mod writer;
 pub const INDEX_VERSION: i64 = 2;
 
 #[cfg(test)]
-pub use self::sqlite::{count_tokens, pretend_index_version};
+pub use self::sqlite::{count_tokens, pretend_index_version, tamper};
 pub use self::{
     audit::{AuditAnchor, AuditFile, AuditQuery, AuditRow, AuditTip, ChainHash, Pseudonym},
     canonical::Canonical,

@@ -42,7 +42,7 @@ use sqlx::{
 
 pub use self::copy::{back_up, check_copy, hold_alone, known_erasures, put_in_place, stage};
 #[cfg(test)]
-pub use self::testing::{count_tokens, pretend_index_version};
+pub use self::testing::{count_tokens, pretend_index_version, tamper};
 pub(super) use self::{audit::AuditConnection, readers::Readers, session::SqliteSession};
 use crate::kernel::problem::{Problem, Result};
 

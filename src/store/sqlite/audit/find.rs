@@ -19,8 +19,11 @@ struct Condition {
 
 impl Condition {
     fn add(&mut self, text: &str, values: impl IntoIterator<Item = Value>) {
-        self.text
-            .push_str(if self.text.is_empty() { "where " } else { " and " });
+        self.text.push_str(if self.text.is_empty() {
+            "where "
+        } else {
+            " and "
+        });
         self.text.push_str(text);
         self.values.extend(values);
     }
@@ -35,9 +38,7 @@ impl Condition {
     /// One of these pseudonyms leads to the row, and stands there where `holds` says.
     fn named(&mut self, names: Option<&[Pseudonym]>, holds: &str) {
         let Some(names) = names else { return };
-        let each = format!(
-            "seq in (select n.seq from named n where n.name = ?) and {holds}"
-        );
+        let each = format!("seq in (select n.seq from named n where n.name = ?) and {holds}");
         let all = vec![each.as_str(); names.len()].join(" or ");
         let all = if names.is_empty() { "false" } else { &all };
         let twice = names.iter().flat_map(|name| {
