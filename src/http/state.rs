@@ -59,8 +59,8 @@ pub struct State {
     pub simulated: Option<Arc<dyn ClockControl>>,
     /// Erases people, where the server has a ledger for it.
     pub eraser: Option<Arc<Eraser>>,
-    /// The origins whose pages may call, if any.
-    pub origins: Option<Origins>,
+    /// The origins whose pages may call.
+    pub origins: Origins,
     /// Tries pathways out.
     pub simulator: Simulator,
     /// The record of accesses, where there is one.
@@ -85,7 +85,7 @@ impl State {
             small_cell: 0,
             simulated: None,
             eraser: None,
-            origins: None,
+            origins: Origins::default(),
             simulator: Simulator::default(),
             audit: None,
             gateway_secret: None,
@@ -118,7 +118,7 @@ impl State {
 
     /// The same state, open to pages of these origins.
     #[must_use]
-    pub fn with_origins(mut self, origins: Option<Origins>) -> Self {
+    pub fn with_origins(mut self, origins: Origins) -> Self {
         self.origins = origins;
         self
     }

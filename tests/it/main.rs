@@ -58,3 +58,5 @@ mod tables;
 mod terminology;
 #[cfg(test)]
 mod validate;
+#[cfg(test)]
+mod walls;
