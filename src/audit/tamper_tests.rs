@@ -163,8 +163,10 @@ async fn two_rows_that_are_swapped_show() {
     assert!(found.contains(&Finding::Altered(4)), "{found:?}");
 }
 
+type Change = fn(&mut Vec<AuditRow>);
+
 /// Writes every row from `seq` on anew, changed, with a chain that is sound.
-fn forge(desk: &Desk, seq: u64, change: impl Fn(&mut Vec<AuditRow>)) {
+fn forge(desk: &Desk, seq: u64, change: Change) {
     let mut rows = AuditFile::open_to_read(&desk.settings.file)
         .unwrap()
         .rows(seq - 1, 1_000)
@@ -185,7 +187,7 @@ fn forge(desk: &Desk, seq: u64, change: impl Fn(&mut Vec<AuditRow>)) {
 #[tokio::test]
 async fn a_chain_that_is_made_anew_does_not_fit_the_head() {
     // A row less, one changed, one more: the rows by themselves are sound.
-    let changes: [(fn(&mut Vec<AuditRow>), Finding); 3] = [
+    let changes: [(Change, Finding); 3] = [
         (
             |rows| drop(rows.remove(0)),
             Finding::EndMissing { last: 5, head: 6 },

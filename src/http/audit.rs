@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use super::{
     fhir::{Body, Call, Endpoint},
+    peer::Peer,
     state::State,
 };
 use crate::{
@@ -53,7 +54,7 @@ impl Hook {
         };
         if let Some(record) = ticket.as_mut().and_then(Ticket::record) {
             record.is_urgent = told::writes(endpoint.verb.as_str(), &endpoint.path);
-            record.address = address(extensions);
+            record.address = Peer::of(extensions).map(|peer| peer.address);
         }
         Ok(Self {
             ticket,
@@ -211,11 +212,6 @@ async fn before(state: &State, gone: &Stored) -> Option<Stored> {
     let store = &state.context.store;
     let found = store.vread(&permit, gone.kind, &gone.id, version).await;
     found.ok().flatten()
-}
-
-const fn address(extensions: &Extensions) -> Option<std::net::IpAddr> {
-    let _ = extensions;
-    None
 }
 
 #[cfg(test)]

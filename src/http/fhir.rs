@@ -283,28 +283,13 @@ async fn answer(
     };
     read_path(&mut call, &path, endpoint.kind)?;
     hook.asks(&call);
-    let is_binary = binary::is_binary(call.kind);
-    let as_content = is_binary
+    let as_content = binary::is_binary(call.kind)
         && endpoint.verb == Method::GET
         && binary::is_content_wanted(&parts.headers, format.as_deref());
     if !csv && !as_content {
         wanted.check()?;
     }
-    let given = match endpoint.body {
-        Body::Json if is_binary && binary::is_content(&parts.headers) => Body::Content,
-        given => given,
-    };
-    let mut body = read_body(&state, given, &parts, body).await?;
-    if given == Body::Content {
-        body = binary::wrap(&parts.headers, call.id.as_deref(), &body)?;
-    }
-    if endpoint.body == Body::Form {
-        let text = std::str::from_utf8(&body)
-            .map_err(|_| Problem::malformed("value", "The form is not UTF-8."))?;
-        call.query.extend(pairs::read(text)?);
-    } else {
-        call.body = body;
-    }
+    bring(&mut call, endpoint, &parts, body).await?;
     call.headers = parts.headers;
     hook.brings(&call, endpoint);
     let permit = call.permit.clone();
@@ -319,6 +304,33 @@ async fn answer(
         advice,
         as_content,
     })
+}
+
+/// Reads the body: of a form, more of the query; else what is to be stored or to be known.
+async fn bring(
+    call: &mut Call,
+    endpoint: &Endpoint,
+    parts: &Parts,
+    body: axum::body::Body,
+) -> Result<()> {
+    let given = match endpoint.body {
+        Body::Json if binary::is_binary(call.kind) && binary::is_content(&parts.headers) => {
+            Body::Content
+        }
+        given => given,
+    };
+    let mut body = read_body(&call.state, given, parts, body).await?;
+    if given == Body::Content {
+        body = binary::wrap(&parts.headers, call.id.as_deref(), &body)?;
+    }
+    if endpoint.body == Body::Form {
+        let text = std::str::from_utf8(&body)
+            .map_err(|_| Problem::malformed("value", "The form is not UTF-8."))?;
+        call.query.extend(pairs::read(text)?);
+    } else {
+        call.body = body;
+    }
+    Ok(())
 }
 
 /// Names and values of a query.
