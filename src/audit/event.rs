@@ -112,10 +112,15 @@ impl Event {
         }
     }
 
-    /// Whether it is about who may come in, and not about data.
+    /// Whether a code is neither an interaction nor an operation of FHIR.
     #[must_use]
-    pub fn is_of_security(code: &str) -> bool {
-        CODES[3..].iter().any(|(_, known, _)| *known == code)
+    pub fn is_of_service(code: &str) -> bool {
+        CODES.iter().any(|(_, known, _)| *known == code)
+    }
+
+    /// The codes of what is neither an interaction nor an operation of FHIR.
+    pub fn codes_of_service() -> impl Iterator<Item = &'static str> {
+        CODES.iter().map(|(_, code, _)| *code)
     }
 }
 
@@ -172,7 +177,7 @@ mod tests {
         assert_eq!(Event::Interaction("history-type").action(), 'R');
         assert_eq!(Event::Interaction("search-type").action(), 'E');
         assert_eq!(Event::Operation("$apply".into()).action(), 'E');
-        assert!(Event::is_of_security("login"));
-        assert!(!Event::is_of_security("download"));
+        assert!(Event::is_of_service("login"));
+        assert!(!Event::is_of_service("read"));
     }
 }

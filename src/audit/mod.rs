@@ -27,7 +27,9 @@ pub mod event;
 pub mod head;
 pub mod log;
 pub mod mention;
+pub mod query;
 pub mod record;
+pub mod resource;
 pub mod verify;
 mod writer;
 

@@ -8,6 +8,7 @@
 //! Specification: <http://hl7.org/fhir/R4/http.html>.
 
 mod audit;
+mod auditing;
 pub mod auth;
 mod binary;
 mod bulk;

@@ -110,6 +110,10 @@ pub struct AuditQuery {
     pub actions: Option<Vec<String>>,
     /// One of these events.
     pub events: Option<Vec<String>>,
+    /// None of these events.
+    pub other_than: Option<Vec<String>>,
+    /// By one of these sessions.
+    pub sessions: Option<Vec<String>>,
     /// One of these outcomes.
     pub outcomes: Option<Vec<u8>>,
     /// Oldest first.

@@ -29,9 +29,13 @@ impl Condition {
     }
 
     fn one_of(&mut self, column: &str, values: Option<&[Value]>) {
+        self.among(column, "in", values);
+    }
+
+    fn among(&mut self, column: &str, how: &str, values: Option<&[Value]>) {
         if let Some(values) = values {
             let marks = vec!["?"; values.len()].join(", ");
-            self.add(&format!("{column} in ({marks})"), values.iter().cloned());
+            self.add(&format!("{column} {how} ({marks})"), values.iter().cloned());
         }
     }
 
@@ -74,6 +78,9 @@ fn condition(query: &AuditQuery) -> Condition {
     condition.one_of("client", texts(query.clients.as_ref()).as_deref());
     condition.one_of("action", texts(query.actions.as_ref()).as_deref());
     condition.one_of("event", texts(query.events.as_ref()).as_deref());
+    let others = texts(query.other_than.as_ref());
+    condition.among("event", "not in", others.as_deref());
+    condition.one_of("session", texts(query.sessions.as_ref()).as_deref());
     let outcomes = query.outcomes.as_ref();
     let outcomes = numbers(outcomes.map(|all| all.iter().map(|each| i64::from(*each))));
     condition.one_of("outcome", outcomes.as_deref());
