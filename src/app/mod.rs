@@ -13,6 +13,7 @@ mod embedded;
 mod erasure;
 mod people;
 mod settings;
+mod smart;
 
 pub mod backup;
 pub mod client;
@@ -208,9 +209,11 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     let library = composed.context.library.clone();
     let people = people::of(config, &composed.context)?;
     let access = settings::access(&config.server);
+    let smart = smart::open(config, &composed.context, (access, &people))?;
     let mut state = state(composed.context, access, config)?
         .with_eraser(composed.eraser)
-        .with_people(people);
+        .with_people(people)
+        .with_smart(smart);
     let (stop_http, stop_queue) = (CancellationToken::new(), CancellationToken::new());
     let (hand, runner) = match composed.time {
         // A clock that stands still has no background work: moving it does the work.
