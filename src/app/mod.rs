@@ -42,7 +42,9 @@ use crate::{
         problem::{Problem, Result},
     },
     library::{self, Library},
-    notify, publishing,
+    notify,
+    people::tell::TellHandler,
+    publishing,
     queue::{Handler, Runner},
     service,
     store::{Store, StoreOptions},
@@ -132,12 +134,12 @@ fn channels(config: &Config) -> Result<Channels> {
     Ok((settings::channel(&config.mail).open()?, sms))
 }
 
-fn handlers(config: &Config, time: &Time, (mail, sms): Channels) -> Result<Vec<Arc<dyn Handler>>> {
+fn sender(config: &Config, time: &Time, (mail, sms): Channels) -> Result<notify::Sender> {
     let mut sender = notify::Sender::new(mail, time.clock(), settings::messages(&config.mail))?;
     if let Some((channel, settings)) = sms {
         sender = sender.with_sms(channel, settings)?;
     }
-    Ok(service::handlers(sender))
+    Ok(sender)
 }
 
 /// A server put together, before anything moves.
@@ -147,6 +149,7 @@ struct Composed {
     runner: Arc<Runner>,
     eraser: Arc<Eraser>,
     later: Arc<http::LaterHandler>,
+    teller: Arc<TellHandler>,
 }
 
 async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
@@ -168,7 +171,9 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
         base: config.server.base(config.server.listen).into(),
         limits: settings::interactions(&config.fhir),
     };
-    let mut handlers = handlers(config, &time, channels)?;
+    let teller = people::teller(config, &time, &channels)?;
+    let mut handlers = service::handlers(sender(config, &time, channels)?);
+    handlers.push(Arc::clone(&teller) as Arc<dyn Handler>);
     handlers.extend(erasing);
     handlers.extend(bulk::handlers(&context));
     let later = Arc::new(http::LaterHandler::default());
@@ -186,6 +191,7 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
         runner: Arc::new(runner),
         eraser,
         later,
+        teller,
     })
 }
 
@@ -205,6 +211,7 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     composed.context.base = base.as_str().into();
     let library = composed.context.library.clone();
     let people = people::of(config, &composed.context)?;
+    composed.teller.attach(Arc::clone(&people));
     let access = settings::access(&config.server);
     let mut state = state(composed.context, access, config)?
         .with_eraser(composed.eraser)

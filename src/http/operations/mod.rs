@@ -15,6 +15,7 @@ mod extract;
 mod fhirpath;
 mod figures;
 mod import;
+mod invite;
 mod judge;
 mod lists;
 mod matching;

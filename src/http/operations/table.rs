@@ -4,8 +4,8 @@ use axum::http::Method;
 
 use super::{
     Level, Operation, apply, convert, everything, export, extend, extract, fhirpath, figures,
-    import, judge, lists, matching, meta, populate, purge, reindex, restart, simulate, stop,
-    terminology, transfer, validate,
+    import, invite, judge, lists, matching, meta, populate, purge, reindex, restart, simulate,
+    stop, terminology, transfer, validate,
 };
 
 /// The operations that this server offers.
@@ -297,6 +297,22 @@ pub static OPERATIONS: &[Operation] = &[
         levels: &[Level::Instance],
         verbs: &[Method::GET, Method::POST],
         run: export::run,
+    },
+    Operation {
+        name: "invite",
+        definition: "https://vigie.example/fhir/OperationDefinition/Patient-invite",
+        kind: Some("Patient"),
+        levels: &[Level::Instance],
+        verbs: &[Method::POST],
+        run: invite::run,
+    },
+    Operation {
+        name: "invite",
+        definition: "https://vigie.example/fhir/OperationDefinition/RelatedPerson-invite",
+        kind: Some("RelatedPerson"),
+        levels: &[Level::Instance],
+        verbs: &[Method::POST],
+        run: invite::run,
     },
     // Served by `http::bulk`, which takes lines of any number as they arrive.
     Operation {

@@ -37,7 +37,9 @@ impl Visitor {
     /// A browser that has been nowhere yet.
     pub fn new(server: &Server) -> Self {
         let clock = server.client().send("GET", "/clock", &[], b"");
-        let now = clock.ok().and_then(|reply| reply.json().as_str().map(str::to_owned));
+        let now = clock
+            .ok()
+            .and_then(|reply| reply.json().as_str().map(str::to_owned));
         let seconds = now.and_then(|now| now.parse::<jiff::Timestamp>().ok());
         Self {
             client: server.client(),
@@ -57,14 +59,21 @@ impl Visitor {
     #[track_caller]
     pub fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
         let origin = self.origin.clone();
-        let headers = [("origin", origin.as_str()), ("sec-fetch-site", "same-origin")];
+        let headers = [
+            ("origin", origin.as_str()),
+            ("sec-fetch-site", "same-origin"),
+        ];
         self.send("POST", path, &headers, &encoded(fields))
     }
 
     /// Any request, with the cookies of this browser.
     #[track_caller]
     pub fn send(&mut self, verb: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
-        let cookies: Vec<String> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
+        let cookies: Vec<String> = self
+            .cookies
+            .iter()
+            .map(|(n, v)| format!("{n}={v}"))
+            .collect();
         let cookies = cookies.join("; ");
         let mut all = headers.to_vec();
         if !cookies.is_empty() {
@@ -73,7 +82,10 @@ impl Visitor {
         if verb == "POST" && !headers.iter().any(|(name, _)| *name == "content-type") {
             all.push(("content-type", "application/x-www-form-urlencoded"));
         }
-        let reply = self.client.send(verb, path, &all, body.as_bytes()).expect("a reply");
+        let reply = self
+            .client
+            .send(verb, path, &all, body.as_bytes())
+            .expect("a reply");
         for (name, value) in &reply.headers {
             if name == "set-cookie" {
                 self.take(value);
@@ -140,7 +152,10 @@ pub fn code_of(secret: &[u8], seconds: u64) -> String {
     let tag = tag.as_ref();
     let at = usize::from(tag[19] & 15);
     let four: [u8; 4] = tag[at..at + 4].try_into().expect("four bytes");
-    format!("{:06}", (u32::from_be_bytes(four) & 0x7fff_ffff) % 1_000_000)
+    format!(
+        "{:06}",
+        (u32::from_be_bytes(four) & 0x7fff_ffff) % 1_000_000
+    )
 }
 
 /// A form as a browser sends it.
@@ -153,7 +168,10 @@ pub fn encoded(fields: &[(&str, &str)]) -> String {
 /// The first form of a page.
 #[track_caller]
 pub fn form(page: &Reply) -> Form {
-    forms(page).into_iter().next().unwrap_or_else(|| panic!("no form: {}", page.text()))
+    forms(page)
+        .into_iter()
+        .next()
+        .unwrap_or_else(|| panic!("no form: {}", page.text()))
 }
 
 /// All forms of a page.
@@ -178,10 +196,20 @@ pub fn forms(page: &Reply) -> Vec<Form> {
 /// An attribute of the tag that a text begins with.
 fn attribute(tag: &str, name: &str) -> String {
     let tag = tag.split('>').next().unwrap_or_default();
-    let value = tag.split_once(&format!("{name}=\"")).map_or("", |(_, after)| after);
+    let value = tag
+        .split_once(&format!("{name}=\""))
+        .map_or("", |(_, after)| after);
     let value = value.split('"').next().unwrap_or_default();
-    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#x27;", "'"), ("&#x2f;", "/")];
-    let text = entities.iter().fold(value.to_owned(), |text, (from, to)| text.replace(from, to));
+    let entities = [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#x27;", "'"),
+        ("&#x2f;", "/"),
+    ];
+    let text = entities
+        .iter()
+        .fold(value.to_owned(), |text, (from, to)| text.replace(from, to));
     text.replace("&amp;", "&")
 }
 
