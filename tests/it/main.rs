@@ -41,6 +41,8 @@ mod kill;
 #[cfg(test)]
 mod library;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod publishing;
 #[cfg(test)]
 mod rest;
