@@ -28,7 +28,7 @@ use self::findings::Findings;
 pub use self::{
     clock::Clock,
     database::Database,
-    fhir::{Answers, ConditionalDelete, Fhir, OnWrite, Validation},
+    fhir::{Answers, ConditionalDelete, Fhir, Narrative, OnWrite, Validation},
     figures::Figures,
     log::{Format, Log},
     mail::{Channel, Language, Mail, Tls},
