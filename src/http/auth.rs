@@ -3,6 +3,8 @@
 //! Whatever is not let in by name is refused: there is no request without a permit.
 //! Specification: <http://hl7.org/fhir/R4/security.html#http>.
 
+use std::sync::Arc;
+
 use axum::http::HeaderMap;
 
 use super::state::State;
@@ -18,6 +20,17 @@ pub enum Access {
     Development,
     /// Nobody, as no way to check a token is set up.
     Closed,
+}
+
+/// The permit that a request was let in with before, when it was kept to be served later.
+///
+/// Only this server itself can put it beside a request: nothing that a client sends becomes one.
+#[derive(Debug, Clone)]
+pub(super) struct Renewed(pub(super) Permit);
+
+/// The permit of who is not known: it reaches nothing.
+pub(super) fn nobody() -> Permit {
+    Permit::login(Arc::default(), Vec::new())
 }
 
 /// The permit of a request.

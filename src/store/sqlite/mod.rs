@@ -10,6 +10,8 @@
 //! Settings and their reasons: <https://www.sqlite.org/pragma.html>,
 //! <https://www.sqlite.org/wal.html>.
 
+mod about;
+mod accounts;
 mod copy;
 mod counters;
 mod definitions;
@@ -23,6 +25,7 @@ mod jobs;
 mod labels;
 mod lookups;
 mod pages;
+mod reach;
 mod readers;
 mod rows;
 mod search;

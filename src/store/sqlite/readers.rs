@@ -13,11 +13,15 @@ use super::{
     search,
 };
 use crate::{
-    fhir::{definitions::ResourceType, permit::Permit, search::query::Query},
+    fhir::{
+        definitions::ResourceType,
+        permit::{Permit, Reach},
+        search::query::Query,
+    },
     kernel::{clock::from_millis, problem::Result},
     store::{
-        Count, Excerpt, History, HistoryOf, ImportRow, Known, Loaded, Page, Reindex, RowState,
-        Stored,
+        Account, AccountBy, Count, Excerpt, History, HistoryOf, ImportRow, Known, Loaded,
+        LoginSession, Page, Reindex, RowState, Stored,
     },
 };
 
@@ -89,9 +93,29 @@ impl Readers {
         self.lookups.version(permit, target, version)
     }
 
+    /// Whom somebody can act for, read in the calling thread.
+    pub fn custodians(&self, seeds: &[String]) -> Result<Vec<String>> {
+        self.lookups.custodians(seeds)
+    }
+
+    /// Whether somebody is reached, read in the calling thread.
+    pub fn reaches(&self, reach: &Reach, whom: &str) -> Result<bool> {
+        self.lookups.reaches(reach, whom)
+    }
+
     /// What stands of these types, read in the calling thread.
     pub fn loaded(&self, kinds: &[ResourceType], known: &Known) -> Result<Loaded> {
         self.lookups.loaded(kinds, known)
+    }
+
+    /// An account, read in the calling thread.
+    pub fn account(&self, by: AccountBy<'_>) -> Result<Option<Account>> {
+        self.lookups.account(by)
+    }
+
+    /// The session of a hash, read in the calling thread.
+    pub fn login(&self, hash: &[u8]) -> Result<Option<LoginSession>> {
+        self.lookups.login(hash)
     }
 
     /// The next resources of a type that is indexed anew, read in the calling thread.
