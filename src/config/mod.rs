@@ -30,7 +30,7 @@ pub use self::{
     auth::Auth,
     clock::Clock,
     database::Database,
-    fhir::{Answers, ConditionalDelete, Fhir, OnWrite, Validation},
+    fhir::{Answers, ConditionalDelete, Fhir, Narrative, OnWrite, Validation},
     figures::Figures,
     log::{Format, Log},
     mail::{Channel, Language, Mail, Tls},
