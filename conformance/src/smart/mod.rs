@@ -187,7 +187,7 @@ impl App {
     /// The assertion of RFC 7523, with what the step changes about it: members of `header` and
     /// `claims`, `null` for none, `{"in": SECONDS}` for a time from now, and another `key`.
     fn assertion(&self, step: &Step) -> Result<String, String> {
-        let now = i64::try_from(seconds()).unwrap_or_default();
+        let now = now();
         let changes = step.assertion.clone().unwrap_or_default();
         let mut header = json!({"alg": self.alg, "kid": self.kid, "typ": "JWT"});
         let mut claims = json!({
@@ -255,7 +255,10 @@ impl Visits {
                     ..Step::default()
                 };
                 let keys = client.send(&keys).await?.json;
-                jwt::open(step.text.as_deref().unwrap_or_default(), &keys).map(Answer::of)
+                let mut opened = jwt::open(step.text.as_deref().unwrap_or_default(), &keys)?;
+                let end = opened["payload"]["exp"].as_i64();
+                opened["left"] = json!(end.map(|end| end - now()));
+                Ok(Answer::of(opened))
             }
             "TLS" => {
                 let version = step.text.as_deref().unwrap_or_default();
@@ -333,6 +336,10 @@ fn unpercent(text: &str) -> String {
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn now() -> i64 {
+    i64::try_from(seconds()).unwrap_or_default()
 }
 
 /// Seconds since 1970.
