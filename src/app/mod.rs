@@ -12,6 +12,7 @@ mod definitions;
 mod embedded;
 mod erasure;
 mod settings;
+mod smart;
 
 pub mod backup;
 pub mod client;
@@ -204,7 +205,10 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     composed.context.base = base.as_str().into();
     let library = composed.context.library.clone();
     let access = settings::access(&config.server);
-    let mut state = state(composed.context, access, config)?.with_eraser(composed.eraser);
+    let smart = smart::open(config, &composed.context, access)?;
+    let mut state = state(composed.context, access, config)?
+        .with_eraser(composed.eraser)
+        .with_smart(smart);
     let (stop_http, stop_queue) = (CancellationToken::new(), CancellationToken::new());
     let (hand, runner) = match composed.time {
         // A clock that stands still has no background work: moving it does the work.

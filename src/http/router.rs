@@ -20,7 +20,7 @@ use super::{
     negotiate::{self, Wanted},
     openapi,
     operations::{self, OPERATIONS, Operation},
-    reply, sms,
+    reply, smart, sms,
     state::State,
 };
 use crate::{
@@ -137,6 +137,7 @@ pub(super) fn router_with(state: Arc<State>, operations: &'static [Operation]) -
         .merge(health::routes(&state))
         .merge(clock::routes(&state))
         .merge(sms::routes(&state))
+        .merge(smart::routes(&state))
         .merge(bulk::routes(&state))
         .merge(openapi::routes(&state, operations));
     for route in ROUTES {

@@ -13,6 +13,7 @@
 
 mod canonical;
 mod change;
+mod clients;
 mod counters;
 mod definitions;
 mod erase;
@@ -29,6 +30,7 @@ mod sqlite;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod tx;
 mod writer;
 
@@ -44,6 +46,7 @@ pub use self::sqlite::{count_tokens, pretend_index_version};
 pub use self::{
     canonical::Canonical,
     change::{Change, Draft, Reactor},
+    clients::{Client, Proof},
     counters::Count,
     definitions::{IndexedParameter, Known, Loaded},
     erase::{DroppedJobs, ErasureRecord},
@@ -56,5 +59,9 @@ pub use self::{
     prepared::Prepared,
     sqlite::{back_up, check_copy, hold_alone, known_erasures, put_in_place, stage},
     stored::Stored,
+    tokens::{
+        Delegation, DelegationsOf, Digest, Held, LaunchContext, SWEPT_AT_ONCE, Terms, TicketKind, Token,
+        TokenKind,
+    },
     tx::{Tx, Written},
 };

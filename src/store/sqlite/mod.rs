@@ -10,6 +10,7 @@
 //! Settings and their reasons: <https://www.sqlite.org/pragma.html>,
 //! <https://www.sqlite.org/wal.html>.
 
+mod clients;
 mod copy;
 mod counters;
 mod definitions;
@@ -30,6 +31,7 @@ mod session;
 mod source;
 #[cfg(test)]
 mod testing;
+mod tokens;
 
 use std::{path::Path, time::Duration};
 

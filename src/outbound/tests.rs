@@ -1,0 +1,1 @@
+//! The door against what attackers put before it.
