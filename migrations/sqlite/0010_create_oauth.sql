@@ -56,14 +56,14 @@ create index oauth_token_by_delegation on oauth_token (delegation);
 create index oauth_token_by_end on oauth_token (expires);
 
 -- What is underway between two pages, and contexts of launches: each is named by an unguessable text.
-create table oauth_ticket (
+create table oauth_pending (
     hash    blob    not null primary key,
     -- `authorization` or `launch`.
     kind    text    not null,
     body    text    not null,
     expires integer not null
 ) strict, without rowid;
-create index oauth_ticket_by_end on oauth_ticket (expires);
+create index oauth_pending_by_end on oauth_pending (expires);
 
 -- Assertions of clients that were seen: none is good twice, on whichever node, before or after a
 -- restart.

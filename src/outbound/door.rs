@@ -4,6 +4,7 @@ use std::{
     fmt,
     net::{IpAddr, SocketAddr},
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -43,7 +44,7 @@ use super::{
 use crate::kernel::problem::{Problem, Result};
 
 /// Fetches under way at the same time; one more is refused at once.
-const AT_ONCE_MAX: usize = 16;
+pub(super) const AT_ONCE_MAX: usize = 16;
 
 /// Addresses of one host that are tried.
 const ADDRESSES_MAX: usize = 4;
@@ -71,6 +72,7 @@ pub struct Outbound {
     rules: Rules,
     tls: TlsConnector,
     seats: Semaphore,
+    pub(super) patience: Duration,
 }
 
 impl fmt::Debug for Outbound {
@@ -101,6 +103,7 @@ impl Outbound {
             rules,
             tls,
             seats: Semaphore::new(AT_ONCE_MAX),
+            patience: TIME_MAX,
         })
     }
 
@@ -142,6 +145,8 @@ impl Outbound {
         let port = match (authority.port_u16(), encrypted) {
             (Some(0), _) => return Err(Failure::Address),
             (Some(port), _) => port,
+            // What stands behind the host is a port that cannot be read.
+            (None, _) if authority.as_str() != authority.host() => return Err(Failure::Address),
             (None, true) => 443,
             (None, false) => 80,
         };
@@ -190,7 +195,7 @@ impl Fetch for Outbound {
             let Ok(_seat) = self.seats.try_acquire() else {
                 return Err(Failure::Busy);
             };
-            match timeout(TIME_MAX, self.exchange(ask)).await {
+            match timeout(self.patience, self.exchange(ask)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(Failure::TooSlow),
             }

@@ -36,7 +36,9 @@ impl Fields {
         let mut fields = Vec::new();
         for (name, value) in form_urlencoded::parse(bytes) {
             if fields.len() == FIELDS_MAX || value.len() > VALUE_MAX {
-                return Err(invalid("There are too many parameters, or one is too long."));
+                return Err(invalid(
+                    "There are too many parameters, or one is too long.",
+                ));
             }
             fields.push((name.into_owned(), value.into_owned()));
         }
@@ -171,7 +173,10 @@ mod tests {
             ("client_id=a&client_secret=b", Some(of("a:b"))),
             ("client_id=a&client_id=a", None),
             ("client_id=a&client_assertion=x", None),
-            ("client_id=a&client_assertion_type=x&client_assertion=x", None),
+            (
+                "client_id=a&client_assertion_type=x&client_assertion=x",
+                None,
+            ),
         ] {
             assert!(
                 shown(form, header.as_deref()) == Err("invalid_request"),
@@ -181,7 +186,10 @@ mod tests {
         for header in ["Basic", "Bearer x", "Basic %", "Basic YQ=="] {
             assert!(shown("", Some(header)) == Err("invalid_client"), "{header}");
         }
-        let form = format!("client_assertion_type={}&client_assertion=x", assertion::TYPE);
+        let form = format!(
+            "client_assertion_type={}&client_assertion=x",
+            assertion::TYPE
+        );
         assert!(matches!(
             shown(&form, None),
             Ok(Shown::Assertion { client: None, .. })

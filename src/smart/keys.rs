@@ -49,7 +49,8 @@ impl Keys {
     /// # Errors
     /// `Fault`, if the file cannot be read or written, or holds no RSA key.
     pub fn open(path: &Path) -> Result<Self> {
-        let at = |what: &dyn std::fmt::Display| Problem::fault(format!("{}: {what}", path.display()));
+        let at =
+            |what: &dyn std::fmt::Display| Problem::fault(format!("{}: {what}", path.display()));
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -147,7 +148,9 @@ mod tests {
     fn verify(keys: &Value, token: &str) -> Option<Value> {
         let head = jsonwebtoken::decode_header(token).ok()?;
         let keys = keys["keys"].as_array()?;
-        let key = keys.iter().find(|key| key["kid"] == head.kid.clone().unwrap())?;
+        let key = keys
+            .iter()
+            .find(|key| key["kid"] == head.kid.clone().unwrap())?;
         let key: Jwk = serde_json::from_value(key.clone()).ok()?;
         let mut validation = Validation::new(Algorithm::RS256);
         validation.validate_exp = false;

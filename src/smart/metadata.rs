@@ -75,7 +75,16 @@ impl Smart {
         document["subject_types_supported"] = json!(["public"]);
         document["id_token_signing_alg_values_supported"] = json!(["RS256"]);
         document["claims_supported"] = json!([
-            "aud", "auth_time", "azp", "exp", "fhirUser", "iat", "iss", "nonce", "profile", "sub"
+            "aud",
+            "auth_time",
+            "azp",
+            "exp",
+            "fhirUser",
+            "iat",
+            "iss",
+            "nonce",
+            "profile",
+            "sub"
         ]);
         document["claims_parameter_supported"] = false.into();
         document["request_parameter_supported"] = false.into();
@@ -85,7 +94,11 @@ impl Smart {
     }
 
     fn common(&self) -> Value {
-        let ways = json!(["client_secret_basic", "client_secret_post", "private_key_jwt"]);
+        let ways = json!([
+            "client_secret_basic",
+            "client_secret_post",
+            "private_key_jwt"
+        ]);
         let mut document = json!({
             "issuer": self.settings.issuer,
             "jwks_uri": self.endpoint("jwks"),

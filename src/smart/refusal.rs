@@ -103,7 +103,12 @@ impl From<Problem> for Refusal {
                 "The server failed; its log has the reason.",
             ),
         };
-        let told = || problem.issues.first().map(|issue| issue.diagnostics.clone());
+        let told = || {
+            problem
+                .issues
+                .first()
+                .map(|issue| issue.diagnostics.clone())
+        };
         Self {
             fault,
             description,

@@ -110,7 +110,10 @@ fn check_scopes(client: &Client, refuse: &mut impl FnMut(&str, &str)) {
     }
     let is_system = |text: &String| text.starts_with("system/");
     if client.scopes.iter().any(is_system) && !client.acts_for_itself {
-        refuse("scope", "system/ scopes are for clients that act for themselves.");
+        refuse(
+            "scope",
+            "system/ scopes are for clients that act for themselves.",
+        );
     }
 }
 
@@ -147,8 +150,7 @@ fn is_redirect(text: &str) -> bool {
 }
 
 fn is_private(text: &str) -> bool {
-    Address::read(text)
-        .is_some_and(|address| address.is_private() && !address.rest.contains('#'))
+    Address::read(text).is_some_and(|address| address.is_private() && !address.rest.contains('#'))
 }
 
 fn is_origin(text: &str) -> bool {
@@ -239,11 +241,17 @@ mod tests {
         assert!(with(json!([key])).is_empty());
         assert_eq!(with(json!([])), ["jwks"]);
         assert_eq!(with(json!([key, key])), ["jwks"]);
-        assert_eq!(with(json!([{ "kty": "oct", "k": "x", "kid": "a" }])), ["jwks"]);
+        assert_eq!(
+            with(json!([{ "kty": "oct", "k": "x", "kid": "a" }])),
+            ["jwks"]
+        );
         let mut private = key.clone();
         private["d"] = "x".into();
         assert_eq!(with(json!([private])), ["jwks"]);
         assert_eq!(faults(|one| one.id = "a b".into()), ["client_id"]);
-        assert_eq!(faults(|one| one.origins = vec!["https://a/".into()]), ["origins"]);
+        assert_eq!(
+            faults(|one| one.origins = vec!["https://a/".into()]),
+            ["origins"]
+        );
     }
 }

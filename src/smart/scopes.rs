@@ -106,7 +106,10 @@ pub fn allowed(asked: &str, registered: &[String], whom: For) -> Granted<Vec<Wis
             "A request has at most 500 scopes.",
         ));
     }
-    let registered: Vec<Wish> = registered.iter().filter_map(|one| Wish::read(one)).collect();
+    let registered: Vec<Wish> = registered
+        .iter()
+        .filter_map(|one| Wish::read(one))
+        .collect();
     let mut granted = Vec::new();
     for wish in words.into_iter().filter_map(Wish::read) {
         if wish.needs_person() == (whom == For::Client) && wish != Wish::Introspect {
@@ -239,10 +242,18 @@ mod tests {
             ),
             ("user/Observation.rs", "patient/*.rs", "invalid_scope"),
             ("patient/Observation.rs", "user/*.rs", "invalid_scope"),
-            ("patient/Observation.dus", "patient/*.cruds", "invalid_scope"),
+            (
+                "patient/Observation.dus",
+                "patient/*.cruds",
+                "invalid_scope",
+            ),
             ("patient/*.cruds?x", "patient/*.cruds", "invalid_scope"),
             ("launch openid", "openid", "openid"),
-            ("patient/Patient.read", "patient/*.rs", "patient/Patient.read"),
+            (
+                "patient/Patient.read",
+                "patient/*.rs",
+                "patient/Patient.read",
+            ),
             ("patient/Patient.*", "patient/*.rs", "patient/Patient.read"),
             (
                 "patient/Patient.write",
@@ -277,10 +288,7 @@ mod tests {
         let within = |asked: &str, granted: &str| is_within(&read(asked), &read(granted));
         assert!(within("patient/Task.r", "patient/Task.rs openid"));
         assert!(within("openid", "patient/Task.rs openid"));
-        assert!(within(
-            "patient/Task.r?status=ready",
-            "patient/Task.rs"
-        ));
+        assert!(within("patient/Task.r?status=ready", "patient/Task.rs"));
         assert!(!within("patient/Task.r", "patient/Task.r?status=ready"));
         assert!(!within("patient/Task.rs", "patient/Task.r"));
         assert!(!within("patient/*.r", "patient/Task.r"));

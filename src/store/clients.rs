@@ -129,8 +129,10 @@ impl Store {
         match self.reading() {
             Reading::Pool(readers) => readers.lookups().clients(),
             Reading::Turn => {
-                self.write(permit, |tx| Box::pin(async { tx.session().clients().await }))
-                    .await
+                self.write(permit, |tx| {
+                    Box::pin(async { tx.session().clients().await })
+                })
+                .await
             }
         }
     }

@@ -60,8 +60,8 @@ pub use self::{
     sqlite::{back_up, check_copy, hold_alone, known_erasures, put_in_place, stage},
     stored::Stored,
     tokens::{
-        Delegation, DelegationsOf, Digest, Held, LaunchContext, SWEPT_AT_ONCE, Terms, TicketKind, Token,
-        TokenKind,
+        Delegation, DelegationsOf, Digest, Held, LaunchContext, PendingKind, SWEPT_AT_ONCE, Terms,
+        Token, TokenKind,
     },
     tx::{Tx, Written},
 };

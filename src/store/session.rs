@@ -4,9 +4,8 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use super::{
-    Count, Excerpt, History, ImportRow, Job, LeasedJob, Page, RowState, Stored,
-    clients::Clients, definitions::Defining, erase::Erasing, errands::Errands, indexing::Indexing,
-    tokens::Tokens,
+    Count, Excerpt, History, ImportRow, Job, LeasedJob, Page, RowState, Stored, clients::Clients,
+    definitions::Defining, erase::Erasing, errands::Errands, indexing::Indexing, tokens::Tokens,
 };
 use crate::{
     fhir::{
@@ -16,7 +15,9 @@ use crate::{
 };
 
 /// One connection with a transaction open: rows in, rows out, no rules.
-pub(super) trait Session: Erasing + Defining + Errands + Indexing + Clients + Tokens {
+pub(super) trait Session:
+    Erasing + Defining + Errands + Indexing + Clients + Tokens
+{
     /// Opens the transaction that a group of requests shares.
     fn begin(&mut self) -> BoxFuture<'_, Result<()>>;
 

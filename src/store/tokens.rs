@@ -16,7 +16,7 @@ use crate::{fhir::permit::Permit, kernel::problem::Result};
 /// Rows of each kind that are cleared away with one write, once they have expired.
 pub const SWEPT_AT_ONCE: u32 = 64;
 
-/// The SHA-256 of a token, a code or a ticket.
+/// The SHA-256 of a token, a code or what is underway.
 pub type Digest = [u8; 32];
 
 /// What a token is for.
@@ -170,14 +170,14 @@ impl Held {
 
 /// What is underway between two requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TicketKind {
+pub enum PendingKind {
     /// A client's request for authorization, while somebody logs in, chooses and consents.
     Authorization,
     /// The context of a launch, until the client comes with it.
     Launch,
 }
 
-impl TicketKind {
+impl PendingKind {
     /// Its name in the database.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -209,7 +209,7 @@ pub(super) trait Tokens: Send {
     /// Revokes delegations, and forgets their tokens; gives their number.
     fn end_delegations<'a>(&'a mut self, of: DelegationsOf<'a>) -> BoxFuture<'a, Result<usize>>;
 
-    /// Forgets delegations for this patient, and all tickets.
+    /// Forgets delegations for this patient, and all that is underway.
     fn forget_delegations_about<'a>(&'a mut self, patient: &'a str) -> BoxFuture<'a, Result<()>>;
 
     /// Writes a token.
@@ -224,25 +224,25 @@ pub(super) trait Tokens: Send {
     /// Forgets a token.
     fn forget_token<'a>(&'a mut self, hash: &'a Digest) -> BoxFuture<'a, Result<()>>;
 
-    /// Keeps a ticket, in the place of an earlier one of its name.
-    fn keep_ticket<'a>(
+    /// Keeps what is underway, in the place of an earlier one of its name.
+    fn keep_pending<'a>(
         &'a mut self,
-        name: (TicketKind, &'a Digest),
+        name: (PendingKind, &'a Digest),
         body: &'a Value,
         expires: i64,
     ) -> BoxFuture<'a, Result<()>>;
 
-    /// A ticket that has not expired.
-    fn ticket<'a>(
+    /// What is underway and has not expired.
+    fn pending<'a>(
         &'a mut self,
-        name: (TicketKind, &'a Digest),
+        name: (PendingKind, &'a Digest),
         now: i64,
     ) -> BoxFuture<'a, Result<Option<Value>>>;
 
-    /// Forgets a ticket; `false` if there is none.
-    fn forget_ticket<'a>(
+    /// Forgets what is underway; `false` if there is none.
+    fn forget_pending<'a>(
         &'a mut self,
-        name: (TicketKind, &'a Digest),
+        name: (PendingKind, &'a Digest),
     ) -> BoxFuture<'a, Result<bool>>;
 
     /// Notes an assertion of a client; `false` if it was seen before.
@@ -323,33 +323,33 @@ impl Tx {
     ///
     /// # Errors
     /// `Fault`, if the database fails.
-    pub async fn keep_ticket(
+    pub async fn keep_pending(
         &mut self,
-        name: (TicketKind, &Digest),
+        name: (PendingKind, &Digest),
         body: &Value,
         expires: Timestamp,
     ) -> Result<()> {
         let now = self.now().as_millisecond();
         self.session().sweep(now, SWEPT_AT_ONCE).await?;
         let expires = expires.as_millisecond();
-        self.session().keep_ticket(name, body, expires).await
+        self.session().keep_pending(name, body, expires).await
     }
 
     /// What is underway under a name.
     ///
     /// # Errors
     /// `Fault`, if the database fails.
-    pub async fn ticket(&mut self, name: (TicketKind, &Digest)) -> Result<Option<Value>> {
+    pub async fn pending(&mut self, name: (PendingKind, &Digest)) -> Result<Option<Value>> {
         let now = self.now().as_millisecond();
-        self.session().ticket(name, now).await
+        self.session().pending(name, now).await
     }
 
     /// Forgets what is underway; `false` if there is nothing.
     ///
     /// # Errors
     /// `Fault`, if the database fails.
-    pub async fn forget_ticket(&mut self, name: (TicketKind, &Digest)) -> Result<bool> {
-        self.session().forget_ticket(name).await
+    pub async fn forget_pending(&mut self, name: (PendingKind, &Digest)) -> Result<bool> {
+        self.session().forget_pending(name).await
     }
 
     /// Notes an assertion of a client; `false` if it was seen before.

@@ -25,7 +25,10 @@ pub(super) fn routes(smart: &Arc<Smart>) -> Router {
             "/.well-known/openid-configuration",
             document(provider.clone()),
         )
-        .route("/.well-known/oauth-authorization-server", document(provider))
+        .route(
+            "/.well-known/oauth-authorization-server",
+            document(provider),
+        )
         .route("/auth/jwks", document(keys))
 }
 

@@ -48,12 +48,7 @@ fn token<'a>(
     Box::pin(smart.token(fields, authorization))
 }
 
-async fn respond(
-    smart: &Smart,
-    headers: &HeaderMap,
-    body: &[u8],
-    serve: Serve,
-) -> Response<Body> {
+async fn respond(smart: &Smart, headers: &HeaderMap, body: &[u8], serve: Serve) -> Response<Body> {
     match serve_form(smart, headers, body, serve).await {
         Ok(value) => answer::json(StatusCode::OK, &value),
         Err(refusal) => answer::refusal(&refusal),

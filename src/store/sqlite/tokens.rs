@@ -1,4 +1,4 @@
-//! The tables `oauth_delegation`, `oauth_token`, `oauth_ticket` and `oauth_assertion`.
+//! The tables `oauth_delegation`, `oauth_token`, `oauth_pending` and `oauth_assertion`.
 
 use futures_util::future::BoxFuture;
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
@@ -11,7 +11,7 @@ use crate::{
         problem::{Problem, Result},
     },
     store::{
-        Delegation, DelegationsOf, Digest, Held, TicketKind, Token, TokenKind, tokens::Tokens,
+        Delegation, DelegationsOf, Digest, Held, PendingKind, Token, TokenKind, tokens::Tokens,
     },
 };
 
@@ -26,8 +26,8 @@ const HELD: &str = "select t.hash, t.kind, t.delegation, t.scopes, t.issued, t.e
 const SWEEPS: [&str; 4] = [
     "delete from oauth_token where hash in \
          (select hash from oauth_token where expires <= ?1 order by expires limit ?2)",
-    "delete from oauth_ticket where hash in \
-         (select hash from oauth_ticket where expires <= ?1 order by expires limit ?2)",
+    "delete from oauth_pending where hash in \
+         (select hash from oauth_pending where expires <= ?1 order by expires limit ?2)",
     "delete from oauth_assertion where (client, hash) in \
          (select client, hash from oauth_assertion where expires <= ?1 order by expires limit ?2)",
     "delete from oauth_delegation where id in \
@@ -84,7 +84,7 @@ fn forget_about(connection: &Connection, patient: &str) -> Result<()> {
     let delegations = "delete from oauth_delegation where patient = ?";
     run(connection, delegations, params![patient])?;
     // What is underway may name anybody; whoever it belongs to begins again.
-    run(connection, "delete from oauth_ticket", params![]).map(|_| ())
+    run(connection, "delete from oauth_pending", params![]).map(|_| ())
 }
 
 fn keep_token(connection: &Connection, token: &Token) -> Result<()> {
@@ -147,12 +147,12 @@ pub(super) fn held(connection: &Connection, hash: &Digest) -> Result<Option<Held
         .transpose()
 }
 
-fn ticket(
+fn pending(
     connection: &Connection,
-    (kind, hash): (TicketKind, &Digest),
+    (kind, hash): (PendingKind, &Digest),
     now: i64,
 ) -> Result<Option<Value>> {
-    let sql = "select body from oauth_ticket where hash = ? and kind = ? and expires > ?";
+    let sql = "select body from oauth_pending where hash = ? and kind = ? and expires > ?";
     let mut statement = connection.prepare_cached(sql).map_err(fault)?;
     let body: Option<String> = statement
         .query_row(params![hash, kind.name(), now], |row| row.get(0))
@@ -204,34 +204,34 @@ impl Tokens for SqliteSession {
         })
     }
 
-    fn keep_ticket<'a>(
+    fn keep_pending<'a>(
         &'a mut self,
-        (kind, hash): (TicketKind, &'a Digest),
+        (kind, hash): (PendingKind, &'a Digest),
         body: &'a Value,
         expires: i64,
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            let sql = "insert or replace into oauth_ticket (hash, kind, body, expires) \
+            let sql = "insert or replace into oauth_pending (hash, kind, body, expires) \
                        values (?, ?, ?, ?)";
             let values = params![hash, kind.name(), body.to_string(), expires];
             run(&self.connection, sql, values).map(|_| ())
         })
     }
 
-    fn ticket<'a>(
+    fn pending<'a>(
         &'a mut self,
-        name: (TicketKind, &'a Digest),
+        name: (PendingKind, &'a Digest),
         now: i64,
     ) -> BoxFuture<'a, Result<Option<Value>>> {
-        Box::pin(async move { ticket(&self.connection, name, now) })
+        Box::pin(async move { pending(&self.connection, name, now) })
     }
 
-    fn forget_ticket<'a>(
+    fn forget_pending<'a>(
         &'a mut self,
-        (kind, hash): (TicketKind, &'a Digest),
+        (kind, hash): (PendingKind, &'a Digest),
     ) -> BoxFuture<'a, Result<bool>> {
         Box::pin(async move {
-            let sql = "delete from oauth_ticket where hash = ? and kind = ?";
+            let sql = "delete from oauth_pending where hash = ? and kind = ?";
             run(&self.connection, sql, params![hash, kind.name()]).map(|changed| changed > 0)
         })
     }
