@@ -13,7 +13,11 @@ use super::{
     search,
 };
 use crate::{
-    fhir::{definitions::ResourceType, permit::Permit, search::query::Query},
+    fhir::{
+        definitions::ResourceType,
+        permit::{Permit, Reach},
+        search::query::Query,
+    },
     kernel::{clock::from_millis, problem::Result},
     store::{
         Count, Excerpt, History, HistoryOf, ImportRow, Known, Loaded, Page, Reindex, RowState,
@@ -92,6 +96,16 @@ impl Readers {
         version: u64,
     ) -> Result<Option<Stored>> {
         self.lookups.version(permit, target, version)
+    }
+
+    /// Whom somebody can act for, read in the calling thread.
+    pub fn custodians(&self, seeds: &[String]) -> Result<Vec<String>> {
+        self.lookups.custodians(seeds)
+    }
+
+    /// Whether somebody is reached, read in the calling thread.
+    pub fn reaches(&self, reach: &Reach, whom: &str) -> Result<bool> {
+        self.lookups.reaches(reach, whom)
     }
 
     /// What stands of these types, read in the calling thread.
