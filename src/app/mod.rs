@@ -170,8 +170,9 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
     };
     let mut handlers = handlers(config, &time, channels)?;
     handlers.extend(erasing);
-    handlers.extend(bulk::handlers(&context));
-    let later = Arc::new(http::LaterHandler::default());
+    let renew: Arc<dyn bulk::Renew> = Arc::new(bulk::NoLogins);
+    handlers.extend(bulk::handlers(&context, &renew));
+    let later = Arc::new(http::LaterHandler::new(renew));
     handlers.push(Arc::clone(&later) as Arc<dyn Handler>);
     let runner = Runner::new(
         store,

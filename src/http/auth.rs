@@ -6,6 +6,8 @@
 //! Specification: <http://hl7.org/fhir/R4/security.html#http>,
 //! <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>.
 
+use std::sync::Arc;
+
 use axum::http::{HeaderMap, header};
 
 use super::state::State;
@@ -23,6 +25,17 @@ pub enum Access {
     Tokens,
     /// Nobody, as no way to check a token is set up.
     Closed,
+}
+
+/// The permit that a request was let in with before, when it was kept to be served later.
+///
+/// Only this server itself can put it beside a request: nothing that a client sends becomes one.
+#[derive(Debug, Clone)]
+pub(super) struct Renewed(pub(super) Permit);
+
+/// The permit of who is not known: it reaches nothing.
+pub(super) fn nobody() -> Permit {
+    Permit::login(Arc::default(), Vec::new())
 }
 
 /// The permit of a request.

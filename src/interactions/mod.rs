@@ -24,6 +24,7 @@ pub mod delete;
 pub mod everything;
 pub mod extract;
 pub mod forms;
+pub mod gate;
 pub mod history;
 pub mod meta;
 pub mod pairs;
