@@ -16,7 +16,7 @@ import uuid
 
 import jwt
 from fhirpy import AsyncFHIRClient
-from fhirpy.base.exceptions import OperationOutcome, ResourceNotFound
+from fhirpy.base.exceptions import ForbiddenError, OperationOutcome, ResourceNotFound
 
 RUN = f"{time.time_ns()}"
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -53,8 +53,8 @@ def asked(endpoint, scope, signed):
 async def refused(work):
     try:
         await work
-    except OperationOutcome as problem:
-        return str(problem)
+    except ForbiddenError:
+        return
     raise AssertionError("nothing was refused")
 
 
@@ -85,8 +85,8 @@ async def is_bounded(base, app, endpoint, logins):
     assert (status, answer["scope"]) == (200, "system/Patient.rs"), answer
     client = AsyncFHIRClient(base, authorization=f"Bearer {answer['access_token']}")
     assert await client.resources("Patient").search(_id=logins["values"]["patient"]).fetch()
-    assert "scope" in await refused(client.resources("Observation").fetch())
-    assert "scope" in await refused(client.resource("Patient", active=True).save())
+    await refused(client.resources("Observation").fetch())
+    await refused(client.resource("Patient", active=True).save())
 
 
 def never_twice(app, endpoint):

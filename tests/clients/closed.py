@@ -1,27 +1,21 @@
 """A server that asks for logins, made ready for those who test it: apps, keys, people, records.
 
-    closed.py VIGIE DATABASE BASE FOLDER [--mails FILE]
+    closed.py VIGIE DATABASE BASE FOLDER MAILS
 
 The server runs already, over DATABASE, at BASE; VIGIE is its program. What was made is written to
-FOLDER/logins.json, as `conformance/README.md` describes it; FILE is where tests/smtp/server.py
+FOLDER/logins.json, as `conformance/README.md` describes it; MAILS is where tests/smtp/server.py
 keeps the mails that the server sends.
 """
 
 import argparse
 import base64
-import hashlib
-import hmac
-import html.parser
-import http.cookiejar
 import json
 import re
+import secrets
 import socket
-import struct
 import subprocess
 import sys
-import time
 import urllib.error
-import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -29,6 +23,7 @@ import backend
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+HERE = Path(__file__).resolve().parent
 SYSTEM = "urn:vigie-clients:closed"
 PASSWORD = "une phrase longue, et à moi seule"
 INTENT = "reconcile-medications"
@@ -155,60 +150,55 @@ class Records:
             "foreign_patient": self.patient("Petit", elsewhere, "petit@example.org")}
 
 
-class Fields(html.parser.HTMLParser):
-    """The forms of a page: where each goes, and what it has."""
+class People:
+    """Who logs in: accounts by `vigie user add`, and what each of them types."""
 
-    def __init__(self, page):
-        super().__init__()
-        self.forms, self.text = [], ""
-        self.feed(page)
+    def __init__(self, vigie, database, folder, mails):
+        self.vigie, self.database, self.folder, self.mails = vigie, database, folder, mails
+        self.known = {}
+        self.password = self.secret("password", PASSWORD)
 
-    def handle_starttag(self, tag, attrs):
-        given = dict(attrs)
-        if tag == "form":
-            self.forms.append({"action": given.get("action") or "", "fields": {}})
-        elif tag in ("input", "button") and self.forms and given.get("name"):
-            self.forms[-1]["fields"][given["name"]] = given.get("value") or ""
+    def secret(self, name, text):
+        path = self.folder / name
+        path.touch(mode=0o600)
+        path.write_text(text, encoding="utf-8")
+        return str(path)
 
-    def handle_data(self, data):
-        self.text += f"{data}\n"
+    def add(self, name, login, person, role, *how):
+        run(self.vigie, "user", "add", login, "--person", person, "--role", role,
+            "--password-file", self.password, *how, "--database", self.database)
+        self.known[name] = [{"field": "password", "fill": {"login": login, "password": PASSWORD}}]
 
-    def with_field(self, name):
-        return next((form for form in self.forms if name in form["fields"]), None)
-
-
-class Visitor:
-    """Somebody at the login page for the first time."""
-
-    def __init__(self, origin):
-        self.origin = origin
-        jar = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
-        self.opener = urllib.request.build_opener(jar)
-
-    def open(self, address, form=None):
-        headers = {"accept": "text/html", "sec-fetch-site": "same-origin"}
-        data = None
-        if form is not None:
-            headers["origin"] = self.origin
-            data = urllib.parse.urlencode(form).encode()
-        request = urllib.request.Request(address, data, headers)
-        with self.opener.open(request, timeout=30) as answer:
-            return answer.url, Fields(answer.read().decode())
-
-    def fill(self, page, **typed):
-        address, fields = page
-        form = fields.with_field(next(iter(typed)))
-        if form is None:
-            sys.exit(f"{address} has no field {next(iter(typed))}:\n{fields.text}")
-        return self.open(urllib.parse.urljoin(address, form["action"]), form["fields"] | typed)
+    def add_all(self, records):
+        key = base64.b32encode(secrets.token_bytes(20)).decode()
+        self.add("professional", "maud@example.org", f"Practitioner/{records['nurse']}",
+                 f"professional@Organization/{records['hospital']}",
+                 "--authenticator-file", self.secret("authenticator", key))
+        self.known["professional"].append({"field": "code", "fill": {"code": {"totp": key}}})
+        # Whoever picks somebody picks the patient of the tests.
+        self.known["professional"].append({"field": "patient", "fill": {"patient": records["patient"]}})
+        self.add("patient", "martin@example.org", f"Patient/{records['patient']}", "patient")
+        told = [sys.executable, str(HERE / "mailed.py"), str(self.mails), "martin@example.org"]
+        self.known["patient"].append({"field": "code", "fill": {"code": {"command": told}}})
 
 
-def one_time_code(secret):
-    """RFC 6238."""
-    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
-    tag = hmac.new(key, struct.pack(">Q", int(time.time()) // 30), hashlib.sha1).digest()
-    offset = tag[19] & 15
-    return f"{(struct.unpack('>I', tag[offset:offset + 4])[0] & 0x7FFFFFFF) % 1_000_000:06}"
+def launch(base, values):
+    """How this server is made to launch an app: a record's own program asks it to."""
+    origin = base.rsplit("/", 1)[0]
+    context = {
+        "patient": values["patient"], "encounter": values["encounter"], "intent": INTENT,
+        "need_patient_banner": False, "tenant": TENANT,
+        "fhirContext": [{"reference": f"Organization/{values['hospital']}"}],
+    }
+    ask = {"grant_type": "client_credentials", "scope": "system/*.cruds"}
+    return [
+        {"do": "POST", "path": f"{origin}/auth/token", "client": "backend", "form": ask,
+         "save": {"own": "json:access_token"}, "expect": [{"status": [200]}]},
+        {"do": "POST", "path": f"{origin}/auth/launch",
+         "headers": {"authorization": "Bearer ${own}", "content-type": "application/json"},
+         "body": {"client_id": "${${client}_id}"} | context,
+         "save": {"launch": "json:launch"}, "expect": [{"status": [200, 201]}]},
+    ]
 
 
 def token_of(apps, base):
@@ -227,18 +217,21 @@ def main():
     parser.add_argument("database")
     parser.add_argument("base")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--mails", type=Path)
+    parser.add_argument("mails", type=Path)
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     apps = Apps(given.vigie, given.database, given.folder)
     apps.add_all()
     values = Records(given.base, token_of(apps, given.base)).add_all()
+    people = People(given.vigie, given.database, given.folder, given.mails)
+    people.add_all(values)
     logins = {
         "clients": apps.known,
-        "users": {},
-        "forms": [],
-        "parts": {},
-        "values": values | {"intent": INTENT, "tenant": TENANT},
+        "users": people.known,
+        # What everybody does with the page of consent.
+        "forms": [{"field": "decision", "fill": {"decision": "allow"}}],
+        "parts": {"launch": launch(given.base, values)},
+        "values": values | {"intent": INTENT, "tenant": TENANT, "fhir_context": "yes"},
     }
     (given.folder / "logins.json").write_text(json.dumps(logins, indent=2), encoding="utf-8")
 
