@@ -3,13 +3,15 @@
     closed.py VIGIE DATABASE BASE FOLDER MAILS
 
 The server runs already, over DATABASE, at BASE; VIGIE is its program. What was made is written to
-FOLDER/logins.json, as `conformance/README.md` describes it; MAILS is where tests/smtp/server.py
-keeps the mails that the server sends.
+FOLDER/logins.json, as `conformance/README.md` describes it; MAILS is the
+folder where it leaves its mails (`mail.channel = "file"`). SSL_CERT_FILE names the certificate of
+a server that speaks TLS.
 """
 
 import argparse
 import base64
 import json
+import os
 import re
 import secrets
 import socket
@@ -226,6 +228,7 @@ def main():
     people = People(given.vigie, given.database, given.folder, given.mails)
     people.add_all(values)
     logins = {
+        "ca": os.environ.get("SSL_CERT_FILE"),
         "clients": apps.known,
         "users": people.known,
         # What everybody does with the page of consent.
