@@ -7,15 +7,16 @@ use crate::{
     http::Access,
     interactions::Context,
     kernel::problem::Result,
+    people::People,
     outbound::{Cache, Internet, Outbound, Rules},
-    smart::{Parts, Settings, Smart, keys::Keys, persons::Nobody},
+    smart::{Parts, Settings, Smart, keys::Keys, persons::Persons},
 };
 
 /// The authorization server, where tokens are asked for.
 pub(super) fn open(
     config: &Config,
     context: &Context,
-    access: Access,
+    (access, people): (Access, &Arc<People>),
 ) -> Result<Option<Arc<Smart>>> {
     if access != Access::Tokens {
         return Ok(None);
@@ -37,7 +38,7 @@ pub(super) fn open(
         chance: Arc::clone(&context.chance),
         keys: Keys::open(&auth.key_file(&config.database.path()))?,
         sets: Arc::new(Cache::new(Arc::new(fetch), Arc::clone(&context.clock))),
-        persons: Arc::new(Nobody),
+        persons: Arc::clone(people) as Arc<dyn Persons>,
     };
     Ok(Some(Arc::new(Smart::new(settings, parts))))
 }

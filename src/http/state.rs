@@ -16,7 +16,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{auth::Access, cors::Origins};
 use crate::{
     authoring::Simulator, erasure::Eraser, fhir::search::parameters::Parameters,
-    interactions::Context, kernel::problem::Result, smart::Smart,
+    interactions::Context, kernel::problem::Result, people::People, smart::Smart,
 };
 
 /// Moves a simulated clock.
@@ -61,6 +61,8 @@ pub struct State {
     pub eraser: Option<Arc<Eraser>>,
     /// Who gives out tokens and knows them, where that is done.
     pub smart: Option<Arc<Smart>>,
+    /// Everybody who has an account, where the server has a login.
+    pub people: Option<Arc<People>>,
     /// The origins whose pages may call, if any.
     pub origins: Option<Origins>,
     /// Tries pathways out.
@@ -86,6 +88,7 @@ impl State {
             simulated: None,
             eraser: None,
             smart: None,
+            people: None,
             origins: None,
             simulator: Simulator::default(),
             gateway_secret: None,
@@ -113,6 +116,13 @@ impl State {
     #[must_use]
     pub fn with_smart(mut self, smart: Option<Arc<Smart>>) -> Self {
         self.smart = smart;
+        self
+    }
+
+    /// The same state, with people who have accounts.
+    #[must_use]
+    pub fn with_people(mut self, people: Arc<People>) -> Self {
+        self.people = Some(people);
         self
     }
 

@@ -5,6 +5,7 @@
 use super::{
     PERMIT, Smart, after,
     issue::Issued,
+    narrowing,
     refusal::{Fault, Granted, Refusal},
     scopes::{self, For},
 };
@@ -25,7 +26,7 @@ impl Smart {
             ));
         }
         let granted = scopes::allowed(asked, &client.scopes, For::Client)?;
-        self.check_narrowings(&granted)?;
+        narrowing::check(&granted)?;
         let told = scopes::told(&granted);
         let lifetime = self.settings.backend;
         let now = self.now();

@@ -14,13 +14,17 @@
 //! <https://www.rfc-editor.org/rfc/rfc9700>.
 
 pub mod assertion;
+pub mod authorize;
 mod backend;
 mod exchange;
+pub mod flow;
 pub mod form;
 mod id_token;
 pub mod identify;
+mod introspect;
 mod issue;
 pub mod keys;
+mod launch;
 pub mod metadata;
 mod narrowing;
 pub mod permit;

@@ -13,7 +13,6 @@ use super::{
 use crate::{
     fhir::{
         about::SHARED,
-        definitions::ResourceType,
         permit::{Grant, Login, Permit, Reach},
         scope::{Level, Scope},
     },
@@ -137,7 +136,8 @@ impl Smart {
     }
 
     async fn custodians(&self, seeds: &[String]) -> Result<Arc<[String]>> {
-        Ok(seeds.to_vec().into())
+        let found = self.store().custodians(seeds).await;
+        Ok(found.map_err(closed)?.into())
     }
 
     /// The patient of the launch, and what is everybody's; none, if the role does not reach that
@@ -146,30 +146,28 @@ impl Smart {
         let Some(patient) = &login.patient else {
             return Ok(None);
         };
-        let reached = self.reaches(login, reach, patient).await?;
-        Ok(reached.then(|| Reach::Of {
+        let reached = self.store().reaches(reach, patient).await;
+        Ok(reached.map_err(closed)?.then(|| Reach::Of {
             marks: Arc::from([SHARED.to_owned(), patient.clone()]),
             custodians: Arc::from([]),
         }))
     }
+}
 
-    /// Whether a patient stands and is within a reach.
-    pub(super) async fn reaches(
-        &self,
-        login: &Arc<Login>,
-        reach: &Reach,
-        patient: &str,
-    ) -> Result<bool> {
-        let (Some(kind), Some(scope)) = (
-            ResourceType::named("Patient"),
-            Scope::read("user/Patient.r"),
-        ) else {
-            return Ok(false);
-        };
-        let reach = reach.clone();
-        let permit = Permit::login(Arc::clone(login), vec![Grant { scope, reach }]);
-        let found = self.store().read(&permit, kind, patient).await;
-        let found = found.map_err(closed)?;
-        Ok(found.is_some_and(|stored| stored.body.is_some()))
+impl Smart {
+    /// Whether somebody reaches a patient by one of their roles.
+    pub(super) async fn person_reaches(&self, person: &Person, patient: &str) -> Result<bool> {
+        for hat in &person.hats {
+            let reach = self.reach_of(hat).await?;
+            if self
+                .store()
+                .reaches(&reach, patient)
+                .await
+                .map_err(closed)?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params};
 
 use super::{
-    READER_CACHE_KIB, about, clients, connect, definitions, indexing,
+    READER_CACHE_KIB, about, accounts, clients, connect, definitions, indexing,
     reach::{self, Standing, Versions},
     readers::{JOB_COUNTS, NEXT_JOB},
     rows::{fault, stored_from_row},
@@ -25,7 +25,9 @@ use crate::{
         clock::from_millis,
         problem::{Problem, Result},
     },
-    store::{Client, Digest, Held, Known, Loaded, Reindex, Stored},
+    store::{
+        Account, AccountBy, Client, Digest, Held, Known, Loaded, LoginSession, Reindex, Stored,
+    },
 };
 
 /// The current version by type and id.
@@ -128,6 +130,16 @@ impl Lookups {
     /// A token with all that it stands for.
     pub fn held(&self, hash: &Digest) -> Result<Option<Held>> {
         tokens::held(&*self.connection()?, hash)
+    }
+
+    /// An account.
+    pub fn account(&self, by: AccountBy<'_>) -> Result<Option<Account>> {
+        accounts::account(&*self.connection()?, by)
+    }
+
+    /// The session of a hash.
+    pub fn login(&self, hash: &[u8]) -> Result<Option<LoginSession>> {
+        accounts::login(&*self.connection()?, hash)
     }
 
     /// The next resources of a type that is indexed anew.
