@@ -7,8 +7,8 @@ use crate::{
     http::Access,
     interactions::Context,
     kernel::problem::Result,
-    people::People,
     outbound::{Cache, Internet, Outbound, Rules},
+    people::People,
     smart::{Parts, Settings, Smart, keys::Keys, persons::Persons},
 };
 

@@ -30,6 +30,8 @@ SYSTEM = "urn:vigie-clients:closed"
 PASSWORD = "une phrase longue, et à moi seule"
 INTENT = "reconcile-medications"
 TENANT = "hospital-1"
+ROLE = "urn:vigie-clients:told-beside"
+FORM = "https://vigie.example/fhir/Questionnaire/covid-medical"
 CONTEXT = "launch launch/patient launch/encounter openid fhirUser offline_access online_access"
 PATIENTS = f"{CONTEXT} patient/*.cruds patient/*.read patient/*.write"
 
@@ -99,7 +101,7 @@ class Apps:
         self.add("posting", PATIENTS, "--secret")
         self.known["posting"]["post"] = True
         self.add("asymmetric", PATIENTS, key="RSA")
-        self.add("backend", "system/*.cruds", "--backend", key="RSA")
+        self.add("backend", "system/*.cruds __launch __introspect", "--backend", key="RSA")
         # One client may act for people and for itself.
         self.add("elliptic", f"{PATIENTS} system/Patient.cruds", "--backend", key="EC")
 
@@ -147,7 +149,7 @@ class Records:
             "resourceType": "Observation", "status": "final", "code": {"text": "weight"},
             "subject": subject, "valueString": "70 kg"})
         return {
-            "hospital": hospital, "nurse": nurse, "patient": patient, "encounter": encounter,
+            "hospital": hospital, "elsewhere": elsewhere, "nurse": nurse, "patient": patient, "encounter": encounter,
             "observation": observation, "other": self.patient("Durand", hospital, "durand@example.org"),
             "foreign_patient": self.patient("Petit", elsewhere, "petit@example.org")}
 
@@ -190,9 +192,15 @@ def launch(base, values):
     context = {
         "patient": values["patient"], "encounter": values["encounter"], "intent": INTENT,
         "need_patient_banner": False, "tenant": TENANT,
-        "fhirContext": [{"reference": f"Organization/{values['hospital']}"}],
+        "user": f"Practitioner/{values['nurse']}",
+        "fhirContext": [
+            {"reference": f"Organization/{values['hospital']}"},
+            {"reference": f"Organization/{values['elsewhere']}", "role": ROLE},
+            {"canonical": f"{FORM}|1.0.0", "type": "Questionnaire", "role": "launch"},
+            {"identifier": {"system": SYSTEM, "value": "device-1"}, "type": "Device", "role": ROLE},
+        ],
     }
-    ask = {"grant_type": "client_credentials", "scope": "system/*.cruds"}
+    ask = {"grant_type": "client_credentials", "scope": "__launch"}
     return [
         {"do": "POST", "path": f"{origin}/auth/token", "client": "backend", "form": ask,
          "save": {"own": "json:access_token"}, "expect": [{"status": [200]}]},
