@@ -11,6 +11,8 @@
 mod harness;
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod authoring;
 #[cfg(test)]
 mod backend_services;
