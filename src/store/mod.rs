@@ -14,6 +14,7 @@
 mod canonical;
 mod change;
 mod counters;
+mod custody;
 mod definitions;
 mod erase;
 mod errands;
@@ -37,7 +38,7 @@ mod writer;
 ///
 /// A change that makes rows wrong that were written before raises it; a database that was indexed
 /// by another version is indexed anew when it is next opened.
-pub const INDEX_VERSION: i64 = 2;
+pub const INDEX_VERSION: i64 = 3;
 
 #[cfg(test)]
 pub use self::sqlite::{count_tokens, pretend_index_version};
@@ -45,6 +46,7 @@ pub use self::{
     canonical::Canonical,
     change::{Change, Draft, Reactor},
     counters::Count,
+    custody::{CUSTODIANS_MAX, CUSTODY_LEVELS_MAX},
     definitions::{IndexedParameter, Known, Loaded},
     erase::{DroppedJobs, ErasureRecord},
     errands::{Errand, ErrandKind, ErrandState, Listed, Listing},

@@ -10,6 +10,7 @@
 //! Settings and their reasons: <https://www.sqlite.org/pragma.html>,
 //! <https://www.sqlite.org/wal.html>.
 
+mod about;
 mod copy;
 mod counters;
 mod definitions;
@@ -23,6 +24,7 @@ mod jobs;
 mod labels;
 mod lookups;
 mod pages;
+mod reach;
 mod readers;
 mod rows;
 mod search;

@@ -7,15 +7,21 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::{
-    counters, history, imports,
+    about, counters, history, imports,
     insert::{delete_rows, insert_rows, replace_rows},
     jobs, labels, lookups,
+    reach::{self, Standing, Versions},
     rows::{fault, version_hash},
     search,
 };
 use crate::{
     fhir::{
-        definitions::ResourceType, permit::Permit, search::query::Query, search::rows::IndexRows,
+        about::About,
+        definitions::ResourceType,
+        permit::{Permit, Reach},
+        scope::Action,
+        search::query::Query,
+        search::rows::IndexRows,
     },
     kernel::problem::{Problem, Result},
     store::{
@@ -216,8 +222,49 @@ impl Session for SqliteSession {
         Box::pin(async move { lookups::current(&self.connection, kind, id) })
     }
 
-    fn patients(&mut self, key: i64) -> BoxFuture<'_, Result<Vec<String>>> {
-        Box::pin(async move { lookups::patients(&self.connection, key) })
+    fn reaches<'a>(
+        &'a mut self,
+        permit: &'a Permit,
+        (kind, key): (ResourceType, i64),
+        action: Action,
+    ) -> BoxFuture<'a, Result<bool>> {
+        let versions = Versions::Current;
+        let standing = Standing {
+            kind,
+            key,
+            versions,
+        };
+        Box::pin(async move { reach::reaches(&self.connection, permit, standing, &[action]) })
+    }
+
+    fn admitting<'a>(
+        &'a mut self,
+        permit: &'a Permit,
+        what: (ResourceType, Action),
+        about: (&'a About, Option<&'a str>),
+    ) -> BoxFuture<'a, Result<Vec<usize>>> {
+        Box::pin(async move { reach::admitting(&self.connection, permit, what, about) })
+    }
+
+    fn admitted<'a>(
+        &'a mut self,
+        permit: &'a Permit,
+        what: (ResourceType, Action),
+        admitting: (&'a [usize], i64),
+    ) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async move { reach::admitted(&self.connection, permit, what, admitting) })
+    }
+
+    fn custodians<'a>(&'a mut self, seeds: &'a [String]) -> BoxFuture<'a, Result<Vec<String>>> {
+        Box::pin(async move { about::custodians(&self.connection, seeds) })
+    }
+
+    fn reaches_whom<'a>(
+        &'a mut self,
+        reach: &'a Reach,
+        whom: &'a str,
+    ) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async move { reach::reaches_whom(&self.connection, reach, whom) })
     }
 
     fn version<'a>(
@@ -237,7 +284,8 @@ impl Session for SqliteSession {
         Box::pin(async move {
             let newest = match &excerpt.of {
                 HistoryOf::Instance(kind, id) => {
-                    match lookups::reachable(&self.connection, permit, (*kind, id))? {
+                    let how = (&[Action::Read][..], Versions::Current);
+                    match lookups::reachable(&self.connection, permit, (*kind, id), how)? {
                         None => return Ok(None),
                         found => found,
                     }
