@@ -181,18 +181,6 @@ impl Permit {
         self
     }
 
-    /// What the server does for this actor beyond what they may do themselves: not bound, and
-    /// still theirs. Whoever makes it has looked whether they may have it done.
-    #[must_use]
-    pub fn acting(&self, task: &'static str) -> Self {
-        let _ = task;
-        Self {
-            actor: self.actor.clone(),
-            grants: None,
-            patient: self.patient.clone(),
-        }
-    }
-
     /// Who acts.
     #[must_use]
     pub const fn actor(&self) -> &Actor {
