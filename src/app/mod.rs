@@ -11,6 +11,7 @@ mod clock;
 mod definitions;
 mod embedded;
 mod erasure;
+mod people;
 mod settings;
 
 pub mod backup;
@@ -25,11 +26,11 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-pub use self::embedded::EMBEDDED;
 use self::{
     client::Client,
     clock::{Hand, Time},
 };
+pub use self::{embedded::EMBEDDED, people::open_people};
 use crate::{
     bulk,
     config::{self, Config},
@@ -204,8 +205,11 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     composed.eraser.resume().await?;
     composed.context.base = base.as_str().into();
     let library = composed.context.library.clone();
+    let people = people::of(config, &composed.context)?;
     let access = settings::access(&config.server);
-    let mut state = state(composed.context, access, config)?.with_eraser(composed.eraser);
+    let mut state = state(composed.context, access, config)?
+        .with_eraser(composed.eraser)
+        .with_people(people);
     let (stop_http, stop_queue) = (CancellationToken::new(), CancellationToken::new());
     let (hand, runner) = match composed.time {
         // A clock that stands still has no background work: moving it does the work.

@@ -11,6 +11,7 @@ mod migrate;
 mod reindex;
 mod restore;
 mod serve;
+mod user;
 
 use std::{env, process::ExitCode};
 
@@ -39,6 +40,8 @@ pub enum Command {
     Backup(backup::Arguments),
     /// Put a backup in the place of the database; who was erased since is erased again.
     Restore(restore::Arguments),
+    /// Make, list, lock and unlock accounts.
+    User(user::Arguments),
     /// Take in a table of people, or of answers on paper, from a CSV file.
     Import(import::Arguments),
 }
@@ -55,6 +58,7 @@ impl Command {
             Self::Reindex(arguments) => command::run(reindex::run(arguments)),
             Self::Backup(arguments) => command::conclude(&backup::run(arguments)),
             Self::Restore(arguments) => command::run(restore::run(arguments)),
+            Self::User(arguments) => command::run(user::run(arguments)),
             Self::Import(arguments) => command::run(import::run(arguments)),
         }
     }

@@ -7,6 +7,7 @@
 //!
 //! Specification: <http://hl7.org/fhir/R4/http.html>.
 
+pub mod accounts;
 pub mod auth;
 mod binary;
 mod bulk;
@@ -18,6 +19,7 @@ mod later;
 pub mod negotiate;
 pub mod openapi;
 pub mod operations;
+pub mod pages;
 pub mod peers;
 pub mod reply;
 pub mod router;

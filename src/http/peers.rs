@@ -6,6 +6,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+/// Where a request comes from: with each request, as an extension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub IpAddr);
+
 /// Counts connections, overall and by address; clones share the counts.
 #[derive(Debug, Clone)]
 pub struct Peers {

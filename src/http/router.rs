@@ -14,13 +14,13 @@ use axum::{
 use jiff::Timestamp;
 
 use super::{
-    bulk, clock, cors,
+    accounts, bulk, clock, cors,
     fhir::{self, Body, Run},
     health, later,
     negotiate::{self, Wanted},
     openapi,
     operations::{self, OPERATIONS, Operation},
-    reply, sms,
+    pages, reply, sms,
     state::State,
 };
 use crate::{
@@ -201,6 +201,8 @@ pub(super) fn router_with(state: Arc<State>, operations: &'static [Operation]) -
         .merge(health::routes(&state))
         .merge(clock::routes(&state))
         .merge(sms::routes(&state))
+        .merge(accounts::routes(&state))
+        .merge(pages::routes())
         .merge(bulk::routes(&state))
         .merge(openapi::routes(&state, operations));
     for route in ROUTES {

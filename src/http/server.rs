@@ -15,7 +15,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    peers::{Peers, Seat},
+    peers::{Peer, Peers, Seat},
     watch::{Patience, Phase, Watched},
 };
 
@@ -122,7 +122,8 @@ impl Server {
         };
         let io = TokioIo::new(Watched::new(socket, phase.clone(), patience));
         let router = TowerToHyperService::new(self.router.clone());
-        let service = service_fn(move |request| {
+        let service = service_fn(move |mut request: hyper::Request<_>| {
+            request.extensions_mut().insert(Peer(address.ip()));
             phase.busy();
             let (answer, phase) = (router.call(request), phase.clone());
             async move {

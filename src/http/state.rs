@@ -16,7 +16,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{auth::Access, cors::Origins};
 use crate::{
     authoring::Simulator, erasure::Eraser, fhir::search::parameters::Parameters,
-    interactions::Context, kernel::problem::Result,
+    interactions::Context, kernel::problem::Result, people::People,
 };
 
 /// Moves a simulated clock.
@@ -59,6 +59,8 @@ pub struct State {
     pub simulated: Option<Arc<dyn ClockControl>>,
     /// Erases people, where the server has a ledger for it.
     pub eraser: Option<Arc<Eraser>>,
+    /// Everybody who has an account, where the server has a login.
+    pub people: Option<Arc<People>>,
     /// The origins whose pages may call, if any.
     pub origins: Option<Origins>,
     /// Tries pathways out.
@@ -83,6 +85,7 @@ impl State {
             small_cell: 0,
             simulated: None,
             eraser: None,
+            people: None,
             origins: None,
             simulator: Simulator::default(),
             gateway_secret: None,
@@ -103,6 +106,13 @@ impl State {
     #[must_use]
     pub fn with_eraser(mut self, eraser: Arc<Eraser>) -> Self {
         self.eraser = Some(eraser);
+        self
+    }
+
+    /// The same state, with people who have accounts.
+    #[must_use]
+    pub fn with_people(mut self, people: Arc<People>) -> Self {
+        self.people = Some(people);
         self
     }
 

@@ -11,6 +11,7 @@
 //!
 //! Specification: <http://hl7.org/fhir/R4/http.html#transactional-integrity>.
 
+mod accounts;
 mod canonical;
 mod change;
 mod counters;
@@ -43,6 +44,10 @@ pub const INDEX_VERSION: i64 = 3;
 #[cfg(test)]
 pub use self::sqlite::{count_tokens, pretend_index_version};
 pub use self::{
+    accounts::{
+        Account, AccountBy, AccountKind, AccountRole, AccountState, Failures, LoginSession,
+        LoginStage, Ticket, TicketKind,
+    },
     canonical::Canonical,
     change::{Change, Draft, Reactor},
     counters::Count,

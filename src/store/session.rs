@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use super::{
-    Count, Excerpt, History, ImportRow, Job, LeasedJob, Page, RowState, Stored,
+    Count, Excerpt, History, ImportRow, Job, LeasedJob, Page, RowState, Stored, accounts::Accounts,
     definitions::Defining, erase::Erasing, errands::Errands, indexing::Indexing,
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// One connection with a transaction open: rows in, rows out, no rules.
-pub(super) trait Session: Erasing + Defining + Errands + Indexing {
+pub(super) trait Session: Erasing + Defining + Errands + Indexing + Accounts {
     /// Opens the transaction that a group of requests shares.
     fn begin(&mut self) -> BoxFuture<'_, Result<()>>;
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params};
 
 use super::{
-    READER_CACHE_KIB, about, connect, definitions, indexing,
+    READER_CACHE_KIB, about, accounts, connect, definitions, indexing,
     reach::{self, Standing, Versions},
     readers::{JOB_COUNTS, NEXT_JOB},
     rows::{fault, stored_from_row},
@@ -24,7 +24,7 @@ use crate::{
         clock::from_millis,
         problem::{Problem, Result},
     },
-    store::{Known, Loaded, Reindex, Stored},
+    store::{Account, AccountBy, Known, Loaded, LoginSession, Reindex, Stored},
 };
 
 /// The current version by type and id.
@@ -107,6 +107,16 @@ impl Lookups {
         let connection = self.connection()?;
         let state = connection.unchecked_transaction().map_err(fault)?;
         definitions::loaded(&state, kinds, known)
+    }
+
+    /// An account.
+    pub fn account(&self, by: AccountBy<'_>) -> Result<Option<Account>> {
+        accounts::account(&*self.connection()?, by)
+    }
+
+    /// The session of a hash.
+    pub fn login(&self, hash: &[u8]) -> Result<Option<LoginSession>> {
+        accounts::login(&*self.connection()?, hash)
     }
 
     /// The next resources of a type that is indexed anew.

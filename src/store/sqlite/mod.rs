@@ -11,6 +11,7 @@
 //! <https://www.sqlite.org/wal.html>.
 
 mod about;
+mod accounts;
 mod copy;
 mod counters;
 mod definitions;
