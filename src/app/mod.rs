@@ -13,6 +13,7 @@ mod embedded;
 mod erasure;
 mod people;
 mod settings;
+mod smart;
 
 pub mod backup;
 pub mod client;
@@ -147,6 +148,7 @@ struct Composed {
     runner: Arc<Runner>,
     eraser: Arc<Eraser>,
     later: Arc<http::LaterHandler>,
+    again: Arc<smart::Again>,
 }
 
 async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
@@ -170,7 +172,8 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
     };
     let mut handlers = handlers(config, &time, channels)?;
     handlers.extend(erasing);
-    let renew: Arc<dyn bulk::Renew> = Arc::new(bulk::NoLogins);
+    let again = Arc::new(smart::Again::default());
+    let renew = Arc::clone(&again) as Arc<dyn bulk::Renew>;
     handlers.extend(bulk::handlers(&context, &renew));
     let later = Arc::new(http::LaterHandler::new(renew));
     handlers.push(Arc::clone(&later) as Arc<dyn Handler>);
@@ -187,6 +190,7 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
         runner: Arc::new(runner),
         eraser,
         later,
+        again,
     })
 }
 
@@ -207,9 +211,12 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     let library = composed.context.library.clone();
     let people = people::of(config, &composed.context)?;
     let access = settings::access(&config.server);
+    let smart = smart::open(config, &composed.context, (access, &people))?;
+    composed.again.by(smart.as_ref());
     let mut state = state(composed.context, access, config)?
         .with_eraser(composed.eraser)
-        .with_people(people);
+        .with_people(people)
+        .with_smart(smart);
     let (stop_http, stop_queue) = (CancellationToken::new(), CancellationToken::new());
     let (hand, runner) = match composed.time {
         // A clock that stands still has no background work: moving it does the work.

@@ -4,6 +4,7 @@
 //! does. Each section is a file here, with a struct and a `check` that names the keys at fault.
 //! To add a key: a line in `default.toml`, a field in its section, and its bound in `check`.
 
+mod auth;
 mod clock;
 mod database;
 mod fhir;
@@ -24,6 +25,7 @@ use serde::Deserialize;
 
 use self::findings::Findings;
 pub use self::{
+    auth::Auth,
     clock::Clock,
     database::Database,
     fhir::{Answers, ConditionalDelete, Fhir, OnWrite, Validation},
@@ -46,6 +48,8 @@ use crate::kernel::problem::Result;
 pub struct Config {
     /// Where and how the server listens.
     pub server: Server,
+    /// Who may come in, and for how long.
+    pub auth: Auth,
     /// Where resources are kept.
     pub database: Database,
     /// Bounds on what clients send and ask.
@@ -74,6 +78,7 @@ impl Config {
     fn check(&self) -> Result<()> {
         let mut findings = Findings::default();
         self.server.check(&mut findings);
+        self.auth.check(&mut findings);
         self.database.check(&mut findings);
         self.fhir.check(&mut findings);
         self.queue.check(&mut findings);

@@ -24,6 +24,7 @@ pub mod peers;
 pub mod reply;
 pub mod router;
 pub mod server;
+mod smart;
 pub mod sms;
 pub mod state;
 pub mod watch;

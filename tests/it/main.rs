@@ -13,6 +13,8 @@ mod harness;
 #[cfg(test)]
 mod authoring;
 #[cfg(test)]
+mod backend_services;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod bulk;

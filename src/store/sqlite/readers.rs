@@ -76,6 +76,11 @@ impl Readers {
         self.pool.acquire().await.map_err(problem)
     }
 
+    /// The connections that look up in the calling thread.
+    pub const fn lookups(&self) -> &Lookups {
+        &self.lookups
+    }
+
     /// The current version, if the permit reaches it.
     pub fn current(&self, permit: &Permit, kind: ResourceType, id: &str) -> Result<Option<Stored>> {
         self.lookups.current(permit, kind, id)
