@@ -151,6 +151,7 @@ struct Composed {
     eraser: Arc<Eraser>,
     later: Arc<http::LaterHandler>,
     teller: Arc<TellHandler>,
+    again: Arc<smart::Again>,
 }
 
 async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
@@ -176,7 +177,8 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
     let mut handlers = service::handlers(sender(config, &time, channels)?);
     handlers.push(Arc::clone(&teller) as Arc<dyn Handler>);
     handlers.extend(erasing);
-    let renew: Arc<dyn bulk::Renew> = Arc::new(bulk::NoLogins);
+    let again = Arc::new(smart::Again::default());
+    let renew = Arc::clone(&again) as Arc<dyn bulk::Renew>;
     handlers.extend(bulk::handlers(&context, &renew));
     let later = Arc::new(http::LaterHandler::new(renew));
     handlers.push(Arc::clone(&later) as Arc<dyn Handler>);
@@ -194,6 +196,7 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
         eraser,
         later,
         teller,
+        again,
     })
 }
 
@@ -217,6 +220,7 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     composed.teller.attach(Arc::clone(&people));
     let access = settings::access(&config.server);
     let smart = smart::open(config, &composed.context, (access, &people))?;
+    composed.again.by(smart.as_ref());
     let mut state = state(composed.context, access, config)?
         .with_eraser(composed.eraser)
         .with_people(people)

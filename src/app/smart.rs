@@ -1,12 +1,16 @@
 //! The authorization server, put together.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use futures_util::future::BoxFuture;
 
 use crate::{
+    bulk::{NoLogins, Renew, asker::Identity},
     config::Config,
+    fhir::permit::Permit,
     http::Access,
     interactions::Context,
-    kernel::problem::Result,
+    kernel::problem::{Problem, Result},
     outbound::{Cache, Internet, Outbound, Rules},
     people::People,
     smart::{Parts, Settings, Smart, keys::Keys, persons::Persons},
@@ -41,4 +45,25 @@ pub(super) fn open(
         persons: Arc::clone(people) as Arc<dyn Persons>,
     };
     Ok(Some(Arc::new(Smart::new(settings, parts))))
+}
+
+/// Lets in again those who asked for what is done later, once it is known who lets in.
+#[derive(Default)]
+pub(super) struct Again(OnceLock<Option<Arc<Smart>>>);
+
+impl Again {
+    /// Tells who lets in, if anybody does; only the first counts.
+    pub(super) fn by(&self, smart: Option<&Arc<Smart>>) {
+        let _ = self.0.set(smart.map(Arc::clone));
+    }
+}
+
+impl Renew for Again {
+    fn renew<'a>(&'a self, who: &'a Identity) -> BoxFuture<'a, Result<Permit>> {
+        match self.0.get() {
+            Some(Some(smart)) => smart.renew(who),
+            Some(None) => NoLogins.renew(who),
+            None => Box::pin(async { Err(Problem::busy("No server serves yet.")) }),
+        }
+    }
 }

@@ -32,6 +32,7 @@ pub mod permit;
 pub mod persons;
 pub mod refusal;
 pub mod registration;
+mod renew;
 pub mod scopes;
 pub mod secret;
 pub mod token;

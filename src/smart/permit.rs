@@ -53,7 +53,8 @@ impl Smart {
         }
     }
 
-    async fn permit_of(&self, held: &Held) -> Result<Permit> {
+    /// The permit that what is held stands for, whether or not it is still good.
+    pub(super) async fn permit_of(&self, held: &Held) -> Result<Permit> {
         let asked = scopes::read(&held.token.scopes);
         let asked: Vec<Scope> = scopes::resources(&asked).cloned().collect();
         let mut login = Login {

@@ -218,6 +218,9 @@ pub(super) trait Tokens: Send {
     /// A token with all that it stands for.
     fn held<'a>(&'a mut self, hash: &'a Digest) -> BoxFuture<'a, Result<Option<Held>>>;
 
+    /// Whether a delegation was revoked; none, if it is not there (any more).
+    fn is_ended<'a>(&'a mut self, delegation: &'a str) -> BoxFuture<'a, Result<Option<bool>>>;
+
     /// Marks a token as used up; `false` if it was, or is not there.
     fn use_up<'a>(&'a mut self, hash: &'a Digest) -> BoxFuture<'a, Result<bool>>;
 
@@ -301,6 +304,14 @@ impl Tx {
     /// `Fault`, if the database fails.
     pub async fn held(&mut self, hash: &Digest) -> Result<Option<Held>> {
         self.session().held(hash).await
+    }
+
+    /// Whether a delegation was revoked; none, if it is not there (any more).
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails.
+    pub async fn is_ended(&mut self, delegation: &str) -> Result<Option<bool>> {
+        self.session().is_ended(delegation).await
     }
 
     /// Marks a token as used up; `false` if it was, or is not there.

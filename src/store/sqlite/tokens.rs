@@ -147,6 +147,15 @@ pub(super) fn held(connection: &Connection, hash: &Digest) -> Result<Option<Held
         .transpose()
 }
 
+fn is_ended(connection: &Connection, delegation: &str) -> Result<Option<bool>> {
+    let sql = "select ended from oauth_delegation where id = ?";
+    let mut statement = connection.prepare_cached(sql).map_err(fault)?;
+    statement
+        .query_row(params![delegation], |row| row.get(0))
+        .optional()
+        .map_err(fault)
+}
+
 fn pending(
     connection: &Connection,
     (kind, hash): (PendingKind, &Digest),
@@ -188,6 +197,10 @@ impl Tokens for SqliteSession {
 
     fn held<'a>(&'a mut self, hash: &'a Digest) -> BoxFuture<'a, Result<Option<Held>>> {
         Box::pin(async move { held(&self.connection, hash) })
+    }
+
+    fn is_ended<'a>(&'a mut self, delegation: &'a str) -> BoxFuture<'a, Result<Option<bool>>> {
+        Box::pin(async move { is_ended(&self.connection, delegation) })
     }
 
     fn use_up<'a>(&'a mut self, hash: &'a Digest) -> BoxFuture<'a, Result<bool>> {
