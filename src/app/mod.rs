@@ -11,7 +11,9 @@ mod clock;
 mod definitions;
 mod embedded;
 mod erasure;
+mod people;
 mod settings;
+mod smart;
 
 pub mod audit;
 pub mod backup;
@@ -26,11 +28,11 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-pub use self::embedded::EMBEDDED;
 use self::{
     client::Client,
     clock::{Hand, Time},
 };
+pub use self::{embedded::EMBEDDED, people::open_people};
 use crate::{
     bulk,
     config::{self, Config},
@@ -42,7 +44,9 @@ use crate::{
         problem::{Problem, Result},
     },
     library::{self, Library},
-    notify, publishing,
+    notify,
+    people::tell::TellHandler,
+    publishing,
     queue::{Handler, Runner},
     service,
     store::{Store, StoreOptions},
@@ -141,12 +145,12 @@ fn channels(config: &Config) -> Result<Channels> {
     Ok((settings::channel(&config.mail).open()?, sms))
 }
 
-fn handlers(config: &Config, time: &Time, (mail, sms): Channels) -> Result<Vec<Arc<dyn Handler>>> {
+fn sender(config: &Config, time: &Time, (mail, sms): Channels) -> Result<notify::Sender> {
     let mut sender = notify::Sender::new(mail, time.clock(), settings::messages(&config.mail))?;
     if let Some((channel, settings)) = sms {
         sender = sender.with_sms(channel, settings)?;
     }
-    Ok(service::handlers(sender))
+    Ok(sender)
 }
 
 /// A server put together, before anything moves.
@@ -156,6 +160,8 @@ struct Composed {
     runner: Arc<Runner>,
     eraser: Arc<Eraser>,
     later: Arc<http::LaterHandler>,
+    teller: Arc<TellHandler>,
+    again: Arc<smart::Again>,
 }
 
 async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
@@ -177,10 +183,14 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
         base: config.server.base(config.server.listen).into(),
         limits: settings::interactions(&config.fhir),
     };
-    let mut handlers = handlers(config, &time, channels)?;
+    let teller = people::teller(config, &time, &channels)?;
+    let mut handlers = service::handlers(sender(config, &time, channels)?);
+    handlers.push(Arc::clone(&teller) as Arc<dyn Handler>);
     handlers.extend(erasing);
-    handlers.extend(bulk::handlers(&context));
-    let later = Arc::new(http::LaterHandler::default());
+    let again = Arc::new(smart::Again::default());
+    let renew = Arc::clone(&again) as Arc<dyn bulk::Renew>;
+    handlers.extend(bulk::handlers(&context, &renew));
+    let later = Arc::new(http::LaterHandler::new(renew));
     handlers.push(Arc::clone(&later) as Arc<dyn Handler>);
     let runner = Runner::new(
         store,
@@ -195,6 +205,8 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
         runner: Arc::new(runner),
         eraser,
         later,
+        teller,
+        again,
     })
 }
 
@@ -214,11 +226,17 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     composed.eraser.resume().await?;
     composed.context.base = base.as_str().into();
     let library = composed.context.library.clone();
+    let people = people::of(config, &composed.context)?;
+    composed.teller.attach(Arc::clone(&people));
     let access = settings::access(&config.server);
     let audit = audit::open(config, &composed.time, composed.context.chance.as_ref())?;
+    let smart = smart::open(config, &composed.context, (access, &people))?;
+    composed.again.by(smart.as_ref());
     let mut state = state(composed.context, access, config)?
         .with_eraser(composed.eraser)
-        .with_audit(audit.clone());
+        .with_audit(audit.clone())
+        .with_people(people)
+        .with_smart(smart);
     let (stop_http, stop_queue) = (CancellationToken::new(), CancellationToken::new());
     let (hand, runner) = match composed.time {
         // A clock that stands still has no background work: moving it does the work.

@@ -95,6 +95,15 @@ impl Asked {
                 set(&mut query.outcomes, codes).ok_or_else(refused)
             }
             "type" => types(query, value).ok_or_else(refused),
+            _ => self.turn((key, value), size),
+        }
+    }
+
+    /// What concerns the page and not what is on it.
+    fn turn(&mut self, (key, value): (&str, &str), size: PageSize) -> Result<()> {
+        let query = &mut self.query;
+        let refused = || refused(key);
+        match key {
             "_count" => {
                 let count: u32 = value.parse().map_err(|_| refused())?;
                 query.limit = count.min(size.max);

@@ -6,12 +6,14 @@
 mod audit;
 mod backup;
 mod check_config;
+mod client;
 mod import;
 mod load;
 mod migrate;
 mod reindex;
 mod restore;
 mod serve;
+mod user;
 
 use std::{env, process::ExitCode};
 
@@ -42,8 +44,12 @@ pub enum Command {
     Restore(restore::Arguments),
     /// Examine the record of accesses, or give it out.
     Audit(audit::Arguments),
+    /// Make, list, lock and unlock accounts.
+    User(user::Arguments),
     /// Take in a table of people, or of answers on paper, from a CSV file.
     Import(import::Arguments),
+    /// Register programs that may ask for access, show them, forget them.
+    Client(client::Arguments),
 }
 
 impl Command {
@@ -59,7 +65,9 @@ impl Command {
             Self::Backup(arguments) => command::conclude(&backup::run(arguments)),
             Self::Restore(arguments) => command::run(restore::run(arguments)),
             Self::Audit(arguments) => command::conclude(&audit::run(arguments)),
+            Self::User(arguments) => command::run(user::run(arguments)),
             Self::Import(arguments) => command::run(import::run(arguments)),
+            Self::Client(arguments) => command::run(client::run(arguments)),
         }
     }
 }

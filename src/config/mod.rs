@@ -5,6 +5,7 @@
 //! To add a key: a line in `default.toml`, a field in its section, and its bound in `check`.
 
 mod audit;
+mod auth;
 mod clock;
 mod database;
 mod fhir;
@@ -28,9 +29,10 @@ use serde::Deserialize;
 use self::findings::Findings;
 pub use self::{
     audit::{Audit, Durability},
+    auth::Auth,
     clock::Clock,
     database::Database,
-    fhir::{Answers, ConditionalDelete, Fhir, OnWrite, Validation},
+    fhir::{Answers, ConditionalDelete, Fhir, Narrative, OnWrite, Validation},
     figures::Figures,
     log::{Format, Log},
     mail::{Channel, Language, Mail, Tls},
@@ -52,6 +54,8 @@ use crate::kernel::problem::Result;
 pub struct Config {
     /// Where and how the server listens.
     pub server: Server,
+    /// Who may come in, and for how long.
+    pub auth: Auth,
     /// Where resources are kept.
     pub database: Database,
     /// What the server may fetch from others.
@@ -84,6 +88,7 @@ impl Config {
     fn check(&self) -> Result<()> {
         let mut findings = Findings::default();
         self.server.check(&mut findings);
+        self.auth.check(&mut findings);
         self.database.check(&mut findings);
         self.outbound.check(&self.server, &mut findings);
         self.fhir.check(&mut findings);

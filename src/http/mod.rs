@@ -7,6 +7,7 @@
 //!
 //! Specification: <http://hl7.org/fhir/R4/http.html>.
 
+pub mod accounts;
 mod audit;
 mod auditing;
 pub mod auth;
@@ -20,12 +21,14 @@ mod later;
 pub mod negotiate;
 pub mod openapi;
 pub mod operations;
+pub mod pages;
 pub mod peer;
 pub mod peers;
 pub mod reply;
 pub mod router;
 pub mod server;
 mod shield;
+mod smart;
 pub mod sms;
 pub mod state;
 pub mod tls;

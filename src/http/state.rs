@@ -16,7 +16,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{auth::Access, cors::Origins};
 use crate::{
     audit, authoring::Simulator, erasure::Eraser, fhir::search::parameters::Parameters,
-    interactions::Context, kernel::problem::Result,
+    interactions::Context, kernel::problem::Result, people::People, smart::Smart,
 };
 
 /// Moves a simulated clock.
@@ -59,6 +59,10 @@ pub struct State {
     pub simulated: Option<Arc<dyn ClockControl>>,
     /// Erases people, where the server has a ledger for it.
     pub eraser: Option<Arc<Eraser>>,
+    /// Who gives out tokens and knows them, where that is done.
+    pub smart: Option<Arc<Smart>>,
+    /// Everybody who has an account, where the server has a login.
+    pub people: Option<Arc<People>>,
     /// The origins whose pages may call.
     pub origins: Origins,
     /// Tries pathways out.
@@ -85,6 +89,8 @@ impl State {
             small_cell: 0,
             simulated: None,
             eraser: None,
+            smart: None,
+            people: None,
             origins: Origins::default(),
             simulator: Simulator::default(),
             audit: None,
@@ -106,6 +112,20 @@ impl State {
     #[must_use]
     pub fn with_eraser(mut self, eraser: Arc<Eraser>) -> Self {
         self.eraser = Some(eraser);
+        self
+    }
+
+    /// The same state, with who gives out tokens.
+    #[must_use]
+    pub fn with_smart(mut self, smart: Option<Arc<Smart>>) -> Self {
+        self.smart = smart;
+        self
+    }
+
+    /// The same state, with people who have accounts.
+    #[must_use]
+    pub fn with_people(mut self, people: Arc<People>) -> Self {
+        self.people = Some(people);
         self
     }
 

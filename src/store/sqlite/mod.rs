@@ -11,7 +11,9 @@
 //! <https://www.sqlite.org/wal.html>.
 
 mod about;
+mod accounts;
 mod audit;
+mod clients;
 mod copy;
 mod counters;
 mod definitions;
@@ -33,6 +35,7 @@ mod session;
 mod source;
 #[cfg(test)]
 mod testing;
+mod tokens;
 
 use std::{path::Path, time::Duration};
 
