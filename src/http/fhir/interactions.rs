@@ -9,6 +9,7 @@ use axum::http::header;
 use super::{Call, IF_NONE_EXIST, Outcome};
 use crate::{
     http::{
+        auditing,
         negotiate::{self, Return},
         operations, reply, router,
     },
@@ -34,6 +35,9 @@ pub fn read(call: Call) -> Outcome {
                 .and_then(reply::read_http_date),
         };
         let context = &call.state.context;
+        if let Some(reply) = auditing::read(&call).await? {
+            return Ok(reply);
+        }
         let reply = reading::read(context, &call.permit, call.target()?, &held).await?;
         reading::part(context, reply, &call.query)
     })
@@ -99,6 +103,9 @@ pub fn history_of_many(call: Call) -> Outcome {
 pub fn search(call: Call) -> Outcome {
     Box::pin(async move {
         let context = &call.state.context;
+        if let Some(reply) = auditing::search(&call).await? {
+            return Ok(reply);
+        }
         let query = searching::query(context, call.kind()?, &call.query, call.handling())?;
         searching::search(context, &call.permit, &query).await
     })
