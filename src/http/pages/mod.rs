@@ -73,7 +73,7 @@ fn catalogue(language: Language) -> &'static Map<String, Value> {
 
 /// One text of a language; its key, where there is none.
 #[must_use]
-pub fn text<'a>(key: &'a str, language: Language) -> &'a str {
+pub fn text(key: &str, language: Language) -> &str {
     catalogue(language)
         .get(key)
         .and_then(Value::as_str)
