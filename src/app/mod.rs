@@ -13,6 +13,7 @@ mod embedded;
 mod erasure;
 mod people;
 mod settings;
+mod smart;
 
 pub mod backup;
 pub mod client;
@@ -150,6 +151,7 @@ struct Composed {
     eraser: Arc<Eraser>,
     later: Arc<http::LaterHandler>,
     teller: Arc<TellHandler>,
+    again: Arc<smart::Again>,
 }
 
 async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
@@ -175,8 +177,10 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
     let mut handlers = service::handlers(sender(config, &time, channels)?);
     handlers.push(Arc::clone(&teller) as Arc<dyn Handler>);
     handlers.extend(erasing);
-    handlers.extend(bulk::handlers(&context));
-    let later = Arc::new(http::LaterHandler::default());
+    let again = Arc::new(smart::Again::default());
+    let renew = Arc::clone(&again) as Arc<dyn bulk::Renew>;
+    handlers.extend(bulk::handlers(&context, &renew));
+    let later = Arc::new(http::LaterHandler::new(renew));
     handlers.push(Arc::clone(&later) as Arc<dyn Handler>);
     let runner = Runner::new(
         store,
@@ -192,6 +196,7 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
         eraser,
         later,
         teller,
+        again,
     })
 }
 
@@ -202,6 +207,7 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
 /// taken.
 pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> {
     let (listener, address) = listen(config.server.listen).await?;
+    let entrance = settings::entrance(listener, &config.server).await?;
     let base = config.server.base(address);
     let mut composed = compose(config, chance).await?;
     // The store has one process: what is lent was lent to one that has ended.
@@ -213,9 +219,12 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     let people = people::of(config, &composed.context)?;
     composed.teller.attach(Arc::clone(&people));
     let access = settings::access(&config.server);
+    let smart = smart::open(config, &composed.context, (access, &people))?;
+    composed.again.by(smart.as_ref());
     let mut state = state(composed.context, access, config)?
         .with_eraser(composed.eraser)
-        .with_people(people);
+        .with_people(people)
+        .with_smart(smart);
     let (stop_http, stop_queue) = (CancellationToken::new(), CancellationToken::new());
     let (hand, runner) = match composed.time {
         // A clock that stands still has no background work: moving it does the work.
@@ -231,7 +240,7 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     let queue = runner.map(|runner| tokio::spawn(serve_jobs(runner, stop_queue.clone())));
     tokio::spawn(read_definitions(library));
     let http = tokio::spawn(http::serve(
-        listener,
+        entrance,
         http::router(state),
         settings::connections(&config.server),
         stop_http.clone(),

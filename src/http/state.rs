@@ -16,7 +16,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{auth::Access, cors::Origins};
 use crate::{
     authoring::Simulator, erasure::Eraser, fhir::search::parameters::Parameters,
-    interactions::Context, kernel::problem::Result, people::People,
+    interactions::Context, kernel::problem::Result, people::People, smart::Smart,
 };
 
 /// Moves a simulated clock.
@@ -59,10 +59,12 @@ pub struct State {
     pub simulated: Option<Arc<dyn ClockControl>>,
     /// Erases people, where the server has a ledger for it.
     pub eraser: Option<Arc<Eraser>>,
+    /// Who gives out tokens and knows them, where that is done.
+    pub smart: Option<Arc<Smart>>,
     /// Everybody who has an account, where the server has a login.
     pub people: Option<Arc<People>>,
-    /// The origins whose pages may call, if any.
-    pub origins: Option<Origins>,
+    /// The origins whose pages may call.
+    pub origins: Origins,
     /// Tries pathways out.
     pub simulator: Simulator,
     /// The digest of the secret that the gateway of text messages shows, if there is one.
@@ -85,8 +87,9 @@ impl State {
             small_cell: 0,
             simulated: None,
             eraser: None,
+            smart: None,
             people: None,
-            origins: None,
+            origins: Origins::default(),
             simulator: Simulator::default(),
             gateway_secret: None,
             capabilities: Mutex::default(),
@@ -109,6 +112,13 @@ impl State {
         self
     }
 
+    /// The same state, with who gives out tokens.
+    #[must_use]
+    pub fn with_smart(mut self, smart: Option<Arc<Smart>>) -> Self {
+        self.smart = smart;
+        self
+    }
+
     /// The same state, with people who have accounts.
     #[must_use]
     pub fn with_people(mut self, people: Arc<People>) -> Self {
@@ -125,7 +135,7 @@ impl State {
 
     /// The same state, open to pages of these origins.
     #[must_use]
-    pub fn with_origins(mut self, origins: Option<Origins>) -> Self {
+    pub fn with_origins(mut self, origins: Origins) -> Self {
         self.origins = origins;
         self
     }

@@ -31,6 +31,8 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("enrol.html", include_str!("templates/enrol.html")),
     ("spares.html", include_str!("templates/spares.html")),
     ("account.html", include_str!("templates/account.html")),
+    ("consent.html", include_str!("templates/consent.html")),
+    ("choose.html", include_str!("templates/choose.html")),
     ("link.html", include_str!("templates/link.html")),
     ("recover.html", include_str!("templates/recover.html")),
     ("notice.html", include_str!("templates/notice.html")),

@@ -1,6 +1,7 @@
 //! What the tests stand on: a server to start and kill, a client to speak to it, actors to speak
 //! as, chance from a seed.
 
+pub mod backend;
 mod chance;
 mod client;
 mod gateway;
@@ -9,6 +10,7 @@ mod server;
 mod visitor;
 
 pub use self::{
+    backend::{Backend, client_command, printed},
     chance::Chance,
     client::{Client, Reply},
     gateway::{Behaviour, Gateway},
