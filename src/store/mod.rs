@@ -11,8 +11,10 @@
 //!
 //! Specification: <http://hl7.org/fhir/R4/http.html#transactional-integrity>.
 
+mod accounts;
 mod canonical;
 mod change;
+mod clients;
 mod counters;
 mod custody;
 mod definitions;
@@ -30,6 +32,7 @@ mod sqlite;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod tx;
 mod writer;
 
@@ -43,8 +46,13 @@ pub const INDEX_VERSION: i64 = 3;
 #[cfg(test)]
 pub use self::sqlite::{count_tokens, pretend_index_version};
 pub use self::{
+    accounts::{
+        Account, AccountBy, AccountKind, AccountRole, AccountState, Failures, LoginSession,
+        LoginStage, Ticket, TicketKind,
+    },
     canonical::Canonical,
     change::{Change, Draft, Reactor},
+    clients::{Client, Proof},
     counters::Count,
     custody::{CUSTODIANS_MAX, CUSTODY_LEVELS_MAX},
     definitions::{IndexedParameter, Known, Loaded},
@@ -58,5 +66,9 @@ pub use self::{
     prepared::Prepared,
     sqlite::{back_up, check_copy, hold_alone, known_erasures, put_in_place, stage},
     stored::Stored,
+    tokens::{
+        Delegation, DelegationsOf, Digest, Held, LaunchContext, PendingKind, SWEPT_AT_ONCE, Terms,
+        Token, TokenKind,
+    },
     tx::{Tx, Written},
 };

@@ -11,6 +11,8 @@
 //! <https://www.sqlite.org/wal.html>.
 
 mod about;
+mod accounts;
+mod clients;
 mod copy;
 mod counters;
 mod definitions;
@@ -32,6 +34,7 @@ mod session;
 mod source;
 #[cfg(test)]
 mod testing;
+mod tokens;
 
 use std::{path::Path, time::Duration};
 

@@ -22,8 +22,8 @@ use crate::{
     },
     kernel::{clock::from_millis, problem::Result},
     store::{
-        Count, Excerpt, History, HistoryOf, ImportRow, Known, Loaded, Page, Reindex, RowState,
-        Stored,
+        Account, AccountBy, Count, Excerpt, History, HistoryOf, ImportRow, Known, Loaded,
+        LoginSession, Page, Reindex, RowState, Stored,
     },
 };
 
@@ -76,6 +76,11 @@ impl Readers {
         self.pool.acquire().await.map_err(problem)
     }
 
+    /// The connections that look up in the calling thread.
+    pub const fn lookups(&self) -> &Lookups {
+        &self.lookups
+    }
+
     /// The current version, if the permit reaches it.
     pub fn current(&self, permit: &Permit, kind: ResourceType, id: &str) -> Result<Option<Stored>> {
         self.lookups.current(permit, kind, id)
@@ -104,6 +109,16 @@ impl Readers {
     /// What stands of these types, read in the calling thread.
     pub fn loaded(&self, kinds: &[ResourceType], known: &Known) -> Result<Loaded> {
         self.lookups.loaded(kinds, known)
+    }
+
+    /// An account, read in the calling thread.
+    pub fn account(&self, by: AccountBy<'_>) -> Result<Option<Account>> {
+        self.lookups.account(by)
+    }
+
+    /// The session of a hash, read in the calling thread.
+    pub fn login(&self, hash: &[u8]) -> Result<Option<LoginSession>> {
+        self.lookups.login(hash)
     }
 
     /// The next resources of a type that is indexed anew, read in the calling thread.
