@@ -65,6 +65,13 @@ CONSTRAINTS = {
     "ras-2": "probability.empty() or ((probability is decimal) implies ((probability as decimal) <= 100))",
 }
 
+# Strengths of bindings, by path.
+BINDING_STRENGTHS = {
+    # The profile of vital signs binds the units of vital signs to components of every kind, coded
+    # ones and the flow of oxygen included; the official validator corrects it in the same way.
+    "Observation.component.value[x]": "extensible",
+}
+
 # Where extensions may stand, beside what they say: the definitions themselves have them there.
 CONTEXTS = {
     "http://hl7.org/fhir/StructureDefinition/regex": ["ElementDefinition.type"],
