@@ -30,6 +30,7 @@ mod session;
 mod source;
 #[cfg(test)]
 mod testing;
+mod writing;
 
 use std::{path::Path, time::Duration};
 
