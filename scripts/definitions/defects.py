@@ -60,6 +60,8 @@ CONSTRAINTS = {
     # The text asks it of more than one, the expression of more than two; the official validator
     # corrects it in the same way.
     "que-12": "enableWhen.count() > 1 implies enableBehavior.exists()",
+    # The type's name is `boolean`: what stands in a resource is never FHIRPath's own Boolean.
+    "que-7": "operator = 'exists' implies (answer is boolean)",
     # The probability may be absent, or be a range, and `is` binds less than `implies` is meant to;
     # the official validator corrects it in the same way.
     "ras-2": "probability.empty() or ((probability is decimal) implies ((probability as decimal) <= 100))",

@@ -163,3 +163,40 @@ fn components_of_vital_signs_have_units_of_their_own() {
         "{found:?}"
     );
 }
+
+#[test]
+fn what_a_search_says_of_itself_has_no_identity() {
+    let said = json!({"resourceType": "OperationOutcome",
+        "issue": [{"severity": "warning", "code": "processing"}]});
+    let of = |kind: &str, mode: &str, id: Option<&str>| {
+        let mut said = said.clone();
+        if let Some(id) = id {
+            said["id"] = json!(id);
+        }
+        let bundle = json!({"resourceType": "Bundle", "type": kind,
+            "entry": [{"search": {"mode": mode}, "resource": said}]});
+        errors(&bundle, &[], &[])
+    };
+    assert_eq!(of("searchset", "outcome", None), [""; 0]);
+    // One that is a resource of its own has an identity.
+    let told = ["Bundle.entry[0] invalid"];
+    assert_eq!(of("searchset", "match", Some("1")), told);
+    assert!(of("collection", "outcome", None).contains(&told[0].to_owned()));
+}
+
+#[test]
+fn whether_an_answer_exists_is_asked_with_a_boolean() {
+    let of = |answer: &str, value: Value| {
+        let mut enable = json!({"question": "a", "operator": "exists"});
+        enable[answer] = value;
+        let form = json!({"resourceType": "Questionnaire", "status": "active", "item": [
+            {"linkId": "a", "text": "A", "type": "string"},
+            {"linkId": "b", "text": "B", "type": "string", "enableWhen": [enable]}]});
+        errors(&form, &[], &[])
+    };
+    assert_eq!(of("answerBoolean", json!(true)), [""; 0]);
+    assert_eq!(
+        of("answerString", json!("true")),
+        ["Questionnaire.item[1].enableWhen[0] invariant"]
+    );
+}
