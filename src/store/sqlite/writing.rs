@@ -129,3 +129,119 @@ impl DerefMut for WritingConnection {
         &mut self.connection
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::{
+        fhir::search::rows::TokenRow,
+        store::{session::Session, sqlite::open_scratch_session},
+    };
+
+    fn rows(code: i64) -> IndexRows {
+        IndexRows {
+            tokens: vec![TokenRow {
+                param: 1,
+                code,
+                system: 0,
+                value: String::new(),
+            }],
+            ..IndexRows::default()
+        }
+    }
+
+    /// The codes that stand in the table.
+    fn written(connection: &Connection) -> Vec<i64> {
+        let mut statement = connection
+            .prepare("select code from token order by code")
+            .unwrap();
+        let found = statement.query_map([], |row| row.get(0)).unwrap();
+        found.map(rusqlite::Result::unwrap).collect()
+    }
+
+    fn now<T>(done: impl Future<Output = Result<T>>) -> Result<T> {
+        done.now_or_never().unwrap()
+    }
+
+    #[test]
+    fn rows_wait_until_their_part_is_kept() {
+        let mut session = open_scratch_session().unwrap();
+        now(session.begin()).unwrap();
+        now(session.begin_part()).unwrap();
+        session.connection.take(1, &rows(11), true).unwrap();
+        assert!(written(session.connection.without_rows()).is_empty());
+        now(session.keep_part()).unwrap();
+        assert_eq!(written(session.connection.without_rows()), [11]);
+        now(session.begin_part()).unwrap();
+        session.connection.take(1, &rows(12), false).unwrap();
+        now(session.keep_part()).unwrap();
+        now(session.commit()).unwrap();
+        assert_eq!(written(&session.connection), [12]);
+    }
+
+    #[test]
+    fn whoever_asks_finds_them_written() {
+        let mut session = open_scratch_session().unwrap();
+        now(session.begin()).unwrap();
+        now(session.begin_part()).unwrap();
+        session.connection.take(1, &rows(11), true).unwrap();
+        session.connection.take(1, &rows(12), false).unwrap();
+        assert_eq!(written(&session.connection), [12]);
+        // What was written within the part goes with it, and so does what still waits.
+        session.connection.take(2, &rows(21), true).unwrap();
+        now(session.undo_part()).unwrap();
+        now(session.commit()).unwrap();
+        assert!(written(&session.connection).is_empty());
+    }
+
+    #[test]
+    fn so_many_wait_and_no_more() {
+        let connection = open_scratch_session().unwrap().connection;
+        for key in 1..=i64::try_from(WAITING_MAX).unwrap() {
+            assert!(written(connection.without_rows()).is_empty());
+            connection.take(key, &rows(key), true).unwrap();
+        }
+        assert_eq!(written(connection.without_rows()).len(), WAITING_MAX);
+    }
+
+    /// From here on the table takes no rows, as that of a disk that is full.
+    fn fill(connection: &Connection) {
+        let full = "create temp trigger full before insert on main.token \
+             begin select raise(abort, 'full'); end";
+        connection.execute_batch(full).unwrap();
+    }
+
+    #[test]
+    fn rows_that_cannot_be_written_fail_the_group() {
+        let mut session = open_scratch_session().unwrap();
+        now(session.begin()).unwrap();
+        now(session.begin_part()).unwrap();
+        session.connection.take(1, &rows(11), true).unwrap();
+        now(session.keep_part()).unwrap();
+        fill(session.connection.without_rows());
+        now(session.begin_part()).unwrap();
+        session.connection.take(2, &rows(21), true).unwrap();
+        assert!(now(session.keep_part()).is_err());
+        assert!(now(session.begin_part()).is_err());
+        assert!(now(session.commit()).is_err());
+        assert!(written(&session.connection).is_empty());
+    }
+
+    #[test]
+    fn rows_that_cannot_be_written_when_asked_for_fail_their_part() {
+        let mut session = open_scratch_session().unwrap();
+        now(session.begin()).unwrap();
+        now(session.begin_part()).unwrap();
+        session.connection.take(1, &rows(11), true).unwrap();
+        now(session.keep_part()).unwrap();
+        fill(session.connection.without_rows());
+        now(session.begin_part()).unwrap();
+        session.connection.take(2, &rows(21), true).unwrap();
+        assert_eq!(written(&session.connection), [11]);
+        assert!(now(session.keep_part()).is_err());
+        now(session.commit()).unwrap();
+        assert_eq!(written(&session.connection), [11]);
+    }
+}
