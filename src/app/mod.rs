@@ -11,7 +11,9 @@ mod clock;
 mod definitions;
 mod embedded;
 mod erasure;
+mod people;
 mod settings;
+mod smart;
 
 pub mod backup;
 pub mod client;
@@ -25,11 +27,11 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-pub use self::embedded::EMBEDDED;
 use self::{
     client::Client,
     clock::{Hand, Time},
 };
+pub use self::{embedded::EMBEDDED, people::open_people};
 use crate::{
     bulk,
     config::{self, Config},
@@ -41,7 +43,9 @@ use crate::{
         problem::{Problem, Result},
     },
     library::{self, Library},
-    notify, publishing,
+    notify,
+    people::tell::TellHandler,
+    publishing,
     queue::{Handler, Runner},
     service,
     store::{Store, StoreOptions},
@@ -131,12 +135,12 @@ fn channels(config: &Config) -> Result<Channels> {
     Ok((settings::channel(&config.mail).open()?, sms))
 }
 
-fn handlers(config: &Config, time: &Time, (mail, sms): Channels) -> Result<Vec<Arc<dyn Handler>>> {
+fn sender(config: &Config, time: &Time, (mail, sms): Channels) -> Result<notify::Sender> {
     let mut sender = notify::Sender::new(mail, time.clock(), settings::messages(&config.mail))?;
     if let Some((channel, settings)) = sms {
         sender = sender.with_sms(channel, settings)?;
     }
-    Ok(service::handlers(sender))
+    Ok(sender)
 }
 
 /// A server put together, before anything moves.
@@ -146,6 +150,8 @@ struct Composed {
     runner: Arc<Runner>,
     eraser: Arc<Eraser>,
     later: Arc<http::LaterHandler>,
+    teller: Arc<TellHandler>,
+    again: Arc<smart::Again>,
 }
 
 async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
@@ -167,10 +173,14 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
         base: config.server.base(config.server.listen).into(),
         limits: settings::interactions(&config.fhir),
     };
-    let mut handlers = handlers(config, &time, channels)?;
+    let teller = people::teller(config, &time, &channels)?;
+    let mut handlers = service::handlers(sender(config, &time, channels)?);
+    handlers.push(Arc::clone(&teller) as Arc<dyn Handler>);
     handlers.extend(erasing);
-    handlers.extend(bulk::handlers(&context));
-    let later = Arc::new(http::LaterHandler::default());
+    let again = Arc::new(smart::Again::default());
+    let renew = Arc::clone(&again) as Arc<dyn bulk::Renew>;
+    handlers.extend(bulk::handlers(&context, &renew));
+    let later = Arc::new(http::LaterHandler::new(renew));
     handlers.push(Arc::clone(&later) as Arc<dyn Handler>);
     let runner = Runner::new(
         store,
@@ -185,6 +195,8 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
         runner: Arc::new(runner),
         eraser,
         later,
+        teller,
+        again,
     })
 }
 
@@ -195,6 +207,7 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
 /// taken.
 pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> {
     let (listener, address) = listen(config.server.listen).await?;
+    let entrance = settings::entrance(listener, &config.server).await?;
     let base = config.server.base(address);
     let mut composed = compose(config, chance).await?;
     // The store has one process: what is lent was lent to one that has ended.
@@ -203,8 +216,15 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     composed.eraser.resume().await?;
     composed.context.base = base.as_str().into();
     let library = composed.context.library.clone();
+    let people = people::of(config, &composed.context)?;
+    composed.teller.attach(Arc::clone(&people));
     let access = settings::access(&config.server);
-    let mut state = state(composed.context, access, config)?.with_eraser(composed.eraser);
+    let smart = smart::open(config, &composed.context, (access, &people))?;
+    composed.again.by(smart.as_ref());
+    let mut state = state(composed.context, access, config)?
+        .with_eraser(composed.eraser)
+        .with_people(people)
+        .with_smart(smart);
     let (stop_http, stop_queue) = (CancellationToken::new(), CancellationToken::new());
     let (hand, runner) = match composed.time {
         // A clock that stands still has no background work: moving it does the work.
@@ -220,7 +240,7 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     let queue = runner.map(|runner| tokio::spawn(serve_jobs(runner, stop_queue.clone())));
     tokio::spawn(read_definitions(library));
     let http = tokio::spawn(http::serve(
-        listener,
+        entrance,
         http::router(state),
         settings::connections(&config.server),
         stop_http.clone(),

@@ -38,6 +38,8 @@ pub struct Asked {
     pub scope: Scope,
     /// The types, in the order of the files.
     pub types: Vec<ResourceType>,
+    /// Whether they were named, and not all that there are.
+    pub named: bool,
     /// Searches, one of which a resource of the type must match.
     pub filters: Vec<(ResourceType, String)>,
     /// Only what has changed at or after this instant.
@@ -91,6 +93,7 @@ impl Asked {
             return Err(Problem::malformed("too-costly", says).at("_typeFilter"));
         }
         let asked = Self {
+            named: !types.is_empty(),
             types: all_types(&scope, types, &filters)?,
             scope,
             filters,
@@ -119,6 +122,7 @@ impl Asked {
             "system": self.scope == Scope::System,
             "patients": patients,
             "types": names,
+            "named": self.named,
             "filters": filters,
             "since": self.since.map(date::instant),
             "until": self.until.map(date::instant),
@@ -147,6 +151,7 @@ impl Asked {
                 .iter()
                 .filter_map(|name| ResourceType::named(name))
                 .collect(),
+            named: kept["named"] == true,
             filters: filters
                 .filter_map(|filter| {
                     let kind = ResourceType::named(filter["type"].as_str()?)?;

@@ -5,9 +5,9 @@
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use super::{ERRANDS_MAX, KEPT};
+use super::{ERRANDS_MAX, KEPT, asker};
 use crate::{
-    fhir::permit::{Actor, Permit},
+    fhir::permit::Permit,
     kernel::problem::{Category, Problem, Result},
     queue::{Failure, Handler},
     store::{Errand, ErrandKind, ErrandState, Job, LeasedJob, Store, Tx},
@@ -15,23 +15,6 @@ use crate::{
 
 /// The kind of the job that forgets errands.
 pub const EXPIRE: &str = "bulk.expire";
-
-/// Who asks, as it is kept: the same caller is known again by it.
-#[must_use]
-pub fn asker(permit: &Permit) -> String {
-    let actor = match permit.actor() {
-        Actor::System(task) => format!("system {task}"),
-        Actor::Development => "development".to_owned(),
-        Actor::Login(login) => match &login.account {
-            Some(account) => format!("{} for {account}", login.client),
-            None => login.client.clone(),
-        },
-    };
-    match permit.patient() {
-        Some(patient) => format!("{actor} Patient/{patient}"),
-        None => actor,
-    }
-}
 
 /// Writes down a new errand, its job and the job that will forget it.
 ///
@@ -41,21 +24,27 @@ pub async fn begin(
     tx: &mut Tx,
     permit: &Permit,
     (kind, job): (ErrandKind, Option<&'static str>),
-    (request, progress): (Value, Value),
+    (mut request, progress): (Value, Value),
 ) -> Result<Errand> {
-    let own = asker(permit);
+    let own = asker::name(permit);
     let all = tx.errands().await?;
-    if all.iter().filter(|errand| errand.asker == own).count() >= ERRANDS_MAX {
+    let kept = all.iter().filter(|errand| is_of(&errand.asker, &own));
+    if kept.count() >= ERRANDS_MAX {
         let says = format!(
             "At most {ERRANDS_MAX} asynchronous requests are kept: delete one, or come again."
         );
         return Err(Problem::new(Category::TooManyRequests, "throttled", says));
     }
     let now = tx.now();
+    request["asker"] = asker::kept(permit);
     let errand = Errand {
         id: tx.new_id(),
         kind,
-        asker: own,
+        // The answer to a request is kept as it was made; lines are read anew by whoever asks.
+        asker: match kind {
+            ErrandKind::Request => asker::full_name(permit),
+            ErrandKind::Export | ErrandKind::Import => own,
+        },
         state: ErrandState::Waiting,
         request,
         progress,
@@ -70,6 +59,12 @@ pub async fn begin(
     tx.enqueue(&self::job(EXPIRE, &errand.id, errand.expires))
         .await?;
     Ok(errand)
+}
+
+/// Whether an errand was asked by who has this name, with whatever token.
+fn is_of(asker: &str, name: &str) -> bool {
+    let rest = asker.strip_prefix(name);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
 }
 
 /// The job of an errand.
@@ -88,12 +83,15 @@ pub fn job(kind: &'static str, id: &str, run_at: jiff::Timestamp) -> Job {
 /// # Errors
 /// `NotFound`: whose it is is not told.
 pub async fn own(store: &Store, permit: &Permit, id: &str) -> Result<Errand> {
-    let (id, own) = (id.to_owned(), asker(permit));
+    let (id, own) = (
+        id.to_owned(),
+        [asker::name(permit), asker::full_name(permit)],
+    );
     let found = store.write(permit, move |tx| {
         Box::pin(async move {
             let now = tx.now();
             let found = tx.errand(&id).await?;
-            Ok(found.filter(|errand| errand.asker == own && errand.expires > now))
+            Ok(found.filter(|errand| own.contains(&errand.asker) && errand.expires > now))
         })
     });
     found.await?.ok_or_else(|| {

@@ -6,6 +6,8 @@
 //!
 //! Specification: <http://hl7.org/fhir/uv/bulkdata/STU2/export.html>.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -13,16 +15,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
+    Renew,
     asked::{Asked, Scope},
-    errand, manifest,
+    asker, errand, manifest,
 };
 use crate::{
     fhir::{
         definitions::ResourceType,
         permit::Permit,
+        scope::Action,
         search::query::{Cursor, Handling, Query},
     },
-    interactions::{Context, pairs, search, subset},
+    interactions::{Context, gate, pairs, search, subset},
     kernel::problem::{Category, Problem, Result},
     queue::{Failure, Handler},
     store::{Errand, ErrandKind, ErrandState, LeasedJob, Listing, Store, Stored, Tx},
@@ -112,8 +116,11 @@ pub async fn begin(context: &Context, permit: &Permit, asked: &Asked, url: &str)
         let says = "The permit does not reach as far as an export.";
         return Err(Problem::new(Category::Forbidden, "forbidden", says));
     }
+    check(permit, asked)?;
     for (kind, text) in &asked.filters {
-        filter(context, *kind, text).map_err(|problem| problem.within("_typeFilter"))?;
+        let query =
+            filter(context, *kind, text).map_err(|problem| problem.within("_typeFilter"))?;
+        gate::search(permit, &query)?;
     }
     let request = asked.to_json(url);
     let own = permit.clone();
@@ -127,6 +134,19 @@ pub async fn begin(context: &Context, permit: &Permit, asked: &Asked, url: &str)
             })
         })
         .await
+}
+
+/// Each type that is named must be the caller's to find and to read; where none is named, those
+/// that are not are left out, unless that leaves nothing.
+fn check(permit: &Permit, asked: &Asked) -> Result<()> {
+    let may = |kind: &ResourceType| {
+        permit.allows(*kind, Action::Search) && permit.allows(*kind, Action::Read)
+    };
+    let mut types = asked.types.iter();
+    if asked.named && types.all(may) || !asked.named && types.any(may) {
+        return Ok(());
+    }
+    Err(gate::refusal())
 }
 
 /// The search of a filter.
@@ -201,13 +221,14 @@ fn line(stored: &Stored, asked: &Asked) -> Result<Bytes> {
 #[derive(Clone)]
 pub struct ExportHandler {
     context: Context,
+    renew: Arc<dyn Renew>,
 }
 
 impl ExportHandler {
     /// A handler that searches as the interactions do.
     #[must_use]
-    pub const fn new(context: Context) -> Self {
-        Self { context }
+    pub const fn new(context: Context, renew: Arc<dyn Renew>) -> Self {
+        Self { context, renew }
     }
 
     async fn go_on(&self, store: &Store, job: &LeasedJob) -> Result<()> {
@@ -225,7 +246,16 @@ impl ExportHandler {
             let Some(errand) = found.filter(|errand| errand.state == ErrandState::Waiting) else {
                 return finish(store, job, None).await;
             };
-            let taken = self.advance(store, &permit, errand).await?;
+            // What is exported is what who asked may see while it is exported.
+            let kept = &errand.request["asker"];
+            let own = match asker::again(self.renew.as_ref(), &errand.asker, kept).await {
+                Err(refused) if refused.category == Category::Unauthenticated => {
+                    refuse(store, &permit, errand, refused).await?;
+                    return finish(store, job, None).await;
+                }
+                renewed => renewed?,
+            };
+            let taken = self.advance(store, &own, errand).await?;
             if taken {
                 return finish(store, job, None).await;
             }
@@ -360,6 +390,15 @@ async fn end(tx: &mut Tx, mut errand: Errand, at: Progress) -> Result<()> {
     errand.state = ErrandState::Done;
     errand.result = json!({ "files": files });
     tx.keep_errand(&errand).await
+}
+
+/// Ends what may not go on.
+async fn refuse(store: &Store, permit: &Permit, errand: Errand, problem: Problem) -> Result<()> {
+    store
+        .write(permit, move |tx| {
+            Box::pin(async move { fail(tx, errand, &problem).await })
+        })
+        .await
 }
 
 async fn fail(tx: &mut Tx, mut errand: Errand, problem: &Problem) -> Result<()> {

@@ -2,7 +2,7 @@
 //!
 //! Each is an *errand*: durable in the database from the answer 202 on, done by a job that goes on
 //! after a crash where it was, seen only by who asked, forgotten when it expires. Reading order:
-//! [`asked`] (pure: what an export is asked), [`export`], [`manifest`] (pure), [`errand`] (how far
+//! [`asked`] (pure: what an export is asked), [`asker`] (who asked), [`export`], [`manifest`] (pure), [`errand`] (how far
 //! one is, calling off, expiry), [`import`].
 //!
 //! What holds of an export:
@@ -17,6 +17,7 @@
 //! <http://hl7.org/fhir/uv/bulkdata/STU2/export.html>.
 
 pub mod asked;
+pub mod asker;
 pub mod errand;
 pub mod export;
 pub mod import;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
+pub use self::asker::{NoLogins, Renew};
 use crate::{interactions::Context, queue::Handler};
 
 /// How long an errand is kept after it was asked.
@@ -36,9 +38,12 @@ pub const ERRANDS_MAX: usize = 50;
 
 /// Who does the jobs of errands.
 #[must_use]
-pub fn handlers(context: &Context) -> Vec<Arc<dyn Handler>> {
+pub fn handlers(context: &Context, renew: &Arc<dyn Renew>) -> Vec<Arc<dyn Handler>> {
     vec![
-        Arc::new(export::ExportHandler::new(context.clone())),
+        Arc::new(export::ExportHandler::new(
+            context.clone(),
+            Arc::clone(renew),
+        )),
         Arc::new(import::ImportHandler::new(context.clone())),
         Arc::new(errand::ExpiryHandler),
     ]

@@ -5,12 +5,14 @@
 
 mod backup;
 mod check_config;
+mod client;
 mod import;
 mod load;
 mod migrate;
 mod reindex;
 mod restore;
 mod serve;
+mod user;
 
 use std::{env, process::ExitCode};
 
@@ -39,8 +41,12 @@ pub enum Command {
     Backup(backup::Arguments),
     /// Put a backup in the place of the database; who was erased since is erased again.
     Restore(restore::Arguments),
+    /// Make, list, lock and unlock accounts.
+    User(user::Arguments),
     /// Take in a table of people, or of answers on paper, from a CSV file.
     Import(import::Arguments),
+    /// Register programs that may ask for access, show them, forget them.
+    Client(client::Arguments),
 }
 
 impl Command {
@@ -55,7 +61,9 @@ impl Command {
             Self::Reindex(arguments) => command::run(reindex::run(arguments)),
             Self::Backup(arguments) => command::conclude(&backup::run(arguments)),
             Self::Restore(arguments) => command::run(restore::run(arguments)),
+            Self::User(arguments) => command::run(user::run(arguments)),
             Self::Import(arguments) => command::run(import::run(arguments)),
+            Self::Client(arguments) => command::run(client::run(arguments)),
         }
     }
 }

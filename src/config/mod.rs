@@ -4,6 +4,7 @@
 //! does. Each section is a file here, with a struct and a `check` that names the keys at fault.
 //! To add a key: a line in `default.toml`, a field in its section, and its bound in `check`.
 
+mod auth;
 mod clock;
 mod database;
 mod fhir;
@@ -13,30 +14,35 @@ mod log;
 mod mail;
 mod manual;
 mod nearest;
+mod outbound;
 mod pathways;
 mod queue;
 mod secret;
 mod server;
 mod sms;
 mod sources;
+mod tls;
 
 use serde::Deserialize;
 
 use self::findings::Findings;
 pub use self::{
+    auth::Auth,
     clock::Clock,
     database::Database,
-    fhir::{Answers, ConditionalDelete, Fhir, OnWrite, Validation},
+    fhir::{Answers, ConditionalDelete, Fhir, Narrative, OnWrite, Validation},
     figures::Figures,
     log::{Format, Log},
     mail::{Channel, Language, Mail, Tls},
     manual::DEFAULT,
+    outbound::Outbound,
     pathways::Pathways,
     queue::Queue,
     secret::Secret,
     server::Server,
     sms::{Sms, SmsChannel},
     sources::{Effective, Origin, Sources, load},
+    tls::ServerTls,
 };
 use crate::kernel::problem::Result;
 
@@ -46,8 +52,12 @@ use crate::kernel::problem::Result;
 pub struct Config {
     /// Where and how the server listens.
     pub server: Server,
+    /// Who may come in, and for how long.
+    pub auth: Auth,
     /// Where resources are kept.
     pub database: Database,
+    /// What the server may fetch from others.
+    pub outbound: Outbound,
     /// Bounds on what clients send and ask.
     pub fhir: Fhir,
     /// Durable jobs.
@@ -74,7 +84,9 @@ impl Config {
     fn check(&self) -> Result<()> {
         let mut findings = Findings::default();
         self.server.check(&mut findings);
+        self.auth.check(&mut findings);
         self.database.check(&mut findings);
+        self.outbound.check(&self.server, &mut findings);
         self.fhir.check(&mut findings);
         self.queue.check(&mut findings);
         self.mail.check(&mut findings);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::{
     definitions::ResourceType,
     scope::{Action, Scope},
+    search::query::Clause,
 };
 
 /// The actor behind a permit.
@@ -74,9 +75,46 @@ pub struct Grant {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permit {
     actor: Actor,
+    /// The task of the server in which the actor has a part, if any.
+    task: Option<&'static str>,
     /// None for who is not bound at all.
     grants: Option<Arc<[Grant]>>,
+    /// What narrows each of the grants.
+    narrowings: Option<Narrowings>,
     patient: Option<String>,
+}
+
+/// What narrows each grant, compiled.
+#[derive(Debug, Clone)]
+struct Narrowings(Arc<[Option<Clause>]>);
+
+/// They follow from the grants.
+impl PartialEq for Narrowings {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Narrowings {}
+
+/// What of some resources a permit reaches.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Bounds<'a> {
+    /// All of them.
+    All,
+    /// What one of these reaches; nothing, if there are none.
+    Within(Vec<Bound<'a>>),
+}
+
+/// One way to reach resources.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bound<'a> {
+    /// Of which types; none: of those asked for, all.
+    pub kinds: Option<Vec<ResourceType>>,
+    /// Whose.
+    pub reach: &'a Reach,
+    /// What must hold of them besides.
+    pub clause: Option<&'a Clause>,
 }
 
 impl Permit {
@@ -85,7 +123,9 @@ impl Permit {
     pub const fn system(task: &'static str) -> Self {
         Self {
             actor: Actor::System(task),
+            task: Some(task),
             grants: None,
+            narrowings: None,
             patient: None,
         }
     }
@@ -95,17 +135,41 @@ impl Permit {
     pub const fn development() -> Self {
         Self {
             actor: Actor::Development,
+            task: None,
             grants: None,
+            narrowings: None,
             patient: None,
         }
     }
 
-    /// The right of who holds a token: what the grants say, and nothing where there are none.
+    /// The right of who holds a token: what the grants say, and nothing where there are none. What
+    /// narrows a grant is compiled here ([`Scope::narrowing`]); a grant of which it cannot be
+    /// understood is left out.
     #[must_use]
     pub fn login(login: Arc<Login>, grants: Vec<Grant>) -> Self {
+        let understood = grants
+            .into_iter()
+            .filter_map(|grant| Some((grant.scope.narrowing()?, grant)));
+        let (narrowings, grants): (Vec<Option<Clause>>, Vec<Grant>) = understood.unzip();
         Self {
             actor: Actor::Login(login),
+            task: None,
             grants: Some(grants.into()),
+            narrowings: Some(Narrowings(narrowings.into())),
+            patient: None,
+        }
+    }
+
+    /// The right of the server itself, for a task that the same actor has asked for: it is not
+    /// bound, and what it writes is the actor's doing. Whether the actor may ask for the task, and
+    /// about what, must have been seen before.
+    #[must_use]
+    pub fn acting(&self, task: &'static str) -> Self {
+        Self {
+            actor: self.actor.clone(),
+            task: Some(task),
+            grants: None,
+            narrowings: None,
             patient: None,
         }
     }
@@ -121,6 +185,12 @@ impl Permit {
     #[must_use]
     pub const fn actor(&self) -> &Actor {
         &self.actor
+    }
+
+    /// The task of the server that is carried out, if it is one.
+    #[must_use]
+    pub const fn task(&self) -> Option<&'static str> {
+        self.task
     }
 
     /// Who has logged in, if somebody has.
@@ -162,6 +232,65 @@ impl Permit {
             .iter()
             .flat_map(|grants| grants.iter())
             .filter(move |grant| grant.scope.allows(kind, action))
+    }
+
+    /// What is reached of the resources of this type, or of all types, by one of these actions.
+    #[must_use]
+    pub fn bounds(&self, kind: Option<ResourceType>, actions: &[Action]) -> Bounds<'_> {
+        let Some(grants) = &self.grants else {
+            return Bounds::All;
+        };
+        let clauses = self.narrowings.iter().flat_map(|all| all.0.iter());
+        let mut bounds: Vec<Bound<'_>> = Vec::new();
+        for (grant, clause) in grants.iter().zip(clauses) {
+            let scope = &grant.scope;
+            let fits = kind.is_none_or(|kind| scope.kind.is_none_or(|own| own == kind))
+                && actions.iter().any(|action| scope.actions.has(*action));
+            if !fits {
+                continue;
+            }
+            let kinds = scope.kind.filter(|_| kind.is_none()).map(|kind| vec![kind]);
+            let (reach, clause) = (&grant.reach, clause.as_ref());
+            if (&kinds, reach, clause) == (&None, &Reach::Everything, None) {
+                return Bounds::All;
+            }
+            add(
+                &mut bounds,
+                Bound {
+                    kinds,
+                    reach,
+                    clause,
+                },
+            );
+        }
+        Bounds::Within(bounds)
+    }
+
+    /// Whether every resource of this type may be used so, those that are not yet there included.
+    #[must_use]
+    pub fn is_unbounded(&self, kind: ResourceType, action: Action) -> bool {
+        self.patient.is_none() && self.bounds(Some(kind), &[action]) == Bounds::All
+    }
+}
+
+/// Adds a bound to those of the same reach, so that each reach is looked at once.
+fn add<'a>(bounds: &mut Vec<Bound<'a>>, bound: Bound<'a>) {
+    let same = bounds
+        .iter_mut()
+        .find(|one| one.clause == bound.clause && one.reach == bound.reach);
+    match same {
+        None => bounds.push(bound),
+        Some(same) => match (&mut same.kinds, bound.kinds) {
+            (Some(kinds), Some(more)) => {
+                for kind in more {
+                    if !kinds.contains(&kind) {
+                        kinds.push(kind);
+                    }
+                }
+            }
+            (kinds, None) => *kinds = None,
+            (None, Some(_)) => {}
+        },
     }
 }
 

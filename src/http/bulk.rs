@@ -26,7 +26,7 @@ use super::{
     auth::Access,
     later,
     negotiate::{self, Wanted},
-    reply,
+    operations, reply,
     router::BASE_PATH,
     state::State,
 };
@@ -242,6 +242,7 @@ fn chunks(
 /// Begins an import.
 async fn take_in(state: &Arc<State>, request: Request) -> Result<Answer> {
     let permit = auth::permit(state, request.headers()).await?;
+    operations::may_import(&permit)?;
     let (parts, body) = request.into_parts();
     let kind = parts.headers.get(header::CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();

@@ -23,7 +23,8 @@ pub use self::interactions::{
 use super::{
     auth, binary,
     negotiate::{self, BodyFormat, Preference, Wanted},
-    operations, reply,
+    operations::{self, Operation},
+    reply,
     router::Route,
     state::State,
 };
@@ -35,6 +36,7 @@ use crate::{
     interactions::{
         Reply, VersionTag,
         advice::{self, Advice},
+        gate::{self, Needs},
         pairs,
         patch::PatchFormat,
     },
@@ -75,10 +77,10 @@ pub type Run = fn(Call) -> Outcome;
 /// What serves an endpoint.
 #[derive(Debug, Clone, Copy)]
 pub enum Serve {
-    /// A line of the router table.
-    Interaction(Run),
+    /// A line of the router table: what it needs, and who does it.
+    Interaction(Needs, Run),
     /// A line of the operations table.
-    Operation(operations::Run),
+    Operation(&'static Operation),
 }
 
 /// A verb at a path, as requests reach it.
@@ -108,7 +110,25 @@ impl Endpoint {
             kind: None,
             body: route.body,
             csv: false,
-            serve: Serve::Interaction(route.run),
+            serve: Serve::Interaction(route.needs, route.run),
+        }
+    }
+
+    /// The permit of a request; where nothing is needed nobody is asked who they are.
+    async fn permit(&self, state: &State, request: &mut Request) -> Result<Permit> {
+        let renewed = request.extensions_mut().remove::<auth::Renewed>();
+        match (self.serve, renewed) {
+            (Serve::Interaction(Needs::Nothing, _), _) => Ok(auth::nobody()),
+            (_, Some(renewed)) => Ok(renewed.0),
+            _ => auth::permit(state, request.headers()).await,
+        }
+    }
+
+    /// Holds a call to what its line needs.
+    fn hold(&self, call: &Call) -> Result<()> {
+        match self.serve {
+            Serve::Interaction(needs, _) => gate::line(&call.permit, needs, call.kind),
+            Serve::Operation(operation) => operations::allowed(&call.permit, operation, call.kind),
         }
     }
 }
@@ -233,7 +253,7 @@ async fn answer(
     (preference, wanted): (Preference, &Wanted),
     mut request: Request,
 ) -> Result<Answer> {
-    let permit = auth::permit(&state, request.headers()).await?;
+    let permit = endpoint.permit(&state, &mut request).await?;
     let path: RawPathParams = request
         .extract_parts()
         .await
@@ -256,6 +276,7 @@ async fn answer(
         body: Bytes::new(),
     };
     read_path(&mut call, &path, endpoint.kind)?;
+    endpoint.hold(&call)?;
     let is_binary = binary::is_binary(call.kind);
     let as_content = is_binary
         && endpoint.verb == Method::GET
@@ -279,12 +300,11 @@ async fn answer(
         call.body = body;
     }
     call.headers = parts.headers;
-    let permit = call.permit.clone();
     let reply = match endpoint.serve {
-        Serve::Interaction(run) => run(call).await,
-        Serve::Operation(run) => run_operation(run, call, (csv, endpoint.body)).await,
+        Serve::Interaction(_, run) => run(call).await,
+        Serve::Operation(operation) => run_operation(operation, call, (csv, endpoint.body)).await,
     }?;
-    let advice = advice::of(&state.context, &permit, &reply).await;
+    let advice = advice::of(&state.context, &reply).await;
     Ok(Answer {
         reply,
         advice,
@@ -397,7 +417,7 @@ fn too_large(limit: usize) -> Problem {
 }
 
 async fn run_operation(
-    run: operations::Run,
+    operation: &'static Operation,
     call: Call,
     (csv, body): (bool, Body),
 ) -> Result<Reply> {
@@ -420,5 +440,5 @@ async fn run_operation(
         csv,
         respond_async: call.preference.respond_async,
     };
-    run(call.state, call.permit, invocation).await
+    operations::perform(operation, (call.state, call.permit), invocation).await
 }

@@ -28,7 +28,7 @@ use super::{
     auth, bulk, fhir::Endpoint, negotiate::Preference, reply, router::BASE_PATH, state::State,
 };
 use crate::{
-    bulk::errand,
+    bulk::{Renew, asker, errand},
     fhir::{outcome::outcome, permit::Permit},
     kernel::problem::{Category, Problem, Result},
     queue::{Failure, Handler},
@@ -147,13 +147,20 @@ pub(super) fn told(errand: &Errand) -> Value {
 }
 
 /// Runs `KIND`, once it has been told which server serves.
-#[derive(Default)]
 pub struct LaterHandler {
     /// Not held: the server itself holds the jobs, and could never end.
     server: OnceLock<Weak<State>>,
+    renew: Arc<dyn Renew>,
 }
 
 impl LaterHandler {
+    /// A handler that lets those who asked in again so.
+    #[must_use]
+    pub const fn new(renew: Arc<dyn Renew>) -> Self {
+        let server = OnceLock::new();
+        Self { server, renew }
+    }
+
     /// Tells which server serves; only the first counts.
     pub fn serve_by(&self, server: &Arc<State>) {
         let _ = self.server.set(Arc::downgrade(server));
@@ -174,13 +181,20 @@ impl LaterHandler {
             unknown()
         } else {
             note_begun(store, &errand).await?;
-            let served = serve(super::router(server), &errand.request);
+            let served = self.serve(server, &errand);
             tokio::time::timeout(TIME_MAX, served)
                 .await
                 .unwrap_or_else(|_| Err(too_long()))
                 .unwrap_or_else(|problem| refused(&problem))
         };
         conclude(store, job, Some(result)).await
+    }
+
+    /// Serves a request that was kept, as whoever asked it and may still.
+    async fn serve(&self, server: Arc<State>, errand: &Errand) -> Result<Value> {
+        let kept = &errand.request["asker"];
+        let permit = asker::again(self.renew.as_ref(), &errand.asker, kept).await?;
+        serve(super::router(server), &errand.request, permit).await
     }
 }
 
@@ -233,7 +247,7 @@ async fn end(tx: &mut Tx, mut errand: Errand, result: Value) -> Result<()> {
 }
 
 /// Gives a request that was kept to the router.
-async fn serve(router: Router, kept: &Value) -> Result<Value> {
+async fn serve(router: Router, kept: &Value, permit: Permit) -> Result<Value> {
     let text = |name: &str| kept[name].as_str().unwrap_or_default();
     let mut request = Request::builder()
         .method(text("method"))
@@ -242,6 +256,7 @@ async fn serve(router: Router, kept: &Value) -> Result<Value> {
         request = request.header(name, value.as_str().unwrap_or_default());
     }
     let request = request
+        .extension(auth::Renewed(permit))
         .body(Body::from(text("body").to_owned()))
         .map_err(Problem::fault)?;
     let service = TowerToHyperService::new(router);

@@ -74,12 +74,30 @@ pub fn problem(problem: &Problem, request_id: &str) -> Response<Body> {
             headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
         Category::Unauthenticated => {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            headers.insert(header::WWW_AUTHENTICATE, challenge(problem));
+        }
+        Category::Forbidden => {
+            headers.insert(header::WWW_AUTHENTICATE, INSUFFICIENT_SCOPE);
         }
         _ => {}
     }
     response
 }
+
+/// What a client is to show, and what was wrong with what it has shown, if it has shown anything
+/// (RFC 6750, section 3.1).
+fn challenge(problem: &Problem) -> HeaderValue {
+    let is_missing = problem.issues.iter().any(|issue| issue.code == "login");
+    HeaderValue::from_static(if is_missing {
+        "Bearer realm=\"fhir\""
+    } else {
+        "Bearer realm=\"fhir\", error=\"invalid_token\""
+    })
+}
+
+/// The same for a token that is good for something else.
+const INSUFFICIENT_SCOPE: HeaderValue =
+    HeaderValue::from_static("Bearer realm=\"fhir\", error=\"insufficient_scope\"");
 
 /// The relation of an answer to the advice that is to be shown at once (RFC 8288).
 pub const ADVICE_RELATION: &str = "https://vigie.example/fhir/rel/advice";

@@ -14,18 +14,24 @@ use axum::{
 use jiff::Timestamp;
 
 use super::{
-    bulk, clock, cors,
+    accounts, bulk, clock, cors,
     fhir::{self, Body, Run},
     health, later,
     negotiate::{self, Wanted},
     openapi,
     operations::{self, OPERATIONS, Operation},
-    reply, sms,
+    pages, reply, shield, smart, sms,
     state::State,
 };
 use crate::{
-    fhir::search::parameters::Parameters,
-    interactions::capabilities::{Interaction as I, Offer, OfferedOperation},
+    fhir::{scope::Action, search::parameters::Parameters},
+    interactions::{
+        capabilities::{Interaction as I, Offer, OfferedOperation},
+        gate::{
+            CONDITIONAL_DELETE, CONDITIONAL_PATCH, CONDITIONAL_UPDATE, CREATE, DELETE, Needs,
+            PATCH, READ, SEARCH, UPDATE,
+        },
+    },
     kernel::problem::{Category, Problem},
 };
 
@@ -41,6 +47,8 @@ pub struct Route {
     pub path: &'static str,
     /// The interactions that it serves; none for what R4 has and this server refuses by name.
     pub serves: &'static [I],
+    /// What it needs of a permit.
+    pub needs: Needs,
     /// What body it takes.
     pub body: Body,
     /// The function that serves it.
@@ -50,77 +58,133 @@ pub struct Route {
 /// What is served below [`BASE_PATH`], operations apart.
 pub static ROUTES: &[Route] = &[
     // The whole system.
-    get("/metadata", &[I::Capabilities], fhir::capabilities),
-    post("", &[I::Batch, I::Transaction], fhir::bundle),
-    post("/", &[I::Batch, I::Transaction], fhir::bundle),
-    get("", &[I::SearchSystem], fhir::search_system),
-    get("/", &[I::SearchSystem], fhir::search_system),
-    form("/_search", &[I::SearchSystem], fhir::search_system),
-    get("/_history", &[I::HistoryOfSystem], fhir::history_of_many),
+    get("/metadata", &[I::Capabilities], OPEN, fhir::capabilities),
+    post("", BUNDLES, WITHIN, fhir::bundle),
+    post("/", BUNDLES, WITHIN, fhir::bundle),
+    get("", &[I::SearchSystem], WITHIN, fhir::search_system),
+    get("/", &[I::SearchSystem], WITHIN, fhir::search_system),
+    form("/_search", &[I::SearchSystem], WITHIN, fhir::search_system),
+    get(
+        "/_history",
+        &[I::HistoryOfSystem],
+        WITHIN,
+        fhir::history_of_many,
+    ),
     // A type.
     get(
         "/{type}/_history",
         &[I::HistoryOfType],
+        on_type(SEARCH),
         fhir::history_of_many,
     ),
-    get("/{type}", &[I::SearchType], fhir::search),
-    post("/{type}", &[I::Create], fhir::create),
-    form("/{type}/_search", &[I::SearchType], fhir::search),
-    put("/{type}", &[I::ConditionalUpdate], fhir::conditional_update),
-    delete("/{type}", &[I::ConditionalDelete], fhir::conditional_delete),
-    patch("/{type}", &[I::ConditionalPatch], fhir::conditional_patch),
+    get("/{type}", &[I::SearchType], on_type(SEARCH), fhir::search),
+    post("/{type}", &[I::Create], on_type(CREATE), fhir::create),
+    form(
+        "/{type}/_search",
+        &[I::SearchType],
+        on_type(SEARCH),
+        fhir::search,
+    ),
+    put(
+        "/{type}",
+        &[I::ConditionalUpdate],
+        on_type(CONDITIONAL_UPDATE),
+        fhir::conditional_update,
+    ),
+    delete(
+        "/{type}",
+        &[I::ConditionalDelete],
+        on_type(CONDITIONAL_DELETE),
+        fhir::conditional_delete,
+    ),
+    patch(
+        "/{type}",
+        &[I::ConditionalPatch],
+        on_type(CONDITIONAL_PATCH),
+        fhir::conditional_patch,
+    ),
     // An instance.
-    get("/{type}/{id}", &[I::Read], fhir::read),
-    put("/{type}/{id}", &[I::Update], fhir::update),
-    patch("/{type}/{id}", &[I::Patch], fhir::patch),
-    delete("/{type}/{id}", &[I::Delete], fhir::delete),
-    get("/{type}/{id}/{member}", &[], fhir::search_compartment),
+    get("/{type}/{id}", &[I::Read], on_type(READ), fhir::read),
+    put("/{type}/{id}", &[I::Update], on_type(UPDATE), fhir::update),
+    patch("/{type}/{id}", &[I::Patch], on_type(PATCH), fhir::patch),
+    delete("/{type}/{id}", &[I::Delete], on_type(DELETE), fhir::delete),
+    get(
+        "/{type}/{id}/{member}",
+        &[],
+        WITHIN,
+        fhir::search_compartment,
+    ),
     form(
         "/{type}/{id}/{member}/_search",
         &[],
+        WITHIN,
         fhir::search_compartment,
     ),
-    form("/{type}/{id}/_search", &[], fhir::search_compartment),
-    get("/{type}/{id}/_history", &[I::History], fhir::history),
-    get("/{type}/{id}/_history/{version}", &[I::Vread], fhir::vread),
+    form(
+        "/{type}/{id}/_search",
+        &[],
+        WITHIN,
+        fhir::search_compartment,
+    ),
+    get(
+        "/{type}/{id}/_history",
+        &[I::History],
+        on_type(READ),
+        fhir::history,
+    ),
+    get(
+        "/{type}/{id}/_history/{version}",
+        &[I::Vread],
+        on_type(READ),
+        fhir::vread,
+    ),
 ];
+
+const OPEN: Needs = Needs::Nothing;
+const WITHIN: Needs = Needs::Within;
+const BUNDLES: Interactions = &[I::Batch, I::Transaction];
+
+const fn on_type(actions: &'static [Action]) -> Needs {
+    Needs::Actions(actions)
+}
 
 type Interactions = &'static [I];
 
-const fn get(path: &'static str, serves: Interactions, run: Run) -> Route {
-    route(Method::GET, path, Body::None, (serves, run))
+const fn get(path: &'static str, serves: Interactions, needs: Needs, run: Run) -> Route {
+    route(Method::GET, path, Body::None, (serves, needs, run))
 }
 
-const fn post(path: &'static str, serves: Interactions, run: Run) -> Route {
-    route(Method::POST, path, Body::Json, (serves, run))
+const fn post(path: &'static str, serves: Interactions, needs: Needs, run: Run) -> Route {
+    route(Method::POST, path, Body::Json, (serves, needs, run))
 }
 
-const fn form(path: &'static str, serves: Interactions, run: Run) -> Route {
-    route(Method::POST, path, Body::Form, (serves, run))
+const fn form(path: &'static str, serves: Interactions, needs: Needs, run: Run) -> Route {
+    route(Method::POST, path, Body::Form, (serves, needs, run))
 }
 
-const fn put(path: &'static str, serves: Interactions, run: Run) -> Route {
-    route(Method::PUT, path, Body::Json, (serves, run))
+const fn put(path: &'static str, serves: Interactions, needs: Needs, run: Run) -> Route {
+    route(Method::PUT, path, Body::Json, (serves, needs, run))
 }
 
-const fn patch(path: &'static str, serves: Interactions, run: Run) -> Route {
-    route(Method::PATCH, path, Body::Patch, (serves, run))
+const fn patch(path: &'static str, serves: Interactions, needs: Needs, run: Run) -> Route {
+    route(Method::PATCH, path, Body::Patch, (serves, needs, run))
 }
 
-const fn delete(path: &'static str, serves: Interactions, run: Run) -> Route {
-    route(Method::DELETE, path, Body::None, (serves, run))
+const fn delete(path: &'static str, serves: Interactions, needs: Needs, run: Run) -> Route {
+    route(Method::DELETE, path, Body::None, (serves, needs, run))
 }
 
 const fn route(
     verb: Method,
     path: &'static str,
     body: Body,
-    (serves, run): (Interactions, Run),
+    (serves, needs, run): (Interactions, Needs, Run),
 ) -> Route {
     Route {
         verb,
         path,
         serves,
+        needs,
         body,
         run,
     }
@@ -137,6 +201,9 @@ pub(super) fn router_with(state: Arc<State>, operations: &'static [Operation]) -
         .merge(health::routes(&state))
         .merge(clock::routes(&state))
         .merge(sms::routes(&state))
+        .merge(smart::routes(&state))
+        .merge(accounts::routes(&state))
+        .merge(pages::routes())
         .merge(bulk::routes(&state))
         .merge(openapi::routes(&state, operations));
     for route in ROUTES {
@@ -163,10 +230,7 @@ pub(super) fn router_with(state: Arc<State>, operations: &'static [Operation]) -
                 refuse(&state, (&uri, &headers), wrong_verb_problem()).await
             }
         });
-    match origins {
-        Some(origins) => cors::open(router, origins),
-        None => router,
-    }
+    shield::cover(cors::open(router, origins))
 }
 
 /// What the tables offer, for the CapabilityStatement.

@@ -16,7 +16,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{auth::Access, cors::Origins};
 use crate::{
     authoring::Simulator, erasure::Eraser, fhir::search::parameters::Parameters,
-    interactions::Context, kernel::problem::Result,
+    interactions::Context, kernel::problem::Result, people::People, smart::Smart,
 };
 
 /// Moves a simulated clock.
@@ -59,8 +59,12 @@ pub struct State {
     pub simulated: Option<Arc<dyn ClockControl>>,
     /// Erases people, where the server has a ledger for it.
     pub eraser: Option<Arc<Eraser>>,
-    /// The origins whose pages may call, if any.
-    pub origins: Option<Origins>,
+    /// Who gives out tokens and knows them, where that is done.
+    pub smart: Option<Arc<Smart>>,
+    /// Everybody who has an account, where the server has a login.
+    pub people: Option<Arc<People>>,
+    /// The origins whose pages may call.
+    pub origins: Origins,
     /// Tries pathways out.
     pub simulator: Simulator,
     /// The digest of the secret that the gateway of text messages shows, if there is one.
@@ -83,7 +87,9 @@ impl State {
             small_cell: 0,
             simulated: None,
             eraser: None,
-            origins: None,
+            smart: None,
+            people: None,
+            origins: Origins::default(),
             simulator: Simulator::default(),
             gateway_secret: None,
             capabilities: Mutex::default(),
@@ -106,6 +112,20 @@ impl State {
         self
     }
 
+    /// The same state, with who gives out tokens.
+    #[must_use]
+    pub fn with_smart(mut self, smart: Option<Arc<Smart>>) -> Self {
+        self.smart = smart;
+        self
+    }
+
+    /// The same state, with people who have accounts.
+    #[must_use]
+    pub fn with_people(mut self, people: Arc<People>) -> Self {
+        self.people = Some(people);
+        self
+    }
+
     /// The same state, with figures in which counts below this are masked.
     #[must_use]
     pub const fn with_small_cell(mut self, small_cell: u32) -> Self {
@@ -115,7 +135,7 @@ impl State {
 
     /// The same state, open to pages of these origins.
     #[must_use]
-    pub fn with_origins(mut self, origins: Option<Origins>) -> Self {
+    pub fn with_origins(mut self, origins: Origins) -> Self {
         self.origins = origins;
         self
     }

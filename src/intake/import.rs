@@ -36,6 +36,10 @@ const CHUNK: u32 = 100;
 /// Rows that are on their way to the writer at the same time; it takes them in their order.
 const UNDER_WAY: usize = 16;
 
+/// Most rows of a table that is taken in with the rights of who brings it: all of them while they
+/// wait, as nobody's rights outlive their request.
+pub const BOUNDED_MAX: usize = 500;
+
 /// When the job looks after an import that is done while the client waits: only should the
 /// server have died meanwhile is anything left for it.
 const RESCUE_AFTER: SignedDuration = SignedDuration::from_mins(5);
@@ -86,15 +90,25 @@ pub struct Begun {
 
 /// Begins an import, and ends it too where the table is small.
 ///
+/// Who is not allowed everything takes in what they could write themselves, and meets only whom they
+/// know; the rows and the Task about them are the server's.
+///
 /// # Errors
-/// `Invalid`, with every fault of the table as a whole: then nothing is kept of it.
+/// `Invalid`, with every fault of the table as a whole: then nothing is kept of it. `TooLarge`, if it
+/// has more than [`BOUNDED_MAX`] rows and the caller is bounded.
 pub async fn begin(store: &Store, permit: &Permit, request: Request) -> Result<Begun> {
     let rows = read(store, permit, &request).await?;
-    let at_once = !request.later && rows.len() <= AT_ONCE_MAX;
+    let bounded = permit.grants().is_some();
+    if bounded && rows.len() > BOUNDED_MAX {
+        let says = format!("At most {BOUNDED_MAX} rows are taken in at a time.");
+        return Err(Problem::new(Category::TooLarge, "too-costly", says));
+    }
+    let at_once = bounded || !request.later && rows.len() <= AT_ONCE_MAX;
     let code = request.subject.code();
+    let service = permit.acting(KIND);
     let task = store
-        .write(permit, move |tx| {
-            Box::pin(async move { keep(tx, code, &rows, at_once).await })
+        .write(&service, move |tx| {
+            Box::pin(async move { keep(tx, code, &rows, (at_once, bounded)).await })
         })
         .await?;
     if !at_once {
@@ -103,11 +117,13 @@ pub async fn begin(store: &Store, permit: &Permit, request: Request) -> Result<B
     let work = Work {
         store,
         permit,
+        service: &service,
         import: &task.id,
         subject: request.subject,
+        rejects: false,
     };
     while !work.advance().await? {}
-    let found = store.read(permit, kind("Task")?, &task.id).await?;
+    let found = store.read(&service, kind("Task")?, &task.id).await?;
     let task = found.ok_or_else(|| Problem::fault("the Task of an import is gone"))?;
     Ok(Begun { task, done: true })
 }
@@ -166,7 +182,12 @@ fn retold(row: &ImportRow) -> Vec<Fault> {
     pairs.into_iter().map(fault).collect()
 }
 
-async fn keep(tx: &mut Tx, code: &str, rows: &[ImportRow], at_once: bool) -> Result<Stored> {
+async fn keep(
+    tx: &mut Tx,
+    code: &str,
+    rows: &[ImportRow],
+    (at_once, bounded): (bool, bool),
+) -> Result<Stored> {
     let id = tx.new_id();
     for row in rows {
         tx.keep_import_row(&id, row).await?;
@@ -189,15 +210,16 @@ async fn keep(tx: &mut Tx, code: &str, rows: &[ImportRow], at_once: bool) -> Res
         SignedDuration::ZERO
     };
     let run_at = tx.now().saturating_add(wait).unwrap_or(tx.now());
-    tx.enqueue(&job(&id, run_at)).await?;
+    tx.enqueue(&job(&id, bounded, run_at)).await?;
     Ok(stored)
 }
 
-fn job(import: &str, run_at: Timestamp) -> Job {
+/// `rejects`: what still waits is refused, as whose right it was to bring it has gone.
+fn job(import: &str, rejects: bool, run_at: Timestamp) -> Job {
     Job {
         kind: KIND,
         dedup: Some(import.to_owned()),
-        payload: json!({ "task": import }),
+        payload: json!({ "task": import, "rejects": rejects }),
         run_at,
     }
 }
@@ -205,9 +227,14 @@ fn job(import: &str, run_at: Timestamp) -> Job {
 /// An import under way.
 struct Work<'a> {
     store: &'a Store,
+    /// With which rows are taken in.
     permit: &'a Permit,
+    /// With which it is told how far it is.
+    service: &'a Permit,
     import: &'a str,
     subject: Subject,
+    /// Whether what waits is refused.
+    rejects: bool,
 }
 
 impl Work<'_> {
@@ -215,7 +242,7 @@ impl Work<'_> {
     async fn advance(&self) -> Result<bool> {
         let rows = self
             .store
-            .import_rows(self.permit, self.import, RowState::Waiting, CHUNK)
+            .import_rows(self.service, self.import, RowState::Waiting, CHUNK)
             .await?;
         // In their order: of two rows about one person the first is taken in.
         let mut outcomes =
@@ -229,6 +256,12 @@ impl Work<'_> {
     /// Takes one row in, or refuses it: each is one transaction.
     async fn take(&self, row: ImportRow) -> Result<()> {
         let line = row.line;
+        if self.rejects {
+            let says = "The import broke off before this row: bring it again.";
+            return self
+                .reject(line, &Problem::invalid("incomplete", says))
+                .await;
+        }
         let (import, subject, content) = (self.import.to_owned(), self.subject, row.content);
         let taken = self
             .store
@@ -260,7 +293,7 @@ impl Work<'_> {
     async fn reject(&self, line: u64, problem: &Problem) -> Result<()> {
         let (import, faults) = (self.import.to_owned(), told(&faults_of(line, problem)));
         self.store
-            .write(self.permit, move |tx| {
+            .write(self.service, move |tx| {
                 Box::pin(async move {
                     let moves = (RowState::Waiting, RowState::Rejected);
                     tx.settle_import_row(&import, line, moves, &faults).await?;
@@ -272,7 +305,7 @@ impl Work<'_> {
 
     /// Tells in the Task how far it is; at the end the rows are forgotten in the same commit.
     async fn tell(&self) -> Result<bool> {
-        let counted = self.store.import_counts(self.permit, self.import).await?;
+        let counted = self.store.import_counts(self.service, self.import).await?;
         if counted.is_empty() {
             return Ok(true);
         }
@@ -285,12 +318,12 @@ impl Work<'_> {
         };
         let rejected = self
             .store
-            .import_rows(self.permit, self.import, RowState::Rejected, listed)
+            .import_rows(self.service, self.import, RowState::Rejected, listed)
             .await?;
         let faults: Vec<Fault> = rejected.iter().flat_map(retold).collect();
         let import = self.import.to_owned();
         self.store
-            .write(self.permit, move |tx| {
+            .write(self.service, move |tx| {
                 Box::pin(async move { update(tx, &import, counts, &faults).await })
             })
             .await?;
@@ -353,11 +386,13 @@ impl ImportHandler {
         let work = Work {
             store,
             permit: &permit,
+            service: &permit,
             import,
             subject,
+            rejects: job.payload["rejects"] == true,
         };
         let done = work.advance().await?;
-        let (leased, next) = (job.clone(), self::job(import, job.run_at));
+        let (leased, next) = (job.clone(), self::job(import, work.rejects, job.run_at));
         store
             .write(&permit, move |tx| {
                 Box::pin(async move {

@@ -13,6 +13,9 @@ use crate::{
     kernel::problem::Result,
 };
 
+/// As whom advice is read.
+const TASK: &str = "interactions.advice";
+
 /// Advice to the patient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Advice {
@@ -23,8 +26,11 @@ pub struct Advice {
 }
 
 /// The advice that belongs to what has just been written, if there is one.
-pub async fn of(context: &Context, permit: &Permit, reply: &Reply) -> Option<Advice> {
-    match read(context, permit, reply).await {
+///
+/// It is this server's answer to what the caller has just said, so that a permit to answer is
+/// enough to be told it.
+pub async fn of(context: &Context, reply: &Reply) -> Option<Advice> {
+    match read(context, reply).await {
         Ok(advice) => advice,
         Err(problem) => {
             // The answer stands; its advice can still be read.
@@ -34,7 +40,7 @@ pub async fn of(context: &Context, permit: &Permit, reply: &Reply) -> Option<Adv
     }
 }
 
-async fn read(context: &Context, permit: &Permit, reply: &Reply) -> Result<Option<Advice>> {
+async fn read(context: &Context, reply: &Reply) -> Result<Option<Advice>> {
     let (Reply::Created(answer) | Reply::Updated(answer)) = reply else {
         return Ok(None);
     };
@@ -46,7 +52,7 @@ async fn read(context: &Context, permit: &Permit, reply: &Reply) -> Result<Optio
     };
     let found = context
         .store
-        .read(permit, kind, &advice_id(&answer.id))
+        .read(&Permit::system(TASK), kind, &advice_id(&answer.id))
         .await?;
     // One of another commit is about an earlier version of the answer.
     let Some(stored) = found.filter(|stored| stored.updated == answer.updated) else {

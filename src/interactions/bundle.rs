@@ -18,6 +18,7 @@ use super::{
     advice::{self, Advice},
     assembly::{Assembly, BundleKind, Entry, response},
     batch::batch,
+    gate,
     transaction::transaction,
 };
 use crate::{
@@ -109,7 +110,11 @@ pub async fn process(
         .enumerate()
         .map(|(place, (entry, resource))| {
             let how = (options.handling, &judgement);
-            Part::read(context, how, (place, entry), resource)
+            let part = Part::read(context, how, (place, entry), resource)?;
+            let written = part.resource.as_ref().map(Resource::kind);
+            gate::entry(permit, &part.request, written)
+                .map_err(|problem| at_entry(problem, place, ".request"))?;
+            Ok(part)
         });
     let (kind, replies) = match tree["type"].as_str() {
         Some("batch") => {
@@ -137,7 +142,7 @@ pub async fn process(
             reply => reply,
         };
         let advice = match &reply {
-            Ok(reply) => advice::of(context, permit, reply).await,
+            Ok(reply) => advice::of(context, reply).await,
             Err(_) => None,
         };
         answered.push((reply, advice));

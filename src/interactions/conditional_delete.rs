@@ -22,6 +22,7 @@ pub async fn conditional_delete(
     permit: &Permit,
     criteria: Criteria,
 ) -> Result<Reply> {
+    criteria.check(permit)?;
     let several = context.limits.delete_several;
     context
         .store

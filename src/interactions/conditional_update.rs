@@ -19,7 +19,7 @@ use crate::{
 ///
 /// # Errors
 /// `PreconditionFailed`, if many resources satisfy it; `Malformed`, if the body has the id of
-/// another resource.
+/// another resource; `Forbidden`, if the permit does not cover what the condition asks.
 pub async fn conditional_update(
     context: &Context,
     permit: &Permit,
@@ -27,6 +27,7 @@ pub async fn conditional_update(
     body: &Bytes,
     if_match: Option<&VersionTag>,
 ) -> Result<Reply> {
+    criteria.check(permit)?;
     let if_match = if_match.map_or(Ok(None), VersionTag::demanded)?;
     let judgement = context.judgement().await?;
     let resource = judgement.read(body, &context.limits.json)?;

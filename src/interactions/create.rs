@@ -34,6 +34,9 @@ pub async fn create(
     let condition = if_none_exist
         .map(|text| Criteria::read(context, kind, text))
         .transpose()?;
+    if let Some(condition) = &condition {
+        condition.check(permit)?;
+    }
     store(context, permit, resource, condition).await
 }
 

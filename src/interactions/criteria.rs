@@ -3,10 +3,11 @@
 //! Specification: <http://hl7.org/fhir/R4/http.html#ccreate>,
 //! <http://hl7.org/fhir/R4/http.html#cond-update>.
 
-use super::{Context, pairs};
+use super::{Context, gate, pairs};
 use crate::{
     fhir::{
         definitions::ResourceType,
+        permit::Permit,
         search::query::{Handling, Query, QueryOptions},
     },
     kernel::problem::{Category, Problem, Result},
@@ -75,6 +76,15 @@ impl Criteria {
     #[must_use]
     pub const fn kind(&self) -> ResourceType {
         self.query.kind
+    }
+
+    /// Holds the condition to the permit, as the search that it is: else its outcome would tell
+    /// what is there.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub fn check(&self, permit: &Permit) -> Result<()> {
+        gate::search(permit, &self.query)
     }
 
     /// What the condition says, by which two of them are compared.

@@ -17,6 +17,7 @@ use serde_json::Value;
 use super::{
     Context, Reply,
     assembly::{Assembly, BundleKind, Entry},
+    gate,
 };
 use crate::{
     fhir::{
@@ -24,6 +25,7 @@ use crate::{
         definitions::ResourceType,
         permit::Permit,
         reference::{self, LocalReference},
+        scope::Action,
         search::extract::index_rows,
     },
     kernel::problem::{Problem, Result},
@@ -32,6 +34,9 @@ use crate::{
 
 /// Resources looked at in one step.
 const STEP: u32 = 200;
+
+/// What a permit must allow of a type for it to be in everything: it is found, and read.
+const EVERYTHING: &[Action] = &[Action::Search, Action::Read];
 
 /// Types that come along where they are referred to.
 const ALONG: [&str; 4] = [
@@ -150,13 +155,17 @@ fn bad(name: &str) -> Problem {
 /// One page of all that is about a patient.
 ///
 /// # Errors
-/// `NotFound` or `Gone`, if there is no such Patient.
+/// `NotFound` or `Gone`, if there is no such Patient; `Forbidden`, if a type that is named may not be
+/// searched and read.
 pub async fn everything(
     context: &Context,
     permit: &Permit,
     (kind, id): (ResourceType, &str),
     wanted: &Wanted,
 ) -> Result<Reply> {
+    gate::check(permit, kind, gate::READ)?;
+    let mut named = wanted.kinds.iter();
+    named.try_for_each(|named| gate::check(permit, *named, EVERYTHING))?;
     super::standing(context.store.read(permit, kind, id).await?)?;
     let most = wanted.count.unwrap_or(context.limits.page_max);
     let most = usize::try_from(most.clamp(1, context.limits.page_max)).map_err(Problem::fault)?;
@@ -214,8 +223,11 @@ fn is_own(stored: &Stored, tree: &Value, gone: &HashSet<LocalReference>) -> bool
 
 /// Whether the permit reaches a version that was found without it.
 async fn reaches(context: &Context, permit: &Permit, stored: &Stored) -> Result<bool> {
-    if permit.patient().is_none() {
+    if permit.patient().is_none() && permit.grants().is_none() {
         return Ok(true);
+    }
+    if gate::check(permit, stored.kind, EVERYTHING).is_err() {
+        return Ok(false);
     }
     let found = context.store.read(permit, stored.kind, &stored.id).await?;
     Ok(found.is_some())

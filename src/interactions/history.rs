@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{
     Context, Reply,
     assembly::{Assembly, BundleKind, Entry, response},
+    gate,
 };
 use crate::{
     fhir::{date, permit::Permit, search::query::Handling},
@@ -112,13 +113,14 @@ fn cursor(text: &str) -> Option<Moment> {
 /// Lists versions.
 ///
 /// # Errors
-/// `NotFound`, if they are those of a resource that never existed.
+/// `NotFound`, if they are those of a resource that never existed; `Forbidden`.
 pub async fn history(
     context: &Context,
     permit: &Permit,
     of: HistoryOf,
     span: &Span,
 ) -> Result<Reply> {
+    gate::history(permit, &of)?;
     let excerpt = span.excerpt(context, of);
     let page = context.store.history(permit, &excerpt).await?;
     document(context, span, &excerpt, page)

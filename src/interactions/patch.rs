@@ -113,6 +113,9 @@ pub async fn patch(
     patch: Arc<Patch>,
     if_match: Option<&VersionTag>,
 ) -> Result<Reply> {
+    if let Target::Criteria(criteria) = &target {
+        criteria.check(permit)?;
+    }
     let if_match = if_match.map_or(Ok(None), VersionTag::demanded)?;
     store(context, permit, (target, patch), if_match).await
 }

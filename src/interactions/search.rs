@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     Context, Reply,
     assembly::{Assembly, BundleKind, Entry},
-    subset,
+    gate, subset,
 };
 use crate::{
     fhir::{
@@ -71,8 +71,10 @@ fn options(context: &Context, handling: Handling) -> Result<QueryOptions> {
 /// Searches what is durable.
 ///
 /// # Errors
-/// As the query asks too much.
+/// `Forbidden`, if the permit does not cover a type that the query asks; else as the query asks too
+/// much.
 pub async fn search(context: &Context, permit: &Permit, query: &Query) -> Result<Reply> {
+    gate::search(permit, query)?;
     let page = context.store.search(permit, query).await?;
     document(context, query, &page).map(Reply::Document)
 }

@@ -70,10 +70,16 @@ impl Stop {
         })
     }
 
+    /// The same, asked by this person: whoever is near the patient cannot speak for the team.
+    #[must_use]
+    pub fn asked_by(mut self, person: &str) -> Self {
+        self.by = Some(person.to_owned()).filter(|by| is_near(by)).or(self.by);
+        self
+    }
+
     /// Whether it is the patient's wish, their own or through somebody near them.
     fn is_patients(&self) -> bool {
-        let near = |by: &String| by.starts_with("Patient/") || by.starts_with("RelatedPerson/");
-        self.by.as_ref().is_some_and(near)
+        self.by.as_deref().is_some_and(is_near)
     }
 
     fn reason(&self) -> &'static str {
@@ -84,6 +90,10 @@ impl Stop {
         };
         self.reason.unwrap_or(default)
     }
+}
+
+fn is_near(by: &str) -> bool {
+    by.starts_with("Patient/") || by.starts_with("RelatedPerson/")
 }
 
 /// Stops a follow-up, or asks the team to; gives the CarePlan, unchanged where it is over already

@@ -1,5 +1,103 @@
 //! Who has an account, how they prove it, and what they are here.
 //!
 //! - [`roles`]: what each role may do at most; the table is `profiles/roles.json`. Pure.
+//! - [`password`], [`authenticator`]: how somebody proves who they are.
+//! - [`throttle`]: how long who fails has to wait. Pure.
+//! - [`session`]: for how long who has logged in stays so. Pure.
+//! - [`key`]: what encrypts and names what is secret at rest.
+//! - [`login`]: the steps from a name to a session.
+//! - [`invite`], [`tell`]: invitations, ways back, and the letters that bring them.
+//! - [`enrol`]: accounts made, locked and ended.
+//! - [`reach`]: whom somebody reaches by each of their roles.
+//!
+//! Whoever fails learns only that they failed: an account that is not there costs the same time and
+//! gets the same answer as one that is.
 
+pub mod authenticator;
+pub mod enrol;
+pub mod invite;
+pub mod key;
+pub mod login;
+pub mod password;
+pub mod reach;
 pub mod roles;
+pub mod secret;
+pub mod session;
+pub mod tell;
+pub mod throttle;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use self::{key::Key, password::Passwords};
+use crate::{
+    fhir::permit::Permit,
+    kernel::{chance::Chance, clock::Clock, problem::Result},
+    store::{Account, Store},
+};
+
+/// Under which the rows of people are read and written.
+static PERMIT: Permit = Permit::system("people");
+
+/// Most characters of what is typed as a login.
+pub const LOGIN_CHARS_MAX: usize = 254;
+
+/// Everybody who has an account.
+pub struct People {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+    key: Key,
+    passwords: Passwords,
+    origin: String,
+}
+
+impl People {
+    /// Those of a store; `key` encrypts what is secret.
+    #[must_use]
+    pub fn new(store: Store, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>, key: Key) -> Self {
+        Self {
+            store,
+            clock,
+            passwords: Passwords::new(chance.as_ref()),
+            chance,
+            key,
+            origin: String::new(),
+        }
+    }
+
+    /// The same, with what links begin with, such as `https://example.org`: it is configured, and
+    /// never taken from a request.
+    #[must_use]
+    pub fn with_origin(mut self, origin: impl Into<String>) -> Self {
+        self.origin = origin.into();
+        self
+    }
+
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The account of an id, in whatever state it is.
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails.
+    pub async fn account(&self, id: &str) -> Result<Option<Account>> {
+        self.store.account(&PERMIT, id).await
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+/// What is typed as a login, as it is kept and compared.
+#[must_use]
+pub fn fold(login: &str) -> String {
+    let kept = login.trim().chars().take(LOGIN_CHARS_MAX);
+    kept.flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,9 +11,12 @@
 //!
 //! Specification: <http://hl7.org/fhir/R4/http.html#transactional-integrity>.
 
+mod accounts;
 mod canonical;
 mod change;
+mod clients;
 mod counters;
+mod custody;
 mod definitions;
 mod erase;
 mod errands;
@@ -29,6 +32,7 @@ mod sqlite;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod tx;
 mod writer;
 
@@ -37,14 +41,20 @@ mod writer;
 ///
 /// A change that makes rows wrong that were written before raises it; a database that was indexed
 /// by another version is indexed anew when it is next opened.
-pub const INDEX_VERSION: i64 = 2;
+pub const INDEX_VERSION: i64 = 3;
 
 #[cfg(test)]
 pub use self::sqlite::{count_tokens, pretend_index_version};
 pub use self::{
+    accounts::{
+        Account, AccountBy, AccountKind, AccountRole, AccountState, Failures, LoginSession,
+        LoginStage, Ticket, TicketKind,
+    },
     canonical::Canonical,
     change::{Change, Draft, Reactor},
+    clients::{Client, Proof},
     counters::Count,
+    custody::{CUSTODIANS_MAX, CUSTODY_LEVELS_MAX},
     definitions::{IndexedParameter, Known, Loaded},
     erase::{DroppedJobs, ErasureRecord},
     errands::{Errand, ErrandKind, ErrandState, Listed, Listing},
@@ -56,5 +66,9 @@ pub use self::{
     prepared::Prepared,
     sqlite::{back_up, check_copy, hold_alone, known_erasures, put_in_place, stage},
     stored::Stored,
+    tokens::{
+        Delegation, DelegationsOf, Digest, Held, LaunchContext, PendingKind, SWEPT_AT_ONCE, Terms,
+        Token, TokenKind,
+    },
     tx::{Tx, Written},
 };

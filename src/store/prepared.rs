@@ -1,7 +1,7 @@
 //! A resource ready to be written: checked, and its index rows extracted, outside the writer.
 
 use crate::fhir::{
-    compartment,
+    about, compartment,
     resource::Resource,
     search::{extract, rows::IndexRows},
 };
@@ -24,11 +24,15 @@ impl Prepared {
         Self { resource, rows }
     }
 
-    /// Settles the compartments under the id that the resource is written with: a client's own
+    /// Settles the compartments, and whom it is about, under the id that the resource is written with: a client's own
     /// `id` in the body of a create is not it.
     pub(super) fn settle_compartments(&mut self, id: &str) {
         let kind = self.resource.kind();
         self.rows.patients = compartment::patients(kind, Some(id), &self.rows.references);
+        if about::names_itself(kind) {
+            let (tree, references) = (self.resource.tree(), &self.rows.references);
+            self.rows.about = about::of(kind, id, tree, references);
+        }
     }
 
     /// The resource.

@@ -4,18 +4,26 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use super::{
-    Count, Excerpt, History, ImportRow, Job, LeasedJob, Page, RowState, Stored,
-    definitions::Defining, erase::Erasing, errands::Errands, indexing::Indexing,
+    Count, Excerpt, History, ImportRow, Job, LeasedJob, Page, RowState, Stored, accounts::Accounts,
+    clients::Clients, definitions::Defining, erase::Erasing, errands::Errands, indexing::Indexing,
+    tokens::Tokens,
 };
 use crate::{
     fhir::{
-        definitions::ResourceType, permit::Permit, search::query::Query, search::rows::IndexRows,
+        about::About,
+        definitions::ResourceType,
+        permit::{Permit, Reach},
+        scope::Action,
+        search::query::Query,
+        search::rows::IndexRows,
     },
     kernel::problem::Result,
 };
 
 /// One connection with a transaction open: rows in, rows out, no rules.
-pub(super) trait Session: Erasing + Defining + Errands + Indexing {
+pub(super) trait Session:
+    Erasing + Defining + Errands + Indexing + Accounts + Clients + Tokens
+{
     /// Opens the transaction that a group of requests shares.
     fn begin(&mut self) -> BoxFuture<'_, Result<()>>;
 
@@ -45,8 +53,40 @@ pub(super) trait Session: Erasing + Defining + Errands + Indexing {
         id: &'a str,
     ) -> BoxFuture<'a, Result<Option<Stored>>>;
 
-    /// The patients whose compartment holds the resource of this key.
-    fn patients(&mut self, key: i64) -> BoxFuture<'_, Result<Vec<String>>>;
+    /// Whether the permit reaches the resource of this type and key by this action.
+    fn reaches<'a>(
+        &'a mut self,
+        permit: &'a Permit,
+        of: (ResourceType, i64),
+        action: Action,
+    ) -> BoxFuture<'a, Result<bool>>;
+
+    /// By which of its bounds the permit may write what is about these; `own` is the mark or id of
+    /// a resource that is not there yet.
+    fn admitting<'a>(
+        &'a mut self,
+        permit: &'a Permit,
+        what: (ResourceType, Action),
+        about: (&'a About, Option<&'a str>),
+    ) -> BoxFuture<'a, Result<Vec<usize>>>;
+
+    /// Whether one of these bounds holds of the resource of a key as it stands now.
+    fn admitted<'a>(
+        &'a mut self,
+        permit: &'a Permit,
+        what: (ResourceType, Action),
+        admitting: (&'a [usize], i64),
+    ) -> BoxFuture<'a, Result<bool>>;
+
+    /// Whom somebody can act for.
+    fn custodians<'a>(&'a mut self, seeds: &'a [String]) -> BoxFuture<'a, Result<Vec<String>>>;
+
+    /// Whether somebody is reached.
+    fn reaches_whom<'a>(
+        &'a mut self,
+        reach: &'a Reach,
+        whom: &'a str,
+    ) -> BoxFuture<'a, Result<bool>>;
 
     /// One version, if the permit reaches the resource.
     fn version<'a>(

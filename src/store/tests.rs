@@ -20,6 +20,7 @@ use crate::{
     },
 };
 
+mod permits;
 mod scratch;
 
 struct Bench {
@@ -245,7 +246,7 @@ async fn a_permit_narrowed_to_a_patient_reaches_nobody_else() {
         })
         .await
         .expect_err("refused");
-    assert_eq!(refused.category, Category::Forbidden);
+    assert_eq!(refused.category, Category::NotFound);
     assert_eq!(bench.read("theirs").await.expect("known").version, 1);
 }
 

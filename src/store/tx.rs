@@ -1,5 +1,7 @@
 //! The one door to write.
 
+mod admission;
+
 use std::{collections::VecDeque, sync::Arc};
 
 use jiff::Timestamp;
@@ -10,11 +12,13 @@ use super::{
 };
 use crate::{
     fhir::{
+        about,
         definitions::ResourceType,
         knowledge,
         permit::{Actor, Permit},
         reference,
         resource::Resource,
+        scope::Action,
         search::query::Query,
         search::rows::IndexRows,
     },
@@ -45,6 +49,8 @@ pub struct Tx {
     changes: usize,
     pub(super) enqueued: bool,
     defined: bool,
+    /// Whether something was written that the permit does not reach.
+    refused: bool,
     pub(super) registry: Registry,
     canonicals: Canonicals,
     reactors: Arc<[Arc<dyn Reactor>]>,
@@ -76,6 +82,7 @@ impl Tx {
             changes: 0,
             enqueued: false,
             defined: false,
+            refused: false,
             registry: Registry::default(),
             canonicals: Canonicals::none(),
             reactors: Arc::new([]),
@@ -105,14 +112,7 @@ impl Tx {
     /// # Errors
     /// `Fault`, if the stored version does not match its hash.
     pub async fn read(&mut self, kind: ResourceType, id: &str) -> Result<Option<Stored>> {
-        let found = self.session.current(kind, id).await?;
-        match (found, self.permit.patient().map(str::to_owned)) {
-            (Some(stored), Some(patient)) => {
-                let reachable = self.session.patients(stored.key).await?.contains(&patient);
-                Ok(reachable.then_some(stored))
-            }
-            (found, _) => Ok(found),
-        }
+        self.read_for(Action::Read, kind, id).await
     }
 
     /// When the first version of a resource was received.
@@ -192,12 +192,18 @@ impl Tx {
                 "A resource of this id exists already.",
             ));
         }
-        self.insert(id, prepared).await
+        self.insert(id, prepared, &[Action::Create]).await
     }
 
     /// Writes the next version of a resource, or its first one under a client's own id.
     ///
+    /// A client's own id would tell whether somebody else has a resource of it: where there is one
+    /// that the permit does not reach, none can be made. So who does not reach everything of the
+    /// type makes nothing here, and is answered as if nothing stood there, whether it does or not.
+    /// A deletion that the permit reaches is followed by a version as ever.
+    ///
     /// # Errors
+    /// `NotFound`, if nothing stands there that the permit reaches, and it does not reach everything;
     /// `PreconditionFailed`, if `if_match` is given and is not the current version.
     pub async fn put(
         &mut self,
@@ -206,18 +212,22 @@ impl Tx {
         if_match: Option<u64>,
     ) -> Result<Written> {
         check_id(id)?;
-        let current = self.session.current(prepared.resource.kind(), id).await?;
+        let kind = prepared.resource.kind();
+        let current = self.read_for(Action::Update, kind, id).await?;
+        if current.is_none() && !self.permit.is_unbounded(kind, Action::Update) {
+            return Err(Problem::not_found("There is no such resource."));
+        }
         check_version(if_match, current.as_ref())?;
         match current {
             None => {
-                let stored = self.insert(id, prepared).await?;
+                let actions = [Action::Update, Action::Create];
+                let stored = self.insert(id, prepared, &actions).await?;
                 Ok(Written {
                     stored,
                     created: true,
                 })
             }
             Some(current) => {
-                self.check_reach_of(current.key).await?;
                 let created = current.is_deleted();
                 let stored = self.supersede(current, prepared).await?;
                 Ok(Written { stored, created })
@@ -225,7 +235,8 @@ impl Tx {
         }
     }
 
-    /// Records a deletion; nothing is written where nothing stands or a deletion does.
+    /// Records a deletion; nothing is written where nothing stands that the permit reaches, or a
+    /// deletion does.
     ///
     /// # Errors
     /// `PreconditionFailed`, if `if_match` is given and is not the current version.
@@ -235,12 +246,11 @@ impl Tx {
         id: &str,
         if_match: Option<u64>,
     ) -> Result<Option<Stored>> {
-        let current = self.session.current(kind, id).await?;
+        let current = self.read_for(Action::Delete, kind, id).await?;
         check_version(if_match, current.as_ref())?;
         let Some(current) = current.filter(|stored| !stored.is_deleted()) else {
             return Ok(None);
         };
-        self.check_reach_of(current.key).await?;
         let row = Stored {
             version: current.version + 1,
             updated: self.now,
@@ -258,13 +268,15 @@ impl Tx {
         Ok(Some(row))
     }
 
-    async fn insert(&mut self, id: &str, prepared: Prepared) -> Result<Stored> {
+    async fn insert(&mut self, id: &str, prepared: Prepared, actions: &[Action]) -> Result<Stored> {
         let mut prepared = self.shape(None, prepared)?;
         prepared.settle_compartments(id);
         self.complete(&mut prepared).await?;
-        self.check_reach(&prepared.rows)?;
+        let own = about::own(prepared.resource.kind(), id);
+        let admitting = self.admitting(&prepared, actions, own.as_deref()).await?;
         let (mut row, resource) = self.stamp(id, 1, prepared.resource);
         row.key = self.session.insert(&row, &prepared.rows).await?;
+        self.check_admitted(&row, &admitting).await?;
         self.note(Change {
             stored: row.clone(),
             resource: Some(resource),
@@ -279,12 +291,13 @@ impl Tx {
         let mut prepared = self.shape(standing, prepared)?;
         prepared.settle_compartments(&current.id);
         self.complete(&mut prepared).await?;
-        self.check_reach(&prepared.rows)?;
+        let admitting = self.admitting(&prepared, &[Action::Update], None).await?;
         let (mut row, resource) = self.stamp(&current.id, current.version + 1, prepared.resource);
         row.key = current.key;
         self.session
             .supersede(&current, &row, &prepared.rows)
             .await?;
+        self.check_admitted(&row, &admitting).await?;
         let previous = Some(current).filter(|stored| !stored.is_deleted());
         self.note(Change {
             stored: row.clone(),
@@ -316,24 +329,6 @@ impl Tx {
             body: Some(resource.to_bytes()),
         };
         (stored, Arc::new(resource))
-    }
-
-    fn check_reach(&self, rows: &IndexRows) -> Result<()> {
-        match self.permit.patient() {
-            Some(patient) if !rows.patients.iter().any(|p| p == patient) => Err(out_of_reach()),
-            _ => Ok(()),
-        }
-    }
-
-    async fn check_reach_of(&mut self, key: i64) -> Result<()> {
-        let Some(patient) = self.permit.patient().map(str::to_owned) else {
-            return Ok(());
-        };
-        if self.session.patients(key).await?.contains(&patient) {
-            Ok(())
-        } else {
-            Err(out_of_reach())
-        }
     }
 
     fn note(&mut self, change: Change) -> Result<()> {
@@ -392,6 +387,11 @@ impl Tx {
         self.session.as_mut()
     }
 
+    /// The session, and the permit under which it reads.
+    pub(super) fn reading_as(&mut self) -> (&mut dyn Session, &Permit) {
+        (self.session.as_mut(), &self.permit)
+    }
+
     /// Forgets the definitions at hand: somebody else may have changed them.
     pub(super) fn forget_definitions(&mut self) {
         self.canonicals.forget();
@@ -409,6 +409,7 @@ impl Tx {
         self.now = self.clock.now();
         self.pending.clear();
         self.changes = 0;
+        self.refused = false;
         self.canonicals.settle();
         self.registry.settle();
     }
@@ -424,7 +425,13 @@ impl Tx {
     }
 
     /// Lets the reactors see each change, those of other reactors included, until none is left.
+    ///
+    /// # Errors
+    /// `Forbidden`, if something was written that the permit does not reach.
     pub(super) async fn settle(&mut self, reactors: &[Arc<dyn Reactor>]) -> Result<()> {
+        if self.refused {
+            return Err(admission::out_of_reach());
+        }
         while let Some(change) = self.pending.pop_front() {
             for reactor in reactors {
                 if reactor.concerns(&change) {
@@ -457,12 +464,4 @@ fn check_version(if_match: Option<u64>, current: Option<&Stored>) -> Result<()> 
             "The current version is not the one named by If-Match.",
         )),
     }
-}
-
-fn out_of_reach() -> Problem {
-    Problem::new(
-        Category::Forbidden,
-        "forbidden",
-        "The permit does not reach this resource.",
-    )
 }

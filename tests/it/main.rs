@@ -11,7 +11,11 @@
 mod harness;
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod authoring;
+#[cfg(test)]
+mod backend_services;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
@@ -39,6 +43,8 @@ mod kill;
 #[cfg(test)]
 mod library;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod publishing;
 #[cfg(test)]
 mod rest;
@@ -58,3 +64,5 @@ mod tables;
 mod terminology;
 #[cfg(test)]
 mod validate;
+#[cfg(test)]
+mod walls;

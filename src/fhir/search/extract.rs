@@ -14,7 +14,7 @@ use super::{
     rows::{CompositeRow, IndexRows, NumberRow},
 };
 use crate::fhir::{
-    compartment,
+    about, compartment,
     definitions::{ParameterKind, ResourceType},
     path::{Context, Item},
 };
@@ -34,6 +34,10 @@ pub fn index_rows(tree: &Value, kind: ResourceType) -> IndexRows {
     tidy(&mut rows);
     let id = tree.get("id").and_then(Value::as_str);
     rows.patients = compartment::patients(kind, id, &rows.references);
+    // What names itself waits for the id that it is written with.
+    if id.is_some() || !about::names_itself(kind) {
+        rows.about = about::of(kind, id.unwrap_or_default(), tree, &rows.references);
+    }
     rows
 }
 

@@ -13,6 +13,7 @@ pub mod cursor;
 mod escape;
 pub mod filter;
 mod modifier;
+mod narrow;
 pub mod number;
 mod parse;
 mod quantity;

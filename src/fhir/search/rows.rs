@@ -4,7 +4,7 @@
 
 use std::cmp::Ordering;
 
-use super::super::definitions::ResourceType;
+use super::super::{about::About, definitions::ResourceType};
 
 /// Index rows of one version of one resource, each list sorted and without duplicates.
 ///
@@ -29,6 +29,8 @@ pub struct IndexRows {
     pub composites: Vec<CompositeRow>,
     /// Ids of the patients whose compartment holds the resource.
     pub patients: Vec<String>,
+    /// Whom the resource is about, and whom it puts into whose care.
+    pub about: About,
 }
 
 /// A coded value; `0` stands for an absent system. `value` is the beginning of the code as

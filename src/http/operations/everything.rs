@@ -27,7 +27,9 @@ pub(super) fn run(
     Box::pin(async move {
         let kind = invocation.kind;
         let kind = kind.ok_or_else(|| Problem::fault("the operation has no type"))?;
-        let own = permit.patient().filter(|_| kind.name() == "Patient");
+        let launched = permit.holder().and_then(|login| login.patient.as_deref());
+        let own = permit.patient().or(launched);
+        let own = own.filter(|_| kind.name() == "Patient");
         let id = invocation.id.as_deref().or(own).ok_or_else(|| {
             Problem::new(
                 Category::NotSupported,

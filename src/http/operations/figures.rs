@@ -4,21 +4,27 @@
 //! parameters stand `planDefinition` and `organization`, which narrow the figures to one pathway
 //! or establishment.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use super::{Invocation, State, asked::Asked};
 use crate::{
-    fhir::{permit::Permit, reference, search::query::Query},
+    fhir::{
+        definitions::ResourceType,
+        permit::{Permit, Reach},
+        reference,
+        scope::Action,
+        search::query::Query,
+    },
     figures::{
         live,
         measure::Measure,
         measure_report::{self, Heading},
         report::{self, Narrowing},
     },
-    interactions::Reply,
+    interactions::{Reply, gate},
     kernel::problem::{Category, Problem, Result},
 };
 
@@ -42,11 +48,11 @@ pub(super) fn run(
         let tree = measure(&state, &permit, &invocation, &asked).await?;
         let measure = Measure::read(&tree)?;
         let days = asked.days()?;
-        let figures = live::figures(&state.context.store, &permit, days).await?;
         let narrowing = Narrowing {
             pathway: asked.pathway(&state, &permit).await?,
-            establishment: asked.establishment()?,
+            establishment: establishment(&permit, asked.establishment()?)?,
         };
+        let figures = live::figures(&state.context.store, &permit, days).await?;
         let report = report::report(&measure, &figures.tally, &narrowing, state.small_cell);
         if invocation.csv {
             let bytes = measure_report::table(&measure, &report, asked.form()?.style)?;
@@ -60,6 +66,46 @@ pub(super) fn run(
         let tree = measure_report::resource(&measure, &report, &heading);
         Ok(Reply::Document(tree.to_string().into()))
     })
+}
+
+/// Whose figures they are. The numbers of those who were erased are nobody's but their
+/// establishment's, so that whoever does not reach everybody has the figures of an establishment of
+/// theirs: the one that is named, or the only one.
+fn establishment(permit: &Permit, named: Option<String>) -> Result<Option<String>> {
+    let own = match own_establishments(permit) {
+        None => return Ok(named),
+        Some(own) => own,
+    };
+    match named {
+        Some(named) if own.contains(&named) => Ok(Some(named)),
+        Some(_) => Err(gate::refusal()),
+        None => match &own[..] {
+            [only] => Ok(Some(only.clone())),
+            [] => Err(gate::refusal()),
+            _ => Err(Problem::malformed(
+                "required",
+                "Name one of your establishments: the parameter `organization`.",
+            )),
+        },
+    }
+}
+
+/// The organisations by which a permit finds CarePlans; none, where it finds all.
+fn own_establishments(permit: &Permit) -> Option<Vec<String>> {
+    permit.grants()?;
+    let kind = ResourceType::named("CarePlan")?;
+    let mut own = BTreeSet::new();
+    for grant in permit.grants_for(kind, Action::Search) {
+        match &grant.reach {
+            Reach::Everything if grant.scope.narrowed.is_empty() => return None,
+            Reach::Everything => {}
+            Reach::Of { custodians, .. } => {
+                let all = custodians.iter();
+                own.extend(all.filter(|one| one.starts_with("Organization/")).cloned());
+            }
+        }
+    }
+    Some(own.into_iter().collect())
 }
 
 /// The Measure that is named by id, or by its canonical URL.

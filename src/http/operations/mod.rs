@@ -14,7 +14,9 @@ mod extend;
 mod extract;
 mod fhirpath;
 mod figures;
+mod gate;
 mod import;
+mod invite;
 mod judge;
 mod lists;
 mod matching;
@@ -36,7 +38,11 @@ use axum::http::Method;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-pub use self::table::OPERATIONS;
+pub(super) use self::gate::allowed;
+pub use self::{
+    gate::{Needs, Of, Runs},
+    table::OPERATIONS,
+};
 use super::{
     fhir::{Body, Endpoint, Serve},
     state::State,
@@ -96,8 +102,35 @@ pub struct Operation {
     pub levels: &'static [Level],
     /// GET only where it changes nothing.
     pub verbs: &'static [Method],
+    /// What it needs of a permit.
+    pub needs: Needs,
     /// The function that runs it.
     pub run: Run,
+}
+
+/// Runs an operation for who may call it.
+///
+/// # Errors
+/// `Forbidden`, `NotFound`; else as the operation.
+pub(super) async fn perform(
+    operation: &'static Operation,
+    (state, permit): (Arc<State>, Permit),
+    invocation: Invocation,
+) -> Result<Reply> {
+    let permit = gate::pass(&state.context, &permit, operation, &invocation).await?;
+    (operation.run)(state, permit, invocation).await
+}
+
+/// Holds `$import` of lines, which the table only lists, to the permit.
+///
+/// # Errors
+/// `Forbidden`.
+pub(super) fn may_import(permit: &Permit) -> Result<()> {
+    let mut lines = OPERATIONS.iter();
+    match lines.find(|line| line.name == "import" && line.kind.is_none()) {
+        Some(line) => allowed(permit, line, None),
+        None => Err(Problem::fault("the table has no $import")),
+    }
 }
 
 /// The table, for the entries of a batch.
@@ -138,7 +171,7 @@ impl Operate for Table {
             csv: false,
             respond_async: false,
         };
-        (operation.run)(self.0.clone(), permit, invocation)
+        Box::pin(perform(operation, (self.0.clone(), permit), invocation))
     }
 }
 
@@ -181,7 +214,7 @@ pub(super) fn unknown(segment: &str) -> Option<Problem> {
 
 impl Operation {
     /// Where it is served.
-    pub(super) fn endpoints(&self) -> Vec<Endpoint> {
+    pub(super) fn endpoints(&'static self) -> Vec<Endpoint> {
         let mut endpoints = Vec::new();
         for level in self.levels {
             let path = self.path(*level);
@@ -200,7 +233,7 @@ impl Operation {
                         Body::OptionalJson
                     },
                     csv: CSV_OUT.contains(&self.name),
-                    serve: Serve::Operation(self.run),
+                    serve: Serve::Operation(self),
                 });
             }
         }

@@ -21,7 +21,10 @@ pub(super) fn run(
     Box::pin(async move {
         let plan = invocation.id.as_deref().unwrap_or_default();
         let parameters = invocation.resource.as_ref().map(Resource::tree);
-        let asked = Stop::read(plan, parameters)?;
+        let mut asked = Stop::read(plan, parameters)?;
+        if let Some(person) = permit.holder().and_then(|login| login.fhir_user.as_deref()) {
+            asked = asked.asked_by(person);
+        }
         let plan = stop(&state.context.store, &permit, asked).await?;
         Ok(Reply::Version(plan))
     })

@@ -3,10 +3,48 @@
 use axum::http::Method;
 
 use super::{
-    Level, Operation, apply, convert, everything, export, extend, extract, fhirpath, figures,
-    import, judge, lists, matching, meta, populate, purge, reindex, restart, simulate, stop,
-    terminology, transfer, validate,
+    Level, Needs, Of, Operation, Runs, apply, convert, everything, export, extend, extract,
+    fhirpath, figures, import, invite, judge, lists, matching, meta, populate, purge, reindex,
+    restart, simulate, stop, terminology, transfer, validate,
 };
+
+use crate::{
+    fhir::scope::Action,
+    interactions::gate::{CREATE, DELETE, PATCH, READ, SEARCH, UPDATE},
+};
+
+/// A pathway is read, and what makes a follow-up is written.
+const APPLY: Needs = for_caller(&[
+    (Of::Type("PlanDefinition"), READ),
+    (Of::Type("Patient"), READ),
+    (Of::Type("CarePlan"), CREATE),
+    (Of::Type("Task"), CREATE),
+]);
+
+/// A follow-up is changed, its reports with it.
+const FOLLOW_UP: Needs = for_caller(&[(Of::Type("CarePlan"), PATCH), (Of::Type("Task"), UPDATE)]);
+
+/// People, answers and follow-ups are written.
+const IMPORT: Needs = as_caller(&[
+    (Of::Type("Patient"), SEARCH),
+    (Of::Type("PlanDefinition"), READ),
+    (Of::Type("CarePlan"), CREATE),
+    (Of::Type("Task"), CREATE),
+    (Of::Type("QuestionnaireResponse"), CREATE),
+]);
+
+/// Something that is done.
+type Does = &'static [(Of, &'static [Action])];
+
+const fn as_caller(does: Does) -> Needs {
+    let runs = Runs::AsCaller;
+    Needs { does, runs }
+}
+
+const fn for_caller(does: Does) -> Needs {
+    let runs = Runs::ForCaller;
+    Needs { does, runs }
+}
 
 /// The operations that this server offers.
 pub static OPERATIONS: &[Operation] = &[
@@ -16,6 +54,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("PlanDefinition"),
         levels: &[Level::Type, Level::Instance],
         verbs: &[Method::POST],
+        needs: APPLY,
         run: apply::run,
     },
     Operation {
@@ -24,6 +63,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("CarePlan"),
         levels: &[Level::Instance],
         verbs: &[Method::POST],
+        needs: FOLLOW_UP,
         run: extend::run,
     },
     Operation {
@@ -32,6 +72,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("CarePlan"),
         levels: &[Level::Instance],
         verbs: &[Method::POST],
+        needs: FOLLOW_UP,
         run: restart::run,
     },
     Operation {
@@ -40,6 +81,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("CarePlan"),
         levels: &[Level::Instance],
         verbs: &[Method::POST],
+        needs: FOLLOW_UP,
         run: convert::run,
     },
     Operation {
@@ -48,6 +90,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("CarePlan"),
         levels: &[Level::Instance],
         verbs: &[Method::POST],
+        needs: FOLLOW_UP,
         run: transfer::run,
     },
     Operation {
@@ -56,6 +99,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("CarePlan"),
         levels: &[Level::Instance],
         verbs: &[Method::POST],
+        needs: FOLLOW_UP,
         run: stop::run,
     },
     Operation {
@@ -64,6 +108,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("Patient"),
         levels: &[Level::Type, Level::Instance],
         verbs: &[Method::GET, Method::POST],
+        needs: as_caller(&[(Of::Path, READ)]),
         run: everything::run,
     },
     Operation {
@@ -72,6 +117,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("Encounter"),
         levels: &[Level::Instance],
         verbs: &[Method::GET, Method::POST],
+        needs: as_caller(&[(Of::Path, READ)]),
         run: everything::run,
     },
     Operation {
@@ -80,6 +126,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: None,
         levels: &[Level::System, Level::Type, Level::Instance],
         verbs: &[Method::GET, Method::POST],
+        needs: as_caller(&[(Of::Path, READ)]),
         run: meta::run,
     },
     Operation {
@@ -88,6 +135,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: None,
         levels: &[Level::Instance],
         verbs: &[Method::POST],
+        needs: as_caller(&[(Of::Path, PATCH)]),
         run: meta::add,
     },
     Operation {
@@ -96,6 +144,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: None,
         levels: &[Level::Instance],
         verbs: &[Method::POST],
+        needs: as_caller(&[(Of::Path, PATCH)]),
         run: meta::delete,
     },
     Operation {
@@ -104,6 +153,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("Patient"),
         levels: &[Level::Instance],
         verbs: &[Method::POST],
+        needs: for_caller(&[(Of::Every, DELETE)]),
         run: purge::run,
     },
     Operation {
@@ -112,6 +162,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: None,
         levels: &[Level::System],
         verbs: &[Method::GET],
+        needs: for_caller(&[(Of::Every, DELETE)]),
         run: purge::status,
     },
     Operation {
@@ -120,6 +171,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: None,
         levels: &[Level::System, Level::Type],
         verbs: &[Method::POST],
+        needs: for_caller(&[(Of::Every, UPDATE)]),
         run: reindex::run,
     },
     Operation {
@@ -128,6 +180,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: None,
         levels: &[Level::System],
         verbs: &[Method::GET],
+        needs: for_caller(&[(Of::Every, READ)]),
         run: reindex::status,
     },
     Operation {
@@ -136,6 +189,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("PlanDefinition"),
         levels: &[Level::Type, Level::Instance],
         verbs: &[Method::POST],
+        needs: as_caller(&[(Of::Path, READ)]),
         run: simulate::run,
     },
     Operation {
@@ -144,6 +198,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("Patient"),
         levels: &[Level::Type],
         verbs: &[Method::POST],
+        needs: as_caller(&[(Of::Path, SEARCH)]),
         run: matching::run,
     },
     Operation {
@@ -152,6 +207,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("Patient"),
         levels: &[Level::Type],
         verbs: &[Method::POST],
+        needs: IMPORT,
         run: import::run,
     },
     Operation {
@@ -160,6 +216,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("QuestionnaireResponse"),
         levels: &[Level::Type],
         verbs: &[Method::POST],
+        needs: IMPORT,
         run: import::run,
     },
     Operation {
@@ -168,6 +225,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("Measure"),
         levels: &[Level::Type, Level::Instance],
         verbs: &[Method::GET, Method::POST],
+        needs: as_caller(&[(Of::Path, READ), (Of::Type("CarePlan"), SEARCH)]),
         run: figures::run,
     },
     Operation {
@@ -176,6 +234,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("CarePlan"),
         levels: &[Level::Type],
         verbs: &[Method::GET, Method::POST],
+        needs: as_caller(&[(Of::Path, SEARCH), (Of::Type("Patient"), READ)]),
         run: lists::line_list,
     },
     Operation {
@@ -184,6 +243,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("CarePlan"),
         levels: &[Level::Type],
         verbs: &[Method::GET, Method::POST],
+        needs: as_caller(&[(Of::Path, SEARCH), (Of::Type("Patient"), READ)]),
         run: lists::daily_list,
     },
     Operation {
@@ -192,6 +252,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("QuestionnaireResponse"),
         levels: &[Level::Type, Level::Instance],
         verbs: &[Method::POST],
+        needs: as_caller(&[]),
         run: judge::run,
     },
     Operation {
@@ -200,6 +261,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: None,
         levels: &[Level::Type, Level::Instance],
         verbs: &[Method::GET, Method::POST],
+        needs: as_caller(&[]),
         run: validate::run,
     },
     Operation {
@@ -208,6 +270,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("ValueSet"),
         levels: &[Level::Type, Level::Instance],
         verbs: &[Method::GET, Method::POST],
+        needs: as_caller(&[(Of::Path, READ)]),
         run: terminology::expand,
     },
     Operation {
@@ -216,6 +279,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("ValueSet"),
         levels: &[Level::Type, Level::Instance],
         verbs: &[Method::GET, Method::POST],
+        needs: as_caller(&[(Of::Path, READ)]),
         run: terminology::in_value_set,
     },
     Operation {
@@ -224,6 +288,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("CodeSystem"),
         levels: &[Level::Type, Level::Instance],
         verbs: &[Method::GET, Method::POST],
+        needs: as_caller(&[(Of::Path, READ)]),
         run: terminology::in_code_system,
     },
     Operation {
@@ -232,6 +297,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("CodeSystem"),
         levels: &[Level::Type],
         verbs: &[Method::GET, Method::POST],
+        needs: as_caller(&[(Of::Path, READ)]),
         run: terminology::lookup,
     },
     Operation {
@@ -240,6 +306,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("CodeSystem"),
         levels: &[Level::Type, Level::Instance],
         verbs: &[Method::GET, Method::POST],
+        needs: as_caller(&[(Of::Path, READ)]),
         run: terminology::subsumes,
     },
     Operation {
@@ -248,6 +315,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("ConceptMap"),
         levels: &[Level::Type, Level::Instance],
         verbs: &[Method::GET, Method::POST],
+        needs: as_caller(&[(Of::Path, READ)]),
         run: terminology::translate,
     },
     Operation {
@@ -256,6 +324,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: None,
         levels: &[Level::System],
         verbs: &[Method::GET, Method::POST],
+        needs: as_caller(&[]),
         run: fhirpath::run,
     },
     Operation {
@@ -264,6 +333,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("Questionnaire"),
         levels: &[Level::Type, Level::Instance],
         verbs: &[Method::GET, Method::POST],
+        needs: as_caller(&[(Of::Path, READ)]),
         run: populate::run,
     },
     Operation {
@@ -272,6 +342,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("QuestionnaireResponse"),
         levels: &[Level::Type, Level::Instance],
         verbs: &[Method::GET, Method::POST],
+        needs: as_caller(&[]),
         run: extract::run,
     },
     Operation {
@@ -280,6 +351,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: None,
         levels: &[Level::System],
         verbs: &[Method::GET, Method::POST],
+        needs: as_caller(&[(Of::Path, SEARCH)]),
         run: export::run,
     },
     Operation {
@@ -288,6 +360,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("Patient"),
         levels: &[Level::Type],
         verbs: &[Method::GET, Method::POST],
+        needs: as_caller(&[(Of::Path, SEARCH)]),
         run: export::run,
     },
     Operation {
@@ -296,7 +369,26 @@ pub static OPERATIONS: &[Operation] = &[
         kind: Some("Group"),
         levels: &[Level::Instance],
         verbs: &[Method::GET, Method::POST],
+        needs: as_caller(&[(Of::Path, READ)]),
         run: export::run,
+    },
+    Operation {
+        name: "invite",
+        definition: "https://vigie.example/fhir/OperationDefinition/Patient-invite",
+        kind: Some("Patient"),
+        levels: &[Level::Instance],
+        verbs: &[Method::POST],
+        needs: for_caller(&[(Of::Path, UPDATE)]),
+        run: invite::run,
+    },
+    Operation {
+        name: "invite",
+        definition: "https://vigie.example/fhir/OperationDefinition/RelatedPerson-invite",
+        kind: Some("RelatedPerson"),
+        levels: &[Level::Instance],
+        verbs: &[Method::POST],
+        needs: for_caller(&[(Of::Path, UPDATE)]),
+        run: invite::run,
     },
     // Served by `http::bulk`, which takes lines of any number as they arrive.
     Operation {
@@ -305,6 +397,7 @@ pub static OPERATIONS: &[Operation] = &[
         kind: None,
         levels: &[],
         verbs: &[],
+        needs: for_caller(&[(Of::Every, CREATE), (Of::Every, UPDATE)]),
         run: export::run,
     },
 ];

@@ -22,6 +22,11 @@ fn fail(_: Arc<State>, _: Permit, _: Invocation) -> BoxFuture<'static, Result<Re
     Box::pin(async { panic!("on purpose") })
 }
 
+const FREE: Needs = Needs {
+    does: &[],
+    runs: Runs::AsCaller,
+};
+
 static TABLE: &[Operation] = &[
     Operation {
         name: "fail",
@@ -29,6 +34,7 @@ static TABLE: &[Operation] = &[
         kind: None,
         levels: &[Level::System],
         verbs: &[Method::GET],
+        needs: FREE,
         run: fail,
     },
     Operation {
@@ -37,6 +43,7 @@ static TABLE: &[Operation] = &[
         kind: None,
         levels: &[Level::System, Level::Type, Level::Instance],
         verbs: &[Method::GET, Method::POST],
+        needs: FREE,
         run: echo,
     },
     Operation {
@@ -45,6 +52,7 @@ static TABLE: &[Operation] = &[
         kind: Some("Patient"),
         levels: &[Level::Instance],
         verbs: &[Method::POST],
+        needs: FREE,
         run: echo,
     },
 ];

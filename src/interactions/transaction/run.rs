@@ -198,6 +198,7 @@ async fn patch(
 /// Resolves conditional references, now that all they may mean is written.
 async fn resolve(tx: &mut Tx, plan: &mut Plan) -> Result<()> {
     for (place, link, criteria) in std::mem::take(&mut plan.conditional) {
+        criteria.check(tx.permit()).map_err(at(place))?;
         let found = criteria.find(tx).await.map_err(at(place))?;
         let Match::One(stored) = found else {
             let problem = Problem::new(

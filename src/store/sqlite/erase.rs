@@ -33,7 +33,7 @@ const EARLIER: &str = "select r.key, r.type, r.id, v.version, v.updated, v.delet
      from resource r join version v on v.key = r.key where r.key = ? order by v.version desc";
 
 /// Every table whose rows belong to a resource; `resource` itself comes last.
-const OWN_ROWS: [&str; 14] = [
+const OWN_ROWS: [&str; 17] = [
     "delete from errand_line where key = ?",
     "delete from token where key = ?",
     "delete from string where key = ?",
@@ -44,6 +44,9 @@ const OWN_ROWS: [&str; 14] = [
     "delete from word where key = ?",
     "delete from composite where key = ?",
     "delete from compartment where key = ?",
+    "delete from about where key = ?",
+    "delete from about_former where key = ?",
+    "delete from custody where key = ?",
     "delete from former where key = ?",
     "delete from version where key = ?",
     "delete from change where key = ?",
@@ -77,7 +80,20 @@ fn expunge(connection: &Connection, stored: &Stored) -> Result<()> {
     }
     // What others once referred to is gone: nobody will look for it again.
     let sql = "delete from former where target_id = ? and target_type = ?";
-    run(connection, sql, params![stored.id, stored.kind.name()]).map(|_| ())
+    run(connection, sql, params![stored.id, stored.kind.name()])?;
+    if stored.kind.name() == "Patient" {
+        run(
+            connection,
+            "delete from about_former where whom = ?",
+            params![stored.id],
+        )?;
+        run(
+            connection,
+            "delete from custody where patient = ?",
+            params![stored.id],
+        )?;
+    }
+    Ok(())
 }
 
 fn signed(version: u64) -> Result<i64> {

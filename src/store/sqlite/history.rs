@@ -1,16 +1,16 @@
 //! Histories: the changes of a resource, of a type or of all, newest first, with their versions.
 //!
 //! Changes are walked along an index that has their order, so that a page costs the same wherever
-//! it begins; what a later commit adds lies before every page that was given out. The compartment
-//! of the permit is the beginning of the walk, before any limit.
+//! it begins; what a later commit adds lies before every page that was given out. What the permit
+//! reaches is a condition of the walk, before any limit, or its beginning where that is little.
 
 use super::{
     rows::{required, stored_from_row},
-    search::Sql,
+    search::{self, Scope, Sql},
     source::Source,
 };
 use crate::{
-    fhir::permit::Permit,
+    fhir::{permit::Permit, scope::Action},
     kernel::problem::{Problem, Result},
     store::{Excerpt, History, HistoryOf, Moment, Stored},
 };
@@ -49,7 +49,8 @@ pub(super) async fn page(
     if wanted == 0 {
         return Ok(history);
     }
-    let statement = statement(permit, excerpt, newest);
+    let few = few(source, permit, excerpt).await?;
+    let statement = statement(permit, excerpt, newest, few.as_ref());
     let rows = source.fetch(statement, |row| {
         let (at, seq) = (required(row.int(8)?)?, required(row.int(9)?)?);
         Ok((stored_from_row(row)?, Moment { at, seq }))
@@ -63,35 +64,70 @@ pub(super) async fn page(
     Ok(history)
 }
 
-fn statement(permit: &Permit, excerpt: &Excerpt, newest: Option<&Stored>) -> Sql {
+fn statement(
+    permit: &Permit,
+    excerpt: &Excerpt,
+    newest: Option<&Stored>,
+    few: Option<&Sql>,
+) -> Sql {
     let mut sql = Sql::new(COLUMNS);
-    match (newest, permit.patient(), &excerpt.of) {
+    match (newest, permit.patient(), &excerpt.of, few) {
         // That the permit reaches the one resource has been seen.
-        (Some(_), ..) => sql.push("change c indexed by change_by_key"),
-        (None, Some(_), _) => {
+        (Some(_), ..) | (None, None, _, Some(_)) => sql.push("change c indexed by change_by_key"),
+        (None, Some(_), ..) => {
             sql.push("compartment m cross join change c indexed by change_by_key on c.key = m.key")
         }
-        (None, None, HistoryOf::System) => sql.push("change c indexed by change_by_time"),
-        (None, None, _) => sql.push("change c indexed by change_by_type"),
+        (None, None, HistoryOf::System, None) => sql.push("change c indexed by change_by_time"),
+        (None, None, ..) => sql.push("change c indexed by change_by_type"),
     };
     sql.push(VERSIONS);
-    match (newest, permit.patient()) {
-        (Some(newest), _) => {
+    match (newest, permit.patient(), few) {
+        (Some(newest), ..) => {
             sql.push(" and c.key = ").int(newest.key);
         }
-        (None, Some(patient)) => {
+        (None, Some(patient), _) => {
             sql.push(" and m.patient = ").text(patient);
         }
-        (None, None) => {}
+        (None, None, Some(few)) => {
+            sql.push(" and c.key in (select key from (")
+                .append(few)
+                .push("))");
+        }
+        (None, None, None) => {}
     }
     if let HistoryOf::Type(kind) = &excerpt.of {
         sql.push(" and c.type = ").text(kind.name());
     }
+    reached(&mut sql, permit, excerpt);
     bounds(&mut sql, excerpt);
     // One more than asked for tells whether there is a next page.
     sql.push(" order by c.at desc, c.seq desc")
         .limit(i64::from(excerpt.count) + 1);
     sql
+}
+
+/// ` and …`: that the permit reaches the version.
+fn reached(sql: &mut Sql, permit: &Permit, excerpt: &Excerpt) {
+    let scope = Scope { permit };
+    let (kind, actions) = match &excerpt.of {
+        HistoryOf::Instance(kind, _) => (Some(*kind), [Action::Read]),
+        HistoryOf::Type(kind) => (Some(*kind), [Action::Search]),
+        HistoryOf::System => (None, [Action::Search]),
+    };
+    if !matches!(excerpt.of, HistoryOf::Instance(..)) {
+        scope.reached(sql, "r", kind, &actions);
+    }
+    scope.reached_before(sql, ("r", "c"), kind, &actions);
+}
+
+/// The keys of what the permit reaches, if they are few: then the walk begins at them.
+async fn few(source: &mut impl Source, permit: &Permit, excerpt: &Excerpt) -> Result<Option<Sql>> {
+    let kind = match &excerpt.of {
+        HistoryOf::Instance(..) => return Ok(None),
+        HistoryOf::Type(kind) => Some(*kind),
+        HistoryOf::System => None,
+    };
+    search::few_keys(source, &Scope { permit }, kind).await
 }
 
 fn bounds(sql: &mut Sql, excerpt: &Excerpt) {

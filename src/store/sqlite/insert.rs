@@ -9,7 +9,10 @@ use std::cmp::Ordering;
 
 use rusqlite::{Connection, Row, Statement, ToSql, params};
 
-use super::rows::fault;
+use super::{
+    about::{insert_about, replace_about},
+    rows::fault,
+};
 use crate::{
     fhir::{
         definitions::ResourceType,
@@ -41,7 +44,7 @@ impl Parameters<'_, '_> {
 }
 
 /// A row of an index table. All columns are its primary key.
-trait IndexRow: Sized {
+pub(super) trait IndexRow: Sized {
     /// Columns that [`IndexRow::read`] reads, of the resource `?1`.
     const SELECT: &'static str;
     /// Takes what [`IndexRow::run`] binds.
@@ -81,7 +84,8 @@ pub(super) fn insert_rows(connection: &Connection, key: i64, rows: &IndexRows) -
     insert(connection, key, &rows.uris)?;
     insert(connection, key, &rows.words)?;
     insert(connection, key, &rows.composites)?;
-    insert(connection, key, &rows.patients)
+    insert(connection, key, &rows.patients)?;
+    insert_about(connection, key, &rows.about)
 }
 
 /// Makes the rows of a resource these.
@@ -94,13 +98,14 @@ pub(super) fn replace_rows(connection: &Connection, key: i64, rows: &IndexRows) 
     replace(connection, key, &rows.uris)?;
     replace(connection, key, &rows.words)?;
     replace(connection, key, &rows.composites)?;
-    replace(connection, key, &rows.patients)
+    replace(connection, key, &rows.patients)?;
+    replace_about(connection, key, &rows.about)
 }
 
-/// Removes the rows of a resource but those of its compartments: who could see the resource may
-/// see that it is gone.
+/// Removes the rows of a resource but those of its compartments and of whom it is about: who could
+/// see the resource may see that it is gone.
 pub(super) fn delete_rows(connection: &Connection, key: i64) -> Result<()> {
-    const TABLES: [&str; 9] = [
+    const TABLES: [&str; 10] = [
         // First, what its history goes on referring to.
         "insert or ignore into former (target_id, target_type, key) \
          select target_id, target_type, key from reference where key = ? and target_type <> ''",
@@ -112,6 +117,9 @@ pub(super) fn delete_rows(connection: &Connection, key: i64) -> Result<()> {
         "delete from uri where key = ?",
         "delete from word where key = ?",
         "delete from composite where key = ?",
+        // What is gone puts nobody into anybody's care, but a Patient stays in theirs.
+        "delete from custody where key = ?1 \
+         and not exists (select 1 from resource where key = ?1 and type = 'Patient')",
     ];
     for table in TABLES {
         let mut statement = connection.prepare_cached(table).map_err(fault)?;
@@ -120,7 +128,7 @@ pub(super) fn delete_rows(connection: &Connection, key: i64) -> Result<()> {
     Ok(())
 }
 
-fn insert<'r, R: IndexRow + 'r>(
+pub(super) fn insert<'r, R: IndexRow + 'r>(
     connection: &Connection,
     key: i64,
     rows: impl IntoIterator<Item = &'r R>,
@@ -183,7 +191,7 @@ fn run<'r, R: IndexRow + 'r>(
     Ok(())
 }
 
-fn replace<R: IndexRow>(connection: &Connection, key: i64, rows: &[R]) -> Result<()> {
+pub(super) fn replace<R: IndexRow>(connection: &Connection, key: i64, rows: &[R]) -> Result<()> {
     let mut statement = connection.prepare_cached(R::SELECT).map_err(fault)?;
     let present = statement.query_map([key], R::read).map_err(fault)?;
     let present: rusqlite::Result<Vec<R>> = present.collect();

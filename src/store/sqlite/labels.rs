@@ -2,11 +2,11 @@
 
 use super::{
     rows::{STORED_COLUMNS, stored_from_row},
-    search::Sql,
+    search::{Scope, Sql},
     source::Source,
 };
 use crate::{
-    fhir::{definitions::ResourceType, permit::Permit, search::hash},
+    fhir::{definitions::ResourceType, permit::Permit, scope::Action, search::hash},
     kernel::problem::{Category, Problem, Result},
     store::{LABELS_MAX, Stored},
 };
@@ -45,11 +45,11 @@ pub(super) async fn labelled(
         sql.list(&params, ", ", |sql, param| {
             sql.int(*param);
         });
-        if let Some(patient) = permit.patient() {
-            sql.push(
-                " and exists (select 1 from compartment c where c.key = t.key and c.patient = ",
-            );
-            sql.text(patient).push(")");
+        if is_bounded(permit) {
+            sql.push(" and exists (select 1 from resource x where x.key = t.key and ");
+            let scope = Scope { permit };
+            scope.visible(&mut sql, "x", None, &[Action::Read, Action::Search]);
+            sql.push(")");
         }
         sql.push(" group by t.param, ").push(value);
     }
@@ -65,4 +65,9 @@ pub(super) async fn labelled(
         ));
     }
     Ok(found)
+}
+
+/// Whether there is anything that the permit does not reach.
+fn is_bounded(permit: &Permit) -> bool {
+    permit.patient().is_some() || permit.grants().is_some()
 }

@@ -9,17 +9,25 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params};
 
 use super::{
-    READER_CACHE_KIB, connect, definitions, indexing,
+    READER_CACHE_KIB, about, accounts, clients, connect, definitions, indexing,
+    reach::{self, Standing, Versions},
     readers::{JOB_COUNTS, NEXT_JOB},
     rows::{fault, stored_from_row},
+    tokens,
 };
 use crate::{
-    fhir::{definitions::ResourceType, permit::Permit},
+    fhir::{
+        definitions::ResourceType,
+        permit::{Permit, Reach},
+        scope::Action,
+    },
     kernel::{
         clock::from_millis,
         problem::{Problem, Result},
     },
-    store::{Known, Loaded, Reindex, Stored},
+    store::{
+        Account, AccountBy, Client, Digest, Held, Known, Loaded, LoginSession, Reindex, Stored,
+    },
 };
 
 /// The current version by type and id.
@@ -38,7 +46,7 @@ pub(super) const PATIENTS: &str = "select patient from compartment where key = ?
 /// Each is used by one thread at a time and for microseconds, so that a thread that waits for one
 /// waits no longer than it would take to hand the work to another thread.
 #[derive(Clone)]
-pub(super) struct Lookups {
+pub(in crate::store) struct Lookups {
     connections: Arc<[Mutex<Connection>]>,
 }
 
@@ -73,7 +81,8 @@ impl Lookups {
 
     /// The current version, if the permit reaches it.
     pub fn current(&self, permit: &Permit, kind: ResourceType, id: &str) -> Result<Option<Stored>> {
-        reachable(&*self.connection()?, permit, (kind, id))
+        let how = (&[Action::Read][..], Versions::Current);
+        reachable(&*self.connection()?, permit, (kind, id), how)
     }
 
     /// One version, if the permit reaches the resource.
@@ -86,11 +95,51 @@ impl Lookups {
         self::version(&*self.connection()?, permit, (kind, id), version)
     }
 
+    /// Whom somebody can act for.
+    pub fn custodians(&self, seeds: &[String]) -> Result<Vec<String>> {
+        about::custodians(&*self.connection()?, seeds)
+    }
+
+    /// Whether somebody is reached.
+    pub fn reaches(&self, reach: &Reach, whom: &str) -> Result<bool> {
+        reach::reaches_whom(&*self.connection()?, reach, whom)
+    }
+
     /// What stands of these types, in one state of the database.
     pub fn loaded(&self, kinds: &[ResourceType], known: &Known) -> Result<Loaded> {
         let connection = self.connection()?;
         let state = connection.unchecked_transaction().map_err(fault)?;
         definitions::loaded(&state, kinds, known)
+    }
+
+    /// The client of an id.
+    pub fn client(&self, id: &str) -> Result<Option<Client>> {
+        clients::one(&*self.connection()?, id)
+    }
+
+    /// All clients, by id.
+    pub fn clients(&self) -> Result<Vec<Client>> {
+        clients::all(&*self.connection()?)
+    }
+
+    /// Whether pages of an origin are those of a client.
+    pub fn is_client_origin(&self, origin: &str) -> Result<bool> {
+        clients::is_origin(&*self.connection()?, origin)
+    }
+
+    /// A token with all that it stands for.
+    pub fn held(&self, hash: &Digest) -> Result<Option<Held>> {
+        tokens::held(&*self.connection()?, hash)
+    }
+
+    /// An account.
+    pub fn account(&self, by: AccountBy<'_>) -> Result<Option<Account>> {
+        accounts::account(&*self.connection()?, by)
+    }
+
+    /// The session of a hash.
+    pub fn login(&self, hash: &[u8]) -> Result<Option<LoginSession>> {
+        accounts::login(&*self.connection()?, hash)
     }
 
     /// The next resources of a type that is indexed anew.
@@ -106,9 +155,13 @@ pub(super) fn version(
     (kind, id): (ResourceType, &str),
     version: u64,
 ) -> Result<Option<Stored>> {
-    let newest = reachable(connection, permit, (kind, id))?;
+    let how = |versions| (&[Action::Read][..], versions);
+    let newest = reachable(connection, permit, (kind, id), how(Versions::Current))?;
     if newest.as_ref().is_none_or(|found| found.version == version) {
         return Ok(newest);
+    }
+    if reachable(connection, permit, (kind, id), how(Versions::All))?.is_none() {
+        return Ok(None);
     }
     let version = i64::try_from(version).unwrap_or(i64::MAX);
     one(connection, VERSION, params![kind.name(), id, version])
@@ -130,21 +183,23 @@ pub(super) fn job_counts(connection: &Connection) -> Result<(u64, u64)> {
     Ok((counts.0.unsigned_abs(), counts.1.unsigned_abs()))
 }
 
-/// The current version, a deletion included, if the permit reaches it.
+/// The current version, a deletion included, if the permit reaches it, or these versions of the
+/// resource, by one of these actions.
 pub(super) fn reachable(
     connection: &Connection,
     permit: &Permit,
     (kind, id): (ResourceType, &str),
+    (actions, versions): (&[Action], Versions),
 ) -> Result<Option<Stored>> {
     let Some(stored) = current(connection, kind, id)? else {
         return Ok(None);
     };
-    let is_reached = match permit.patient() {
-        Some(patient) => patients(connection, stored.key)?
-            .iter()
-            .any(|holder| holder == patient),
-        None => true,
+    let standing = Standing {
+        kind,
+        key: stored.key,
+        versions,
     };
+    let is_reached = reach::reaches(connection, permit, standing, actions)?;
     Ok(is_reached.then_some(stored))
 }
 

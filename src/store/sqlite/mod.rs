@@ -10,6 +10,9 @@
 //! Settings and their reasons: <https://www.sqlite.org/pragma.html>,
 //! <https://www.sqlite.org/wal.html>.
 
+mod about;
+mod accounts;
+mod clients;
 mod copy;
 mod counters;
 mod definitions;
@@ -23,6 +26,7 @@ mod jobs;
 mod labels;
 mod lookups;
 mod pages;
+mod reach;
 mod readers;
 mod rows;
 mod search;
@@ -30,6 +34,7 @@ mod session;
 mod source;
 #[cfg(test)]
 mod testing;
+mod tokens;
 mod writing;
 
 use std::{path::Path, time::Duration};

@@ -1,8 +1,7 @@
 //! A query as SQL: one statement for the matches, one for each level of includes, one for a total.
 //!
-//! Nothing of a request is ever part of a statement's text; values are bound. The compartment of
-//! the permit is part of every resource that a statement touches ([`sql::Scope`]), before any
-//! limit.
+//! Nothing of a request is ever part of a statement's text; values are bound. What the permit
+//! reaches is part of every resource that a statement touches ([`bounds`]), before any limit.
 //!
 //! 1. [`plan`] chooses where to begin: the clause with the fewest resources, found by bounded
 //!    counting, or the order asked for.
@@ -12,6 +11,7 @@
 //! 4. [`include`] follows references from the matches.
 //! 5. [`system`] puts the matches of several types together.
 
+mod bounds;
 mod compare;
 mod condition;
 mod include;
@@ -21,12 +21,15 @@ mod plan;
 mod sql;
 mod system;
 
-pub(super) use self::sql::{Bind, Sql};
+pub(super) use self::{
+    bounds::narrowed,
+    plan::few_keys,
+    sql::{Bind, Scope, Sql},
+};
 
 use self::{
     order::places,
     plan::{Plan, Start},
-    sql::Scope,
 };
 use super::{
     rows::{STORED_COLUMNS, required, stored_from_row},
@@ -53,9 +56,7 @@ pub(super) async fn search(
     if let Some(fault) = &query.fault {
         return Err(Problem::fault(fault));
     }
-    let scope = Scope {
-        patient: permit.patient(),
-    };
+    let scope = Scope { permit };
     if !query.others.is_empty() {
         return system::search(source, query, &scope).await;
     }

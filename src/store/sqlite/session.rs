@@ -7,16 +7,22 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::{
-    counters, history, imports,
+    about, counters, history, imports,
     insert::delete_rows,
     jobs, labels, lookups,
+    reach::{self, Standing, Versions},
     rows::{fault, version_hash},
     search,
     writing::WritingConnection,
 };
 use crate::{
     fhir::{
-        definitions::ResourceType, permit::Permit, search::query::Query, search::rows::IndexRows,
+        about::About,
+        definitions::ResourceType,
+        permit::{Bounds, Permit, Reach},
+        scope::Action,
+        search::query::Query,
+        search::rows::IndexRows,
     },
     kernel::problem::{Problem, Result},
     store::{
@@ -90,6 +96,16 @@ impl SqliteSession {
         self.connection.forget();
         self.run("rollback to part")?;
         self.run("release part")
+    }
+
+    /// The connection, for the question whether a permit reaches something: where it reaches
+    /// everything, no index row is read.
+    fn reaching(&self, permit: &Permit, (kind, action): (ResourceType, Action)) -> &Connection {
+        let bounds = permit.bounds(Some(kind), &[action]);
+        if permit.patient().is_none() && matches!(bounds, Bounds::All) {
+            return self.connection.without_rows();
+        }
+        &self.connection
     }
 
     fn give_up(&self) -> Result<()> {
@@ -244,8 +260,54 @@ impl Session for SqliteSession {
         Box::pin(async move { lookups::current(self.connection.without_rows(), kind, id) })
     }
 
-    fn patients(&mut self, key: i64) -> BoxFuture<'_, Result<Vec<String>>> {
-        Box::pin(async move { lookups::patients(&self.connection, key) })
+    fn reaches<'a>(
+        &'a mut self,
+        permit: &'a Permit,
+        (kind, key): (ResourceType, i64),
+        action: Action,
+    ) -> BoxFuture<'a, Result<bool>> {
+        let versions = Versions::Current;
+        let standing = Standing {
+            kind,
+            key,
+            versions,
+        };
+        Box::pin(async move {
+            let connection = self.reaching(permit, (kind, action));
+            reach::reaches(connection, permit, standing, &[action])
+        })
+    }
+
+    fn admitting<'a>(
+        &'a mut self,
+        permit: &'a Permit,
+        what: (ResourceType, Action),
+        about: (&'a About, Option<&'a str>),
+    ) -> BoxFuture<'a, Result<Vec<usize>>> {
+        Box::pin(async move { reach::admitting(self.reaching(permit, what), permit, what, about) })
+    }
+
+    fn admitted<'a>(
+        &'a mut self,
+        permit: &'a Permit,
+        what: (ResourceType, Action),
+        admitting: (&'a [usize], i64),
+    ) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(
+            async move { reach::admitted(self.reaching(permit, what), permit, what, admitting) },
+        )
+    }
+
+    fn custodians<'a>(&'a mut self, seeds: &'a [String]) -> BoxFuture<'a, Result<Vec<String>>> {
+        Box::pin(async move { about::custodians(&self.connection, seeds) })
+    }
+
+    fn reaches_whom<'a>(
+        &'a mut self,
+        reach: &'a Reach,
+        whom: &'a str,
+    ) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async move { reach::reaches_whom(&self.connection, reach, whom) })
     }
 
     fn version<'a>(
@@ -265,7 +327,8 @@ impl Session for SqliteSession {
         Box::pin(async move {
             let newest = match &excerpt.of {
                 HistoryOf::Instance(kind, id) => {
-                    match lookups::reachable(&self.connection, permit, (*kind, id))? {
+                    let how = (&[Action::Read][..], Versions::Current);
+                    match lookups::reachable(&self.connection, permit, (*kind, id), how)? {
                         None => return Ok(None),
                         found => found,
                     }

@@ -19,7 +19,7 @@ use super::Client;
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What the server prints once it is ready, before its address.
-const LISTENING: &str = "listening on http://";
+const LISTENING: &str = "listening on http";
 
 /// Last lines of the server's output shown when a test fails.
 const TAIL_LINES: usize = 60;
@@ -98,6 +98,11 @@ impl Server {
         self.address
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Another connection to it.
     pub const fn client(&self) -> Client {
         Client::new(self.address)
@@ -116,6 +121,27 @@ impl Server {
             reply.status,
             reply.text()
         );
+    }
+
+    /// The simulated clock, in seconds since 1970.
+    #[track_caller]
+    pub fn now(&self) -> i64 {
+        self.instant().as_second()
+    }
+
+    /// An instant so many seconds from now.
+    #[track_caller]
+    pub fn later(&self, seconds: i64) -> String {
+        let now = self.instant();
+        (now + jiff::SignedDuration::from_secs(seconds)).to_string()
+    }
+
+    #[track_caller]
+    fn instant(&self) -> jiff::Timestamp {
+        let reply = self.client().send("GET", "/clock", &[], b"");
+        let told = reply.expect("a reply to GET /clock").expect(200).json();
+        let text = told.as_str().expect("an instant");
+        text.parse().expect("an instant")
     }
 
     /// `kill -9`: no destructor, no last write.
@@ -195,6 +221,7 @@ const ENDED: &str = "(standard output ended)";
 
 fn address_in(line: &str) -> Option<SocketAddr> {
     let (_, after) = line.split_once(LISTENING)?;
+    let after = after.trim_start_matches('s').strip_prefix("://")?;
     after.split(['/', ' ']).next()?.parse().ok()
 }
 

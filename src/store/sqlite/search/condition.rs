@@ -8,6 +8,7 @@ use super::{
 };
 use crate::fhir::{
     definitions::ResourceType,
+    scope::Action,
     search::{
         extract::composite::CANONICAL_PART,
         query::clause::{Clause, CompositeTest, PartTest, Rows, Tests},
@@ -62,7 +63,11 @@ pub(super) fn clause(sql: &mut Sql, clause: &Clause, level: usize, scope: &Scope
             sql.push(")");
         }
         Clause::Chain { param, targets } => chain(sql, (*param, targets), level, scope),
-        Clause::Has { param, clause, .. } => has(sql, (*param, clause), level, scope),
+        Clause::Has {
+            source,
+            param,
+            clause,
+        } => has(sql, (*source, *param, clause), level, scope),
     }
 }
 
@@ -84,13 +89,18 @@ fn chain(
         sql.push(&reference).push(".target_type = ");
         sql.text(kind.name()).push(" and ");
         clause(sql, inner, level + 1, scope);
+        sql.push(" and ");
+        scope.visible(sql, &next, Some(*kind), &[Action::Search]);
     });
-    sql.push(" and ");
-    scope.visible(sql, &next);
     sql.push(")");
 }
 
-fn has(sql: &mut Sql, (param, inner): (i64, &Clause), level: usize, scope: &Scope<'_>) {
+fn has(
+    sql: &mut Sql,
+    (source, param, inner): (ResourceType, i64, &Clause),
+    level: usize,
+    scope: &Scope<'_>,
+) {
     let (resource, reference) = (format!("r{level}"), format!("f{level}"));
     let next = format!("r{}", level + 1);
     sql.push(&format!(
@@ -101,7 +111,7 @@ fn has(sql: &mut Sql, (param, inner): (i64, &Clause), level: usize, scope: &Scop
     sql.int(param).push(" and ");
     clause(sql, inner, level + 1, scope);
     sql.push(" and ");
-    scope.visible(sql, &next);
+    scope.visible(sql, &next, Some(source), &[Action::Search]);
     sql.push(")");
 }
 

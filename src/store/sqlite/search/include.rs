@@ -6,7 +6,10 @@ use serde_json::json;
 
 use super::sql::{Scope, Sql};
 use crate::{
-    fhir::search::query::{Include, Including, Query},
+    fhir::{
+        scope::Action,
+        search::query::{Include, Including, Query},
+    },
     kernel::problem::{Problem, Result},
     store::{
         Hit, HitMode, Page,
@@ -98,7 +101,7 @@ fn level_sql(
     }
     sql.push(") and r.key not in (select value from json_each(");
     sql.text(&present).push(")) and ");
-    scope.visible(&mut sql, "r");
+    scope.visible(&mut sql, "r", None, &[Action::Read, Action::Search]);
     sql.push(" order by r.key");
     sql.limit(i64::try_from(room).unwrap_or(i64::MAX).saturating_add(1));
     sql

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::fhir::{
     definitions::ResourceType,
+    scope::Action,
     search::{
         near::Vicinity,
         query::clause::{
@@ -301,7 +302,7 @@ fn chain(
         ));
         sql.int(param).push(&format!(" where {r}.type = "));
         sql.text(kind.name()).push(" and ");
-        scope.visible(&mut sql, &r);
+        scope.visible(&mut sql, &r, Some(*kind), &[Action::Search]);
         if !keys.exact {
             sql.push(" and ");
             condition::clause(&mut sql, inner, level + 1, scope);
@@ -340,7 +341,7 @@ fn has(
     sql.int(param).push(&format!(
         " cross join resource {q} on {q}.type = {f}.target_type and {q}.id = {f}.target_id where "
     ));
-    scope.visible(&mut sql, &r);
+    scope.visible(&mut sql, &r, Some(source), &[Action::Search]);
     if !keys.exact {
         sql.push(" and ");
         condition::clause(&mut sql, inner, level + 1, scope);

@@ -10,7 +10,11 @@ use super::{
     sql::{Scope, Sql},
 };
 use crate::{
-    fhir::search::query::{Column, Query, Sort, SortBy},
+    fhir::{
+        definitions::ResourceType,
+        scope::Action,
+        search::query::{Column, Query, Sort, SortBy},
+    },
     kernel::problem::Result,
     store::sqlite::source::Source,
 };
@@ -54,8 +58,11 @@ pub(super) async fn choose(
             candidates.push((Some(at), keys));
         }
     }
-    if let Some(patient) = scope.patient {
+    if let Some(patient) = scope.permit.patient() {
         candidates.push((None, keys::of_compartment(patient)));
+    }
+    if let Some(keys) = scope.keys(Some(query.kind), &[Action::Search]) {
+        candidates.push((None, keys));
     }
     candidates.sort_by_key(|(_, keys)| keys.rank);
     let mut best: Option<((Option<usize>, Keys), i64)> = None;
@@ -90,6 +97,19 @@ async fn probe(source: &mut impl Source, keys: &Keys) -> Result<i64> {
     let mut sql = Sql::new("select count(*) from (select key from (");
     sql.append(&keys.sql).push(")").limit(PROBE_MAX).push(")");
     number(source, sql).await
+}
+
+/// The keys of what the permit reaches of this type, or of all types, if they are few.
+pub(in crate::store::sqlite) async fn few_keys(
+    source: &mut impl Source,
+    scope: &Scope<'_>,
+    kind: Option<ResourceType>,
+) -> Result<Option<Sql>> {
+    let Some(keys) = scope.keys(kind, &[Action::Search]) else {
+        return Ok(None);
+    };
+    let found = probe(source, &keys).await?;
+    Ok((found < PROBE_MAX).then_some(keys.sql))
 }
 
 /// The one number that a statement gives; none is 0.
@@ -195,7 +215,7 @@ impl Plan {
 
 /// Writes what must hold of `r0` besides its type, without the clause at `done`.
 pub(super) fn rest(sql: &mut Sql, query: &Query, scope: &Scope<'_>, done: Option<usize>) {
-    scope.visible(sql, "r0");
+    scope.visible(sql, "r0", Some(query.kind), &[Action::Search]);
     for (at, clause) in query.clauses.iter().enumerate() {
         if Some(at) != done {
             sql.push(" and ");

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::fhir::permit::Permit;
 #[cfg(test)]
 use crate::store::sqlite::{rows::Row, source::Source};
 
@@ -92,22 +93,8 @@ impl Sql {
     }
 }
 
-/// What of the store may be seen.
-pub(super) struct Scope<'a> {
-    /// The patient whose compartment bounds it, if any.
-    pub patient: Option<&'a str>,
-}
-
-impl Scope<'_> {
-    /// That the resource `alias` is there and may be seen.
-    pub fn visible(&self, sql: &mut Sql, alias: &str) {
-        sql.push(alias).push(".deleted = 0");
-        if let Some(patient) = self.patient {
-            sql.push(" and exists (select 1 from compartment c where c.key = ")
-                .push(alias)
-                .push(".key and c.patient = ")
-                .text(patient)
-                .push(")");
-        }
-    }
+/// What of the store may be seen: [`super::bounds`].
+pub(in crate::store::sqlite) struct Scope<'a> {
+    /// Under which right.
+    pub permit: &'a Permit,
 }

@@ -18,7 +18,7 @@ type Expected = fn(Start) -> bool;
 async fn explained(base: &mut Base, url: &str) -> (Start, Vec<String>) {
     let query = parse(url).unwrap();
     let scope = Scope {
-        patient: base.permit.patient(),
+        permit: &base.permit,
     };
     let plan = plan::choose(&mut base.connection, &query, &scope)
         .await

@@ -1,0 +1,159 @@
+//! `vigie user`: accounts made, listed, locked and unlocked.
+//!
+//! It works on the database itself, beside a server that runs or without one. A password is never
+//! an argument: arguments are seen by everybody on the machine.
+
+use std::{fs, path::PathBuf, sync::Arc};
+
+use clap::{Args, Subcommand};
+
+use super::configuration;
+use crate::{
+    app::{self, command::Ending, logging, terminal},
+    kernel::{
+        chance::Generator,
+        phi::Phi,
+        problem::{Problem, Result},
+    },
+    people::{People, enrol::Enrolment, roles},
+    store::{Account, AccountKind, AccountRole},
+};
+
+/// Where, and what.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The database: sqlite:PATH.
+    #[arg(long, value_name = "URL", global = true)]
+    database: Option<String>,
+    /// A configuration file.
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Make an account.
+    Add(Add),
+    /// Lock an account: its sessions end at once, and so does what was granted.
+    Lock(Named),
+    /// Unlock an account.
+    Unlock(Named),
+    /// Print every account: login, state, person and roles.
+    List,
+}
+
+#[derive(Debug, Args)]
+struct Add {
+    /// What the person types at the login: an e-mail address, an RPPS number, or another word.
+    login: String,
+    /// The resource that they are, such as Practitioner/1, Patient/1 or RelatedPerson/1.
+    #[arg(long, value_name = "TYPE/ID")]
+    person: String,
+    /// What they are: a role of profiles/roles.json, alone or in an Organization
+    /// (professional@Organization/1). May be given several times.
+    #[arg(long = "role", value_name = "ROLE[@ORGANIZATION]", required = true)]
+    roles: Vec<String>,
+    /// The kind of account: professional, patient, proxy or agent. Taken from the first role, if it
+    /// is not given.
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+    /// The establishment below the region.
+    #[arg(long, value_name = "NAME", default_value = "")]
+    tenant: String,
+    /// A file with the password; its last line end does not count. Without it, the account waits
+    /// for an invitation.
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// A file with the secret of an authenticator that the person has already, in base 32. Without
+    /// it, they enrol one at their first login.
+    #[arg(long, value_name = "FILE")]
+    authenticator_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Named {
+    /// What the person types at the login.
+    login: String,
+}
+
+/// Does it.
+pub(super) async fn run(arguments: Arguments) -> Result<Ending> {
+    let flags = arguments.database.map(|text| ("database.url", text));
+    let config = configuration(arguments.config, flags.into_iter().collect())?.config;
+    logging::start(&config.log);
+    let people = app::open_people(&config, Arc::new(Generator::from_system())).await?;
+    match arguments.what {
+        What::Add(add) => say(&people.add(enrolment(add)?).await?),
+        What::Lock(named) => say(&people.lock(&named.login).await?),
+        What::Unlock(named) => say(&people.unlock(&named.login).await?),
+        What::List => list(&people).await?,
+    }
+    Ok(Ending::Done)
+}
+
+async fn list(people: &People) -> Result<()> {
+    people.all().await?.iter().for_each(say);
+    Ok(())
+}
+
+fn say(account: &Account) {
+    let roles = account
+        .roles
+        .iter()
+        .map(|held| match held.organization.as_str() {
+            "" => held.role.clone(),
+            organization => format!("{}@{organization}", held.role),
+        });
+    let roles: Vec<String> = roles.collect();
+    let (login, state) = (account.login.reveal(), account.state.name());
+    let line = format!("{login} {state} {} {}", account.fhir_user, roles.join(","));
+    terminal::say(&line);
+}
+
+fn enrolment(add: Add) -> Result<Enrolment> {
+    let roles: Vec<AccountRole> = add.roles.iter().map(|text| role(text)).collect();
+    let kind = add.kind.or_else(|| first_kind(&roles));
+    let kind = kind
+        .as_deref()
+        .and_then(AccountKind::named)
+        .ok_or_else(|| {
+            let text = "An account is professional, patient, proxy or agent.";
+            Problem::invalid("value", text).at("--kind")
+        })?;
+    Ok(Enrolment {
+        kind,
+        login: add.login,
+        fhir_user: add.person,
+        roles,
+        tenant: add.tenant,
+        password: add.password_file.as_ref().map(secret).transpose()?,
+        authenticator: add.authenticator_file.as_ref().map(secret).transpose()?,
+    })
+}
+
+fn role(text: &str) -> AccountRole {
+    let (role, organization) = text.split_once('@').unwrap_or((text, ""));
+    AccountRole {
+        role: role.to_owned(),
+        organization: organization.to_owned(),
+    }
+}
+
+/// The kind of account that has the first role.
+fn first_kind(held: &[AccountRole]) -> Option<String> {
+    let role = roles::named(&held.first()?.role)?;
+    role.accounts.first().cloned()
+}
+
+fn secret(file: &PathBuf) -> Result<Phi<String>> {
+    let text = fs::read_to_string(file).map_err(|error| {
+        Problem::invalid(
+            "value",
+            format!("{} cannot be read: {error}.", file.display()),
+        )
+    })?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(Phi::new(line.strip_suffix('\r').unwrap_or(line).to_owned()))
+}

@@ -1,0 +1,189 @@
+//! The pages from a name to a session, and out of it.
+
+use axum::{
+    body::Body,
+    http::{Response, StatusCode},
+};
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+
+use super::browser::{self, Browser, see_other};
+use crate::{
+    http::{pages, state::State},
+    kernel::problem::{Category, Problem, Result},
+    people::{
+        People, authenticator,
+        login::{Second, Step},
+    },
+    store::{Account, LoginSession, LoginStage},
+};
+
+type Page<'a> = BoxFuture<'a, Result<Response<Body>>>;
+
+/// `GET /auth/login`: who has logged in already goes on, unless `again` asks for more.
+pub(super) fn show<'a>(people: &'a People, state: &'a State, browser: Browser) -> Page<'a> {
+    Box::pin(async move {
+        if browser.text("again").is_empty() && is_in(people, &browser).await? {
+            return Ok(see_other(&browser.next()));
+        }
+        Ok(form(state, &browser, ""))
+    })
+}
+
+async fn is_in(people: &People, browser: &Browser) -> Result<bool> {
+    match browser.cookie() {
+        Some(cookie) => Ok(people.logged_in(cookie).await?.is_some()),
+        None => Ok(false),
+    }
+}
+
+fn form(state: &State, browser: &Browser, wrong: &str) -> Response<Body> {
+    browser.page(state, "login", json!({ "wrong": wrong }))
+}
+
+/// `POST /auth/login`: a login and its password.
+pub(super) fn enter<'a>(people: &'a People, state: &'a State, browser: Browser) -> Page<'a> {
+    Box::pin(async move {
+        let password = browser.secret("password");
+        let step = people
+            .enter(browser.text("login"), &password, browser.address)
+            .await?;
+        let wrong = match step {
+            Step::Opened(cookie) => {
+                if let Some(old) = browser.cookie()
+                    && let Some((login, _)) = people.at_stage(old).await?
+                {
+                    people.leave(&login.hash).await?;
+                }
+                let mut response = see_other(&second_path(&browser));
+                browser::set_cookie(state, &mut response, cookie.reveal());
+                return Ok(response);
+            }
+            Step::Wrong => (StatusCode::UNAUTHORIZED, "login_wrong"),
+            Step::Wait(_) => (StatusCode::TOO_MANY_REQUESTS, "login_wait"),
+        };
+        let text = pages::text(wrong.1, browser.language);
+        let mut response = form(state, &browser, text);
+        *response.status_mut() = wrong.0;
+        Ok(response)
+    })
+}
+
+fn second_path(browser: &Browser) -> String {
+    match browser.request() {
+        "" => "/auth/second".to_owned(),
+        id => format!("/auth/second?request={id}"),
+    }
+}
+
+/// The session that waits for a second factor, and its account.
+async fn waiting(people: &People, browser: &Browser) -> Result<Option<(LoginSession, Account)>> {
+    let Some(cookie) = browser.cookie() else {
+        return Ok(None);
+    };
+    let found = people.at_stage(cookie).await?;
+    Ok(found.filter(|(login, _)| login.stage == LoginStage::Password))
+}
+
+/// `GET /auth/second`: what is asked beside the password.
+pub(super) fn second<'a>(people: &'a People, state: &'a State, browser: Browser) -> Page<'a> {
+    Box::pin(async move {
+        match waiting(people, &browser).await? {
+            Some(of) => ask(people, state, &browser, (&of, "")).await,
+            None if is_in(people, &browser).await? => Ok(see_other(&browser.next())),
+            None => Ok(see_other(&super::login_path(browser.request()))),
+        }
+    })
+}
+
+async fn ask(
+    people: &People,
+    state: &State,
+    browser: &Browser,
+    ((login, account), wrong): (&(LoginSession, Account), &str),
+) -> Result<Response<Body>> {
+    let says = |key: &str| Value::from(pages::text(key, browser.language));
+    Ok(match people.second(login, account).await? {
+        Second::Enrol(secret) => {
+            let issuer = pages::text("notice_title", browser.language);
+            let address = authenticator::address(secret.reveal(), issuer, account.login.reveal());
+            let secret = authenticator::typed(secret.reveal());
+            let given = json!({ "wrong": wrong, "secret": secret, "address": address });
+            browser.page(state, "enrol", given)
+        }
+        Second::Authenticator => {
+            let given = json!({ "wrong": wrong, "says": says("second_app"), "sent": false });
+            browser.page(state, "second", given)
+        }
+        Second::Sent => {
+            let given = json!({ "wrong": wrong, "says": says("second_sent"), "sent": true });
+            browser.page(state, "second", given)
+        }
+    })
+}
+
+/// `POST /auth/second`: the code.
+pub(super) fn prove<'a>(people: &'a People, state: &'a State, browser: Browser) -> Page<'a> {
+    Box::pin(async move {
+        let Some((login, account)) = waiting(people, &browser).await? else {
+            return Ok(see_other(&super::login_path(browser.request())));
+        };
+        let code = browser.secret("code");
+        let of = (&login, &account);
+        let (step, spares) = match people.second(&login, &account).await? {
+            Second::Enrol(_) => people.enrol(of, code.reveal()).await?,
+            _ => (
+                people.prove(of, code.reveal(), browser.address).await?,
+                Vec::new(),
+            ),
+        };
+        let (status, wrong) = match step {
+            Step::Opened(cookie) => {
+                let mut response = if spares.is_empty() {
+                    see_other(&browser.next())
+                } else {
+                    let given = json!({ "codes": spares, "next": browser.next() });
+                    pages::page("spares", given, browser.language)
+                };
+                browser::set_cookie(state, &mut response, cookie.reveal());
+                return Ok(response);
+            }
+            Step::Wrong => (StatusCode::UNAUTHORIZED, "second_wrong"),
+            Step::Wait(_) => (StatusCode::TOO_MANY_REQUESTS, "login_wait"),
+        };
+        let Some(of) = waiting(people, &browser).await? else {
+            return Ok(see_other(&super::login_path(browser.request())));
+        };
+        let text = pages::text(wrong, browser.language);
+        let mut response = ask(people, state, &browser, (&of, text)).await?;
+        *response.status_mut() = status;
+        Ok(response)
+    })
+}
+
+/// `POST /auth/code`: another code is sent, if they have one sent.
+pub(super) fn send_again<'a>(people: &'a People, _: &'a State, browser: Browser) -> Page<'a> {
+    Box::pin(async move {
+        if let Some((login, account)) = waiting(people, &browser).await?
+            && people.second(&login, &account).await? == Second::Sent
+        {
+            people.send_code((&login, &account)).await?;
+        }
+        Ok(see_other(&second_path(&browser)))
+    })
+}
+
+/// `POST /auth/logout`.
+pub(super) fn leave<'a>(people: &'a People, state: &'a State, browser: Browser) -> Page<'a> {
+    Box::pin(async move {
+        let cookie = browser.cookie().ok_or_else(|| {
+            Problem::new(Category::Forbidden, "forbidden", "Nobody has logged in.")
+        })?;
+        if let Some((login, _)) = people.at_stage(cookie).await? {
+            people.leave(&login.hash).await?;
+        }
+        let mut response = pages::notice(StatusCode::OK, "notice_out", browser.language);
+        browser::clear(state, &mut response);
+        Ok(response)
+    })
+}

@@ -1,0 +1,237 @@
+//! Accounts made, locked and ended by who keeps them.
+
+use super::{
+    PERMIT, People, authenticator, fold,
+    password::{self, CHARS_MAX, CHARS_MIN, Weakness},
+    roles,
+};
+use crate::{
+    fhir::reference,
+    kernel::{
+        id,
+        phi::Phi,
+        problem::{Category, Problem, Result},
+    },
+    store::{Account, AccountBy, AccountKind, AccountRole, AccountState, Tx},
+};
+
+/// Accounts that are read at once, where all are listed.
+const LIST_PAGE: u32 = 500;
+
+/// What an account is made of.
+#[derive(Debug, Clone)]
+pub struct Enrolment {
+    /// For what kind of person.
+    pub kind: AccountKind,
+    /// What they type at the login.
+    pub login: String,
+    /// The resource that they are, such as `Practitioner/1`.
+    pub fhir_user: String,
+    /// What they are here.
+    pub roles: Vec<AccountRole>,
+    /// The establishment below the region; empty for the region itself.
+    pub tenant: String,
+    /// The password; without one, the account waits for its person to choose it.
+    pub password: Option<Phi<String>>,
+    /// The secret of an authenticator that the person has already, in base 32.
+    pub authenticator: Option<Phi<String>>,
+}
+
+impl People {
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// `Invalid`, if it does not hang together; `Conflict`, if the login or the person has one.
+    pub async fn add(&self, enrolment: Enrolment) -> Result<Account> {
+        check(&enrolment)?;
+        let password = match &enrolment.password {
+            None => String::new(),
+            Some(password) => self.chosen(password, &enrolment.login).await?,
+        };
+        let now = self.now();
+        let id = id::new_id(now, self.chance.as_ref());
+        let authenticator = match &enrolment.authenticator {
+            None => Vec::new(),
+            Some(typed) => self.sealed(&id, typed)?,
+        };
+        let account = Account {
+            id,
+            kind: enrolment.kind,
+            login: Phi::new(fold(&enrolment.login)),
+            fhir_user: enrolment.fhir_user,
+            state: if password.is_empty() {
+                AccountState::Invited
+            } else {
+                AccountState::Active
+            },
+            tenant: enrolment.tenant,
+            password: Phi::new(password),
+            authenticator: Phi::new(authenticator),
+            authenticator_step: 0,
+            generation: 0,
+            created: now,
+            roles: enrolment.roles,
+        };
+        let kept = account.clone();
+        let is_new = self
+            .store
+            .write(&PERMIT, move |tx| {
+                Box::pin(async move { tx.keep_account(&kept).await })
+            })
+            .await?;
+        if is_new {
+            Ok(account)
+        } else {
+            Err(Problem::new(
+                Category::Conflict,
+                "duplicate",
+                "This login, or this person, has an account already.",
+            ))
+        }
+    }
+
+    /// The secret of an authenticator, encrypted for the account of an id.
+    fn sealed(&self, id: &str, typed: &Phi<String>) -> Result<Vec<u8>> {
+        let secret = authenticator::untyped(typed.reveal()).ok_or_else(|| {
+            let text = "The secret of an authenticator is 32 letters and digits of base 32.";
+            Problem::invalid("value", text).at("authenticator")
+        })?;
+        self.key.seal(id, &secret, self.chance.as_ref())
+    }
+
+    /// The hash of a password that somebody chooses.
+    pub(super) async fn chosen(&self, password: &Phi<String>, login: &str) -> Result<String> {
+        password::judge(password.reveal(), login)
+            .map_err(|weakness| Problem::invalid("value", told(weakness)).at("password"))?;
+        self.passwords.hash(password, self.chance.as_ref()).await
+    }
+
+    /// Locks the account of a login: its sessions end at once, and so does what was granted.
+    ///
+    /// # Errors
+    /// `NotFound`, if there is none.
+    pub async fn lock(&self, login: &str) -> Result<Account> {
+        self.change(login, |account| {
+            account.state = AccountState::Locked;
+            account.generation += 1;
+        })
+        .await
+    }
+
+    /// Unlocks it; without a password, it waits for its person again.
+    ///
+    /// # Errors
+    /// `NotFound`, if there is none; `Conflict`, if it has ended.
+    pub async fn unlock(&self, login: &str) -> Result<Account> {
+        self.change(login, |account| {
+            account.state = if account.password.reveal().is_empty() {
+                AccountState::Invited
+            } else {
+                AccountState::Active
+            };
+        })
+        .await
+    }
+
+    async fn change(
+        &self,
+        login: &str,
+        change: impl FnOnce(&mut Account) + Send + 'static,
+    ) -> Result<Account> {
+        let login = fold(login);
+        self.store
+            .write(&PERMIT, move |tx| {
+                Box::pin(async move {
+                    let found = tx.account(AccountBy::Login(&login)).await?;
+                    let mut account = found.ok_or_else(|| {
+                        Problem::not_found("Nobody has an account with this login.")
+                    })?;
+                    if account.state == AccountState::Ended {
+                        let text = "The account has ended.";
+                        return Err(Problem::new(Category::Conflict, "conflict", text));
+                    }
+                    change(&mut account);
+                    if account.state == AccountState::Locked {
+                        end_sessions(tx, &account).await?;
+                    }
+                    tx.keep_account(&account).await?;
+                    Ok(account)
+                })
+            })
+            .await
+    }
+
+    /// All accounts, in the order in which they were made.
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails.
+    pub async fn all(&self) -> Result<Vec<Account>> {
+        let mut all: Vec<Account> = Vec::new();
+        loop {
+            let after = all.last().map_or_else(String::new, |last| last.id.clone());
+            let page = self
+                .store
+                .write(&PERMIT, move |tx| {
+                    Box::pin(async move { tx.accounts(&after, LIST_PAGE).await })
+                })
+                .await?;
+            if page.is_empty() {
+                return Ok(all);
+            }
+            all.extend(page);
+        }
+    }
+}
+
+/// Ends every session of an account.
+pub(super) async fn end_sessions(tx: &mut Tx, account: &Account) -> Result<()> {
+    tx.forget_logins(&account.id, &[]).await
+}
+
+/// Why a password will not do, in a sentence.
+#[must_use]
+pub fn told(weakness: Weakness) -> String {
+    match weakness {
+        Weakness::Short => format!("A password has at least {CHARS_MIN} characters."),
+        Weakness::Long => format!("A password has at most {CHARS_MAX} characters."),
+        Weakness::Worn => "This password is among the first that anybody tries.".to_owned(),
+        Weakness::Login => "The password must not hold the login.".to_owned(),
+    }
+}
+
+fn check(enrolment: &Enrolment) -> Result<()> {
+    let refused = |text: &str, place: &str| Err(Problem::invalid("value", text).at(place));
+    let login = fold(&enrolment.login);
+    if login.is_empty() || login.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return refused("A login is one word.", "login");
+    }
+    let kind = enrolment.kind.resource();
+    let person = reference::local(&enrolment.fhir_user);
+    if person.is_none_or(|person| person.kind.name() != kind) {
+        let text = format!("An account of this kind is for a {kind}.");
+        return Err(Problem::invalid("value", text).at("fhirUser"));
+    }
+    if enrolment.roles.is_empty() {
+        return refused("An account has at least one role.", "role");
+    }
+    for held in &enrolment.roles {
+        let Some(role) = roles::named(&held.role) else {
+            let known: Vec<&str> = roles::all().iter().map(|role| role.name.as_str()).collect();
+            let text = format!("There is no such role; there are: {}.", known.join(", "));
+            return Err(Problem::invalid("value", text).at("role"));
+        };
+        if !role
+            .accounts
+            .iter()
+            .any(|kind| kind == enrolment.kind.name())
+        {
+            return refused("Accounts of this kind do not have this role.", "role");
+        }
+        let organization = reference::local(&held.organization);
+        let is_one = organization.is_some_and(|one| one.kind.name() == "Organization");
+        if !held.organization.is_empty() && !is_one {
+            return refused("A role is in an Organization, or in none.", "organization");
+        }
+    }
+    Ok(())
+}
