@@ -5,38 +5,19 @@ use std::sync::{Arc, OnceLock};
 use futures_util::future::BoxFuture;
 
 use crate::{
-    bulk,
+    bulk::{NoLogins, Renew, asker::Identity},
     config::Config,
     fhir::permit::Permit,
     http::{Access, Origins, cors::KnownOrigins},
     interactions::Context,
-    kernel::{chance::Generator, problem::Result},
+    kernel::{
+        chance::Generator,
+        problem::{Problem, Result},
+    },
     outbound::{Cache, Internet, Outbound, Rules},
     people::People,
     smart::{Parts, Settings, Smart, keys::Keys, persons::Persons},
 };
-
-/// Who lets in again whom the authorization server knows, once there is one: handlers of jobs are
-/// made before the address is known that its name is made of.
-#[derive(Default)]
-pub(super) struct Renewal(OnceLock<Arc<Smart>>);
-
-impl Renewal {
-    /// From now on, this one.
-    pub fn serve_by(&self, smart: &Arc<Smart>) {
-        // It is set once, at the start.
-        let _ = self.0.set(Arc::clone(smart));
-    }
-}
-
-impl bulk::Renew for Renewal {
-    fn renew<'a>(&'a self, who: &'a bulk::asker::Identity) -> BoxFuture<'a, Result<Permit>> {
-        match self.0.get() {
-            Some(smart) => smart.renew(who),
-            None => bulk::NoLogins.renew(who),
-        }
-    }
-}
 
 /// The authorization server, where tokens are asked for.
 pub(super) fn open(
@@ -55,7 +36,11 @@ pub(super) fn open(
         backend: auth.backend(),
         offline: auth.offline(),
         registration: auth.registration,
-        style: (!auth.style_url.is_empty()).then(|| auth.style_url.clone()),
+        style: if auth.style_url.is_empty() {
+            format!("{}/auth/style.json", auth.issuer(&context.base))
+        } else {
+            auth.style_url.clone()
+        },
     };
     let fetch = Outbound::open(Arc::new(Internet), Rules::default())?;
     let parts = Parts {
@@ -68,6 +53,27 @@ pub(super) fn open(
         persons: Arc::clone(people) as Arc<dyn Persons>,
     };
     Ok(Some(Arc::new(Smart::new(settings, parts))))
+}
+
+/// Lets in again those who asked for what is done later, once it is known who lets in.
+#[derive(Default)]
+pub(super) struct Again(OnceLock<Option<Arc<Smart>>>);
+
+impl Again {
+    /// Tells who lets in, if anybody does; only the first counts.
+    pub(super) fn by(&self, smart: Option<&Arc<Smart>>) {
+        let _ = self.0.set(smart.map(Arc::clone));
+    }
+}
+
+impl Renew for Again {
+    fn renew<'a>(&'a self, who: &'a Identity) -> BoxFuture<'a, Result<Permit>> {
+        match self.0.get() {
+            Some(Some(smart)) => smart.renew(who),
+            Some(None) => NoLogins.renew(who),
+            None => Box::pin(async { Err(Problem::busy("No server serves yet.")) }),
+        }
+    }
 }
 
 /// The origins whose pages may call: those that the operator names, and those of clients.

@@ -31,7 +31,9 @@ pub mod patients;
 pub mod permit;
 pub mod persons;
 pub mod refusal;
+pub mod register;
 pub mod registration;
+mod renew;
 pub mod scopes;
 pub mod secret;
 pub mod token;
@@ -67,7 +69,7 @@ pub struct Settings {
     /// Whether programs may register themselves.
     pub registration: bool,
     /// Where the look of the server is described, for programs that want to look alike.
-    pub style: Option<String>,
+    pub style: String,
 }
 
 /// What an authorization server is made of.

@@ -5,15 +5,12 @@
 
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
-
 use super::{
     PERMIT, Smart, issue,
     persons::{Hat, Person},
     scopes,
 };
 use crate::{
-    bulk::{self, Renew, asker::Identity},
     fhir::{
         about::SHARED,
         permit::{Grant, Login, Permit, Reach},
@@ -21,7 +18,7 @@ use crate::{
     },
     kernel::problem::{Category, Problem, Result},
     people::roles,
-    store::{Client, Delegation, TokenKind},
+    store::{Held, TokenKind},
 };
 
 /// That a token is not good: which of the reasons it is, nobody is told.
@@ -50,29 +47,25 @@ impl Smart {
         let held = self.store().held(&PERMIT, &hash).await.map_err(closed)?;
         match held {
             Some(held) if held.token.kind == TokenKind::Access && held.is_good(self.now()) => {
-                let asked = scopes::read(&held.token.scopes);
-                let asked: Vec<Scope> = scopes::resources(&asked).cloned().collect();
-                self.permit_of((&held.delegation, &held.client), asked)
-                    .await
+                self.permit_of(&held).await
             }
             _ => Err(invalid()),
         }
     }
 
-    async fn permit_of(
-        &self,
-        (delegation, client): (&Delegation, &Client),
-        asked: Vec<Scope>,
-    ) -> Result<Permit> {
+    /// The permit that what is held stands for, whether or not it is still good.
+    pub(super) async fn permit_of(&self, held: &Held) -> Result<Permit> {
+        let asked = scopes::read(&held.token.scopes);
+        let asked: Vec<Scope> = scopes::resources(&asked).cloned().collect();
         let mut login = Login {
-            client: client.id.clone(),
-            account: delegation.account.clone(),
-            patient: delegation.patient.clone(),
-            session: delegation.id.clone(),
+            client: held.client.id.clone(),
+            account: held.delegation.account.clone(),
+            patient: held.delegation.patient.clone(),
+            session: held.delegation.id.clone(),
             ..Login::default()
         };
-        let Some(account) = &delegation.account else {
-            let reach = self.reach_of_client(&client.organizations).await?;
+        let Some(account) = &held.delegation.account else {
+            let reach = self.reach_of_client(&held.client.organizations).await?;
             let own = asked.into_iter().filter(|one| one.level == Level::System);
             let grants = own.map(|scope| Grant {
                 scope,
@@ -159,23 +152,6 @@ impl Smart {
             marks: Arc::from([SHARED.to_owned(), patient.clone()]),
             custodians: Arc::from([]),
         }))
-    }
-}
-
-/// Work that is done later is done with what was granted, as far as it goes at present; that the
-/// token itself has expired meanwhile does not count.
-impl Renew for Smart {
-    fn renew<'a>(&'a self, who: &'a Identity) -> BoxFuture<'a, Result<Permit>> {
-        Box::pin(async move {
-            let found = self.store().delegation(&PERMIT, &who.session);
-            match found.map_err(closed)? {
-                Some((delegation, client)) if !delegation.ended => {
-                    let asked = who.scopes.clone();
-                    self.permit_of((&delegation, &client), asked).await
-                }
-                _ => Err(bulk::asker::gone()),
-            }
-        })
     }
 }
 

@@ -91,6 +91,14 @@ impl Tx {
         self.session().client(id).await
     }
 
+    /// All clients, by id.
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails.
+    pub async fn clients(&mut self) -> Result<Vec<Client>> {
+        self.session().clients().await
+    }
+
     /// Removes a client with all that it was granted; `false` if there is none.
     ///
     /// # Errors
@@ -125,12 +133,7 @@ impl Store {
     pub async fn clients(&self, permit: &Permit) -> Result<Vec<Client>> {
         match self.reading() {
             Reading::Pool(readers) => readers.lookups().clients(),
-            Reading::Turn => {
-                self.write(permit, |tx| {
-                    Box::pin(async { tx.session().clients().await })
-                })
-                .await
-            }
+            Reading::Turn => self.write(permit, |tx| Box::pin(tx.clients())).await,
         }
     }
 

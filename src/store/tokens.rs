@@ -218,6 +218,9 @@ pub(super) trait Tokens: Send {
     /// A token with all that it stands for.
     fn held<'a>(&'a mut self, hash: &'a Digest) -> BoxFuture<'a, Result<Option<Held>>>;
 
+    /// Whether a delegation was revoked; none, if it is not there (any more).
+    fn is_ended<'a>(&'a mut self, delegation: &'a str) -> BoxFuture<'a, Result<Option<bool>>>;
+
     /// Marks a token as used up; `false` if it was, or is not there.
     fn use_up<'a>(&'a mut self, hash: &'a Digest) -> BoxFuture<'a, Result<bool>>;
 
@@ -303,6 +306,14 @@ impl Tx {
         self.session().held(hash).await
     }
 
+    /// Whether a delegation was revoked; none, if it is not there (any more).
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails.
+    pub async fn is_ended(&mut self, delegation: &str) -> Result<Option<bool>> {
+        self.session().is_ended(delegation).await
+    }
+
     /// Marks a token as used up; `false` if it was, or is not there.
     ///
     /// # Errors
@@ -384,18 +395,6 @@ impl Store {
                 })
                 .await
             }
-        }
-    }
-
-    /// What a client was granted, ended or not, and who the client is.
-    ///
-    /// # Errors
-    /// `Fault`, if the database fails.
-    pub fn delegation(&self, _permit: &Permit, id: &str) -> Result<Option<(Delegation, Client)>> {
-        match self.reading() {
-            Reading::Pool(readers) => readers.lookups().delegation(id),
-            // A store in memory has no clients.
-            Reading::Turn => Ok(None),
         }
     }
 }

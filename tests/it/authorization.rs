@@ -519,6 +519,7 @@ fn a_launch_carries_what_it_is_about_to_the_program_and_person_that_it_is_for() 
         "launch patient/Observation.rs",
         &[("launch", name)],
     );
+    ward.server.set_clock(&ward.server.later(30));
     let mut visitor = Visitor::new(&ward.server);
     let address = app.authorize(&mut visitor, &request, "anne");
     let code = parameter(&address, "code").unwrap();
@@ -573,4 +574,126 @@ fn a_person_who_is_locked_has_no_tokens() {
     )
     .expect(400);
     assert!(client_command(&ward.server, &["list"]).status.success());
+}
+
+#[test]
+fn programs_register_themselves_only_where_that_is_wanted() {
+    let send = |server: &Server, body: &Value| {
+        let headers = [("content-type", "application/json")];
+        let body = body.to_string();
+        let sent = server
+            .client()
+            .send("POST", "/auth/register", &headers, body.as_bytes());
+        sent.unwrap()
+    };
+    let asked = json!({
+        "client_name": "Own", "redirect_uris": [REDIRECT], "scope": "openid user/Task.rs",
+        "token_endpoint_auth_method": "none", "grant_types": ["authorization_code"]
+    });
+    send(&ward().server, &asked).expect(403);
+    let server = Server::start_with(Options {
+        closed: true,
+        environment: vec![("VIGIE_AUTH_REGISTRATION".into(), "true".into())],
+        ..Options::default()
+    });
+    let configuration = "/fhir/.well-known/smart-configuration";
+    let told = server
+        .client()
+        .send("GET", configuration, &[], b"")
+        .unwrap()
+        .json();
+    assert!(told["registration_endpoint"].is_string());
+    let answer = send(&server, &asked).expect(201);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let answer = answer.json();
+    assert!(answer.get("client_secret").is_none());
+    let app = App {
+        id: answer["client_id"].as_str().unwrap().to_owned(),
+        secret: None,
+    };
+    add_user(&server, "anne", "Practitioner/anne", &["professional"]);
+    let tokens = app.tokens(&server, "openid user/Task.rs user/Patient.rs", "anne");
+    assert_eq!(tokens["scope"], "openid user/Task.rs");
+    for (name, value, error) in [
+        ("redirect_uris", json!([]), "invalid_redirect_uri"),
+        (
+            "redirect_uris",
+            json!(["http://evil.example/"]),
+            "invalid_redirect_uri",
+        ),
+        (
+            "redirect_uris",
+            json!(["javascript://x"]),
+            "invalid_redirect_uri",
+        ),
+        ("redirect_uris", json!("x"), "invalid_client_metadata"),
+        ("scope", json!("system/*.rs"), "invalid_client_metadata"),
+        ("scope", json!("__introspect"), "invalid_client_metadata"),
+        ("scope", json!("user/Task.dus"), "invalid_client_metadata"),
+        (
+            "grant_types",
+            json!(["client_credentials"]),
+            "invalid_client_metadata",
+        ),
+        (
+            "grant_types",
+            json!(["password"]),
+            "invalid_client_metadata",
+        ),
+        (
+            "token_endpoint_auth_method",
+            json!("tls_client_auth"),
+            "invalid_client_metadata",
+        ),
+        ("jwks", json!({ "keys": [] }), "invalid_client_metadata"),
+        ("client_name", json!(""), "invalid_client_metadata"),
+    ] {
+        let mut asked = asked.clone();
+        asked[name] = value;
+        let refused = send(&server, &asked).expect(400);
+        assert_eq!(refused.json()["error"], error, "{asked}");
+    }
+    let mut secret = asked.clone();
+    secret["token_endpoint_auth_method"] = "client_secret_basic".into();
+    assert!(send(&server, &secret).expect(201).json()["client_secret"].is_string());
+}
+
+#[test]
+fn pages_of_a_programs_origin_may_call_and_no_others() {
+    let ward = ward();
+    App::register(
+        &ward.server,
+        SCOPES,
+        &["--public", "--origin", "https://app.example"],
+    );
+    let ask = |path: &str, origin: &str| {
+        let headers = [
+            ("origin", origin),
+            ("access-control-request-method", "POST"),
+        ];
+        let reply = ward
+            .server
+            .client()
+            .send("OPTIONS", path, &headers, b"")
+            .unwrap();
+        assert_eq!(reply.header("access-control-allow-credentials"), None);
+        reply
+            .header("access-control-allow-origin")
+            .map(str::to_owned)
+    };
+    for path in ["/auth/token", "/fhir/Patient"] {
+        assert_eq!(
+            ask(path, "https://app.example").as_deref(),
+            Some("https://app.example")
+        );
+        for other in [
+            "https://evil.example",
+            "null",
+            "https://app.example.evil.example",
+            "http://app.example",
+        ] {
+            assert_eq!(ask(path, other), None, "{path} {other}");
+        }
+    }
+    assert_eq!(ask("/auth/authorize", "https://app.example"), None);
 }

@@ -11,6 +11,8 @@
 mod harness;
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod authoring;
 #[cfg(test)]
 mod authorization;
@@ -42,6 +44,8 @@ mod fuzz;
 mod kill;
 #[cfg(test)]
 mod library;
+#[cfg(test)]
+mod people;
 #[cfg(test)]
 mod publishing;
 #[cfg(test)]

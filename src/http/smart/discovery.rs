@@ -8,7 +8,7 @@ use axum::{
     Router,
     routing::{MethodRouter, get},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::answer;
 use crate::{http::BASE_PATH, smart::Smart};
@@ -28,6 +28,26 @@ pub(super) fn routes(smart: &Arc<Smart>) -> Router {
             document(provider),
         )
         .route("/auth/jwks", document(keys))
+        .route("/auth/style.json", document(style()))
+}
+
+/// How the server looks, for programs that want to look alike: the colours of its own pages.
+///
+/// Specification: <https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html#styling>.
+fn style() -> Value {
+    json!({
+        "color_background": "#ffffff",
+        "color_error": "#a4160b",
+        "color_highlight": "#0b57a4",
+        "color_modal_backdrop": "#000000",
+        "color_success": "#1c6b36",
+        "color_text": "#1b1b1b",
+        "dim_border_radius": "4px",
+        "dim_font_size": "16px",
+        "dim_spacing_size": "16px",
+        "font_family_body": "system-ui, sans-serif",
+        "font_family_heading": "system-ui, sans-serif",
+    })
 }
 
 fn document(document: Value) -> MethodRouter {

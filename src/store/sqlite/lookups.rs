@@ -26,8 +26,7 @@ use crate::{
         problem::{Problem, Result},
     },
     store::{
-        Account, AccountBy, Client, Delegation, Digest, Held, Known, Loaded, LoginSession, Reindex,
-        Stored,
+        Account, AccountBy, Client, Digest, Held, Known, Loaded, LoginSession, Reindex, Stored,
     },
 };
 
@@ -126,11 +125,6 @@ impl Lookups {
     /// Whether pages of an origin are those of a client.
     pub fn is_client_origin(&self, origin: &str) -> Result<bool> {
         clients::is_origin(&*self.connection()?, origin)
-    }
-
-    /// What a client was granted, and who it is.
-    pub fn delegation(&self, id: &str) -> Result<Option<(Delegation, Client)>> {
-        tokens::delegation(&*self.connection()?, id)
     }
 
     /// A token with all that it stands for.

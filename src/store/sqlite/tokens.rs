@@ -23,11 +23,6 @@ const HELD: &str = "select d.id, d.client, d.account, d.session, d.patient, d.te
      from oauth_token t join oauth_delegation d on d.id = t.delegation \
      join oauth_client c on c.id = d.client where t.hash = ?";
 
-/// What a client was granted, and who it is.
-const DELEGATION: &str = "select d.id, d.client, d.account, d.session, d.patient, d.terms, \
-         d.created, d.expires, d.ended, c.registration \
-     from oauth_delegation d join oauth_client c on c.id = d.client where d.id = ?";
-
 /// What has expired, some of it; each table has an index by it. What was granted is kept for a week
 /// more: work that is answered later asks whether it was revoked.
 const SWEEPS: [&str; 4] = [
@@ -152,19 +147,6 @@ fn read(row: &Row<'_>) -> Result<Held> {
     })
 }
 
-/// What a client was granted, and who it is.
-pub(super) fn delegation(
-    connection: &Connection,
-    id: &str,
-) -> Result<Option<(Delegation, Client)>> {
-    let mut statement = connection.prepare_cached(DELEGATION).map_err(fault)?;
-    statement
-        .query_row([id], |row| Ok(read_delegation(row)))
-        .optional()
-        .map_err(fault)?
-        .transpose()
-}
-
 /// A token with all that it stands for.
 pub(super) fn held(connection: &Connection, hash: &Digest) -> Result<Option<Held>> {
     let mut statement = connection.prepare_cached(HELD).map_err(fault)?;
@@ -173,6 +155,15 @@ pub(super) fn held(connection: &Connection, hash: &Digest) -> Result<Option<Held
         .optional()
         .map_err(fault)?
         .transpose()
+}
+
+fn is_ended(connection: &Connection, delegation: &str) -> Result<Option<bool>> {
+    let sql = "select ended from oauth_delegation where id = ?";
+    let mut statement = connection.prepare_cached(sql).map_err(fault)?;
+    statement
+        .query_row(params![delegation], |row| row.get(0))
+        .optional()
+        .map_err(fault)
 }
 
 fn pending(
@@ -216,6 +207,10 @@ impl Tokens for SqliteSession {
 
     fn held<'a>(&'a mut self, hash: &'a Digest) -> BoxFuture<'a, Result<Option<Held>>> {
         Box::pin(async move { held(&self.connection, hash) })
+    }
+
+    fn is_ended<'a>(&'a mut self, delegation: &'a str) -> BoxFuture<'a, Result<Option<bool>>> {
+        Box::pin(async move { is_ended(&self.connection, delegation) })
     }
 
     fn use_up<'a>(&'a mut self, hash: &'a Digest) -> BoxFuture<'a, Result<bool>> {
