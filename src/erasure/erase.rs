@@ -157,6 +157,9 @@ async fn remove(
             record.messages.push(stored.id.clone());
         }
     }
+    if target.is_person() {
+        tx.forget_patient(&target.patient).await?;
+    }
     tx.forget_errands_about(&ids).await?;
     let dropped = tx.drop_jobs(&ids, &[]).await?;
     record.not_before = record
