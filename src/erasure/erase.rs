@@ -166,6 +166,9 @@ async fn remove(
             record.messages.push(stored.id.clone());
         }
     }
+    if target.is_person() {
+        tx.forget_patient(&target.patient).await?;
+    }
     tx.forget_errands_about(&ids).await?;
     let patients = found.own.iter().filter(|one| one.kind.name() == "Patient");
     let patients = patients.map(|one| one.id.clone()).collect();
