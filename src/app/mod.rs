@@ -201,6 +201,7 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
 /// taken.
 pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> {
     let (listener, address) = listen(config.server.listen).await?;
+    let entrance = settings::entrance(listener, &config.server).await?;
     let base = config.server.base(address);
     let mut composed = compose(config, chance).await?;
     // The store has one process: what is lent was lent to one that has ended.
@@ -232,7 +233,7 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     let queue = runner.map(|runner| tokio::spawn(serve_jobs(runner, stop_queue.clone())));
     tokio::spawn(read_definitions(library));
     let http = tokio::spawn(http::serve(
-        listener,
+        entrance,
         http::router(state),
         settings::connections(&config.server),
         stop_http.clone(),

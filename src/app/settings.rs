@@ -1,17 +1,23 @@
 //! From the configuration to what each layer takes.
 
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
+use tokio::net::TcpListener;
 
 use crate::{
-    config::{self, ConditionalDelete, Config, Fhir, Mail, Queue, Server, Sms, SmsChannel},
+    config::{
+        self, ConditionalDelete, Config, Fhir, Mail, Outbound, Queue, Server, Sms, SmsChannel,
+    },
     fhir::json,
-    http::{Access, RequestLimits, ServerLimits},
+    http::{Access, Entrance, Proxies, RequestLimits, ServerLimits, Tls},
     interactions::{Limits, OnWrite},
     kernel::problem::{Problem, Result},
     notify::{
         ChannelSettings, Language, SenderSettings, SmsSenderSettings,
         channel::{EmailSettings, Password, Security, SmsSettings},
     },
+    outbound::{self, Fetch, Internet},
     queue::RunnerLimits,
 };
 
@@ -47,6 +53,36 @@ pub(super) fn connections(server: &Server) -> ServerLimits {
         header_bytes_max: HEADER_BYTES_MAX,
         drain_timeout: server.drain_timeout(),
     }
+}
+
+/// The socket with what stands before it.
+pub(super) async fn entrance(listener: TcpListener, server: &Server) -> Result<Entrance> {
+    let tls = if server.tls.is_on() {
+        let tls = Tls::open(&server.tls.certificate, &server.tls.key).await?;
+        Some(Arc::new(tls))
+    } else {
+        None
+    };
+    Ok(Entrance {
+        listener,
+        tls,
+        proxies: Proxies::new(server.proxies()),
+    })
+}
+
+/// The one door to other servers.
+#[expect(dead_code, reason = "its callers are still to come")]
+pub(super) fn outbound(outbound: &Outbound) -> Result<Arc<dyn Fetch>> {
+    let hosts = outbound.inside_hosts.split_whitespace();
+    let rules = outbound::Rules {
+        loopback: outbound.loopback,
+        inside_hosts: hosts.map(str::to_owned).collect(),
+        authority: outbound.authority.clone().map(String::into_bytes),
+    };
+    Ok(Arc::new(outbound::Outbound::open(
+        Arc::new(Internet),
+        rules,
+    )?))
 }
 
 pub(super) const fn interactions(fhir: &Fhir) -> Limits {

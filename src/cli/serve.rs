@@ -23,6 +23,12 @@ pub struct Arguments {
     /// A configuration file; `vigie check-config` prints one to begin with.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// The server's certificate (PEM); with it, it speaks TLS.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<String>,
+    /// The certificate's key (PEM).
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<String>,
     /// Answer everybody, without a login; loopback addresses only.
     #[arg(long)]
     insecure_no_auth: bool,
@@ -36,6 +42,8 @@ impl Arguments {
         let mut flags = Vec::new();
         flags.extend(self.listen.clone().map(|text| ("server.listen", text)));
         flags.extend(self.database.clone().map(|text| ("database.url", text)));
+        flags.extend((self.tls_cert.clone()).map(|text| ("server.tls.certificate", text)));
+        flags.extend((self.tls_key.clone()).map(|text| ("server.tls.key", text)));
         if self.insecure_no_auth {
             flags.push(("server.insecure_no_auth", true.to_string()));
         }

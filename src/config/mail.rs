@@ -141,7 +141,7 @@ pub(super) fn read_secret(key: &str, given: &Secret, file: &Path) -> Result<Secr
 }
 
 /// The text of the file that `key` names, if it names one.
-fn read_named(key: &str, path: &Path) -> Result<Option<String>> {
+pub(super) fn read_named(key: &str, path: &Path) -> Result<Option<String>> {
     if path.as_os_str().is_empty() {
         return Ok(None);
     }

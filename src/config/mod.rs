@@ -14,12 +14,14 @@ mod log;
 mod mail;
 mod manual;
 mod nearest;
+mod outbound;
 mod pathways;
 mod queue;
 mod secret;
 mod server;
 mod sms;
 mod sources;
+mod tls;
 
 use serde::Deserialize;
 
@@ -33,12 +35,14 @@ pub use self::{
     log::{Format, Log},
     mail::{Channel, Language, Mail, Tls},
     manual::DEFAULT,
+    outbound::Outbound,
     pathways::Pathways,
     queue::Queue,
     secret::Secret,
     server::Server,
     sms::{Sms, SmsChannel},
     sources::{Effective, Origin, Sources, load},
+    tls::ServerTls,
 };
 use crate::kernel::problem::Result;
 
@@ -52,6 +56,8 @@ pub struct Config {
     pub auth: Auth,
     /// Where resources are kept.
     pub database: Database,
+    /// What the server may fetch from others.
+    pub outbound: Outbound,
     /// Bounds on what clients send and ask.
     pub fhir: Fhir,
     /// Durable jobs.
@@ -80,6 +86,7 @@ impl Config {
         self.server.check(&mut findings);
         self.auth.check(&mut findings);
         self.database.check(&mut findings);
+        self.outbound.check(&self.server, &mut findings);
         self.fhir.check(&mut findings);
         self.queue.check(&mut findings);
         self.mail.check(&mut findings);

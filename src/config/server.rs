@@ -4,7 +4,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use serde::Deserialize;
 
-use super::findings::Findings;
+use super::{findings::Findings, tls::ServerTls};
+use crate::kernel::block::Block;
 
 /// Where and how the server listens.
 #[derive(Debug, Clone, Deserialize)]
@@ -32,6 +33,10 @@ pub struct Server {
     pub stall_timeout_seconds: u32,
     /// `server.drain_timeout_seconds`.
     pub drain_timeout_seconds: u32,
+    /// `server.trusted_proxies`.
+    pub trusted_proxies: String,
+    /// `[server.tls]`.
+    pub tls: ServerTls,
 }
 
 impl Server {
@@ -69,13 +74,71 @@ impl Server {
     #[must_use]
     pub fn base(&self, bound: SocketAddr) -> String {
         if self.base_url.is_empty() {
-            format!("http://{bound}/fhir")
+            let scheme = if self.tls.is_on() { "https" } else { "http" };
+            format!("{scheme}://{bound}/fhir")
         } else {
             self.base_url.trim_end_matches('/').to_owned()
         }
     }
 
+    /// The proxies whose word is taken for who asks.
+    #[must_use]
+    pub fn proxies(&self) -> Vec<Block> {
+        let proxies = self.trusted_proxies.split_whitespace();
+        proxies.filter_map(|text| text.parse().ok()).collect()
+    }
+
     pub(super) fn check(&self, findings: &mut Findings) {
+        self.check_limits(findings);
+        if !(self.base_url.is_empty() || is_web_address(&self.base_url)) {
+            findings.refuse(
+                "server.base_url",
+                "It is empty or begins with http:// or https://.",
+            );
+        }
+        self.check_origins(findings);
+        self.check_encryption(findings);
+        if self.insecure_no_auth && !self.listen.ip().is_loopback() {
+            findings.refuse(
+                "server.insecure_no_auth",
+                format!(
+                    "Without authentication the server listens on a loopback address only; {} is \
+                     none.",
+                    self.listen.ip()
+                ),
+            );
+        }
+    }
+
+    /// What passes a network passes it encrypted: by this server, or by a proxy before it.
+    fn check_encryption(&self, findings: &mut Findings) {
+        self.tls.check(findings);
+        let mut proxies = self.trusted_proxies.split_whitespace();
+        if proxies.any(|text| text.parse::<Block>().is_err()) {
+            findings.refuse(
+                "server.trusted_proxies",
+                "Each is an address or a block such as 10.0.0.0/8.",
+            );
+        }
+        let is_local = self.listen.ip().is_loopback();
+        let is_proxied = !self.trusted_proxies.trim().is_empty();
+        if !(is_local || is_proxied || self.tls.is_on()) {
+            let says = format!(
+                "{} is not a loopback address: give the server a certificate (--tls-cert, \
+                 --tls-key), or name the proxies before it that speak TLS \
+                 (server.trusted_proxies).",
+                self.listen.ip()
+            );
+            findings.refuse("server.listen", says);
+        }
+        let is_plain = self.base_url.starts_with("http://");
+        if is_plain && (self.tls.is_on() || !is_local) {
+            let says = "It begins with https://: what it is the base of is served over TLS.";
+            findings.refuse("server.base_url", says);
+        }
+    }
+
+    fn check_limits(&self, findings: &mut Findings) {
         let limits = [
             ("server.connections_max", self.connections_max, 1..=100_000),
             (
@@ -111,23 +174,6 @@ impl Server {
         ];
         for (key, value, allowed) in limits {
             findings.within(key, value, allowed);
-        }
-        if !(self.base_url.is_empty() || is_web_address(&self.base_url)) {
-            findings.refuse(
-                "server.base_url",
-                "It is empty or begins with http:// or https://.",
-            );
-        }
-        self.check_origins(findings);
-        if self.insecure_no_auth && !self.listen.ip().is_loopback() {
-            findings.refuse(
-                "server.insecure_no_auth",
-                format!(
-                    "Without authentication the server listens on a loopback address only; {} is \
-                     none.",
-                    self.listen.ip()
-                ),
-            );
         }
     }
 

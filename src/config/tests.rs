@@ -230,15 +230,90 @@ fn what_sections_forbid_names_the_key() {
 
 #[test]
 fn open_doors_and_still_clocks_stay_on_loopback() {
-    for key in ["server.insecure_no_auth", "clock.simulated"] {
+    for key in [
+        "server.insecure_no_auth",
+        "clock.simulated",
+        "outbound.loopback",
+    ] {
         assert!(with_flags(&[(key, "true")]).is_ok());
         assert!(with_flags(&[(key, "true"), ("server.listen", "[::1]:80")]).is_ok());
         for address in ["0.0.0.0:8080", "192.0.2.1:8080", "[::]:8080"] {
-            let problem = with_flags(&[(key, "true"), ("server.listen", address)]).unwrap_err();
+            let flags = [
+                (key, "true"),
+                ("server.listen", address),
+                ("server.trusted_proxies", "10.0.0.1"),
+            ];
+            let problem = with_flags(&flags).unwrap_err();
             assert_eq!(places(&problem), [key]);
             assert!(problem.to_string().contains("loopback"));
         }
     }
+}
+
+#[test]
+fn plain_http_is_not_spoken_to_a_network() {
+    let pair = [
+        ("server.tls.certificate", "c.pem"),
+        ("server.tls.key", "k.pem"),
+    ];
+    for address in [
+        "0.0.0.0:8080",
+        "192.0.2.1:8080",
+        "10.0.0.1:8080",
+        "[::]:8080",
+    ] {
+        let listen = ("server.listen", address);
+        assert_eq!(
+            places(&with_flags(&[listen]).unwrap_err()),
+            ["server.listen"]
+        );
+        assert!(with_flags(&[listen, pair[0], pair[1]]).is_ok());
+        assert!(with_flags(&[listen, ("server.trusted_proxies", "10.0.0.0/8 ::1")]).is_ok());
+        for given in [
+            &[listen, ("server.trusted_proxies", "10.0.0.1")],
+            &[pair[0], pair[1]],
+        ] {
+            let given = [given, &[("server.base_url", "http://a.example/fhir")][..]].concat();
+            let problem = with_flags(&given).unwrap_err();
+            assert_eq!(places(&problem), ["server.base_url"]);
+        }
+    }
+    for (key, value) in [
+        ("server.trusted_proxies", "10.0.0.0/8,10.0.0.1"),
+        ("server.trusted_proxies", "proxy.example"),
+        ("outbound.inside_hosts", "https://keys.example"),
+        ("outbound.inside_hosts", "*.example"),
+    ] {
+        assert_eq!(
+            places(&with_flags(&[(key, value)]).unwrap_err()),
+            [key],
+            "{value}"
+        );
+    }
+    for half in pair {
+        assert_eq!(
+            places(&with_flags(&[half]).unwrap_err()),
+            ["server.tls.key"]
+        );
+    }
+    let both = with_flags(&pair).unwrap().config.server;
+    assert!(both.base(both.listen).starts_with("https://"));
+}
+
+#[test]
+fn every_key_that_names_a_secret_is_masked() {
+    let is_secret = |key: &str| {
+        let name = key.rsplit('.').next().unwrap_or(key);
+        ["password", "secret", "authorization", "token"]
+            .iter()
+            .any(|word| name.ends_with(word))
+    };
+    let keys = manual::keys();
+    let unmasked: Vec<_> = keys
+        .iter()
+        .filter(|key| is_secret(key) && !manual::SECRETS.contains(&key.as_str()))
+        .collect();
+    assert!(unmasked.is_empty(), "{unmasked:?} would be printed");
 }
 
 #[test]

@@ -1,12 +1,18 @@
-//! Pages of other origins that may call this server (CORS); none, unless the operator names them.
+//! Pages of other origins that may call this server (CORS).
 //!
-//! What a browser lets a page see of an answer beside its body is listed here. Credentials of the
-//! browser's own, such as cookies, are not offered: whoever calls shows a token.
+//! What says what the server is (its metadata, the documents below `.well-known`, its public keys)
+//! is for any page. The FHIR endpoint and the token endpoint are for pages of the origins that
+//! the operator names, and of registered clients. All else (login, consent, the clock) is for
+//! nobody's pages but the server's own.
+//!
+//! Credentials of the browser's own, such as cookies, are never offered: whoever calls shows a
+//! token. What a browser lets a page see of an answer beside its body is listed here.
 //!
 //! Specification: <https://fetch.spec.whatwg.org/#http-cors-protocol>,
-//! <http://hl7.org/fhir/R4/security.html#cors>.
+//! <http://hl7.org/fhir/R4/security.html#cors>,
+//! <https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#considerations-for-cross-origin-resource-sharing-cors-support>.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use axum::{
     Router,
@@ -15,6 +21,8 @@ use axum::{
     http::{HeaderValue, Method, Response, StatusCode, header},
     middleware::{self, Next},
 };
+
+use super::router::BASE_PATH;
 
 /// What a page may read of an answer's head.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
@@ -33,33 +41,96 @@ const HEADERS: HeaderValue = HeaderValue::from_static(
 /// Seconds for which a browser may remember this.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
+const ANYBODY: HeaderValue = HeaderValue::from_static("*");
+
+/// Paths below `/auth` that programs call; the others there are pages for people.
+const CALLED: [&str; 5] = ["token", "introspect", "revoke", "userinfo", "register"];
+
+/// Knows whose pages registered clients are.
+pub trait KnownOrigins: Send + Sync {
+    /// Whether a client is registered with exactly this origin.
+    fn knows(&self, origin: &str) -> bool;
+}
+
 /// The origins whose pages may call.
-#[derive(Debug, Clone)]
+#[derive(Clone, Default)]
 pub struct Origins {
     any: bool,
     named: Vec<HeaderValue>,
+    registered: Option<Arc<dyn KnownOrigins>>,
+}
+
+impl fmt::Debug for Origins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Origins")
+            .field("any", &self.any)
+            .field("named", &self.named)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whose pages a path is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Audience {
+    /// Anybody's: what it tells is public.
+    Anybody,
+    /// Those of origins that are named or registered.
+    Known,
+    /// The server's own.
+    Own,
 }
 
 impl Origins {
-    /// Reads origins, separated by spaces; `*` is any. None, if there is none.
+    /// Reads origins, separated by spaces; `*` is any.
     #[must_use]
-    pub fn read(text: &str) -> Option<Self> {
+    pub fn read(text: &str) -> Self {
         let origins: Vec<&str> = text.split_whitespace().collect();
-        (!origins.is_empty()).then(|| Self {
+        Self {
             any: origins.contains(&"*"),
             named: origins
                 .iter()
                 .filter_map(|origin| HeaderValue::from_str(origin).ok())
                 .collect(),
-        })
+            registered: None,
+        }
+    }
+
+    /// The same, with the origins of registered clients.
+    #[must_use]
+    pub fn with_registered(mut self, registered: Arc<dyn KnownOrigins>) -> Self {
+        self.registered = Some(registered);
+        self
     }
 
     /// What is said to this origin, if its pages may call.
     fn allowed(&self, origin: &HeaderValue) -> Option<HeaderValue> {
         if self.any {
-            return Some(HeaderValue::from_static("*"));
+            return Some(ANYBODY);
         }
-        self.named.contains(origin).then(|| origin.clone())
+        (self.named.contains(origin) || self.is_registered(origin)).then(|| origin.clone())
+    }
+
+    fn is_registered(&self, origin: &HeaderValue) -> bool {
+        // `null` is what a sandboxed frame of anybody calls itself.
+        match (&self.registered, origin.to_str()) {
+            (Some(registered), Ok(origin)) if origin != "null" => registered.knows(origin),
+            _ => false,
+        }
+    }
+}
+
+fn audience(path: &str) -> Audience {
+    let below = |path: &str| match path {
+        "/metadata" => Audience::Anybody,
+        path if path.starts_with("/.well-known/") => Audience::Anybody,
+        _ => Audience::Known,
+    };
+    match (path.strip_prefix(BASE_PATH), path.strip_prefix("/auth/")) {
+        (Some(inner), _) if inner.is_empty() || inner.starts_with('/') => below(inner),
+        (_, Some("jwks")) => Audience::Anybody,
+        (_, Some(inner)) if CALLED.contains(&inner) => Audience::Known,
+        _ if path.starts_with("/.well-known/") => Audience::Anybody,
+        _ => Audience::Own,
     }
 }
 
@@ -73,8 +144,12 @@ pub(super) fn open(router: Router, origins: Origins) -> Router {
 }
 
 async fn answer(origins: &Origins, request: Request, next: Next) -> Response<Body> {
-    let origin = request.headers().get(header::ORIGIN);
-    let allowed = origin.and_then(|origin| origins.allowed(origin));
+    let audience = audience(request.uri().path());
+    let allowed = match (audience, request.headers().get(header::ORIGIN)) {
+        (Audience::Anybody, _) => Some(ANYBODY),
+        (Audience::Known, Some(origin)) => origins.allowed(origin),
+        (Audience::Known, None) | (Audience::Own, _) => None,
+    };
     let asks_first = request.method() == Method::OPTIONS
         && request
             .headers()
@@ -85,8 +160,10 @@ async fn answer(origins: &Origins, request: Request, next: Next) -> Response<Bod
         next.run(request).await
     };
     let headers = response.headers_mut();
-    // Caches keep the answers to different origins apart.
-    headers.append(header::VARY, HeaderValue::from(header::ORIGIN));
+    if audience == Audience::Known {
+        // Caches keep the answers to different origins apart.
+        headers.append(header::VARY, HeaderValue::from(header::ORIGIN));
+    }
     if let Some(allowed) = allowed {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
@@ -103,4 +180,64 @@ fn preflight() -> Response<Body> {
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HEADERS);
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_path_has_its_audience() {
+        for (path, expected) in [
+            ("/fhir/metadata", Audience::Anybody),
+            ("/fhir/.well-known/smart-configuration", Audience::Anybody),
+            ("/.well-known/openid-configuration", Audience::Anybody),
+            ("/auth/jwks", Audience::Anybody),
+            ("/fhir", Audience::Known),
+            ("/fhir/Patient/1", Audience::Known),
+            ("/fhir/metadata/", Audience::Known),
+            ("/auth/token", Audience::Known),
+            ("/auth/introspect", Audience::Known),
+            ("/auth/authorize", Audience::Own),
+            ("/auth/login", Audience::Own),
+            ("/auth/token/x", Audience::Own),
+            ("/fhirx", Audience::Own),
+            ("/clock", Audience::Own),
+            ("/", Audience::Own),
+        ] {
+            assert_eq!(audience(path), expected, "{path}");
+        }
+    }
+
+    struct Registered;
+
+    impl KnownOrigins for Registered {
+        fn knows(&self, origin: &str) -> bool {
+            // As wrong as a register can be.
+            origin == "https://app.example" || origin == "null"
+        }
+    }
+
+    #[test]
+    fn an_origin_is_known_by_its_whole_name() {
+        let origins = Origins::read("https://named.example").with_registered(Arc::new(Registered));
+        let allowed = |origin: &'static str| {
+            let said = origins.allowed(&HeaderValue::from_static(origin));
+            said.map(|said| said == origin)
+        };
+        assert_eq!(allowed("https://named.example"), Some(true));
+        assert_eq!(allowed("https://app.example"), Some(true));
+        for foreign in [
+            "null",
+            "*",
+            "",
+            "http://named.example",
+            "https://named.example:8443",
+            "https://named.example.evil.example",
+            "https://evil.example/https://named.example",
+            "https://NAMED.example",
+        ] {
+            assert_eq!(allowed(foreign), None, "{foreign}");
+        }
+    }
 }

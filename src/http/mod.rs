@@ -20,13 +20,16 @@ pub mod negotiate;
 pub mod openapi;
 pub mod operations;
 pub mod pages;
+pub mod peer;
 pub mod peers;
 pub mod reply;
 pub mod router;
 pub mod server;
+mod shield;
 mod smart;
 pub mod sms;
 pub mod state;
+pub mod tls;
 pub mod watch;
 
 #[cfg(test)]
@@ -36,9 +39,11 @@ mod tests;
 
 pub use self::{
     auth::Access,
-    cors::Origins,
+    cors::{KnownOrigins, Origins},
     later::LaterHandler,
+    peer::{Peer, Proxies},
     router::{BASE_PATH, router},
-    server::{ServerLimits, serve},
+    server::{Entrance, ServerLimits, serve},
     state::{ClockControl, RequestLimits, State},
+    tls::Tls,
 };

@@ -6,10 +6,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Where a request comes from: with each request, as an extension.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer(pub IpAddr);
-
 /// Counts connections, overall and by address; clones share the counts.
 #[derive(Debug, Clone)]
 pub struct Peers {
@@ -42,15 +38,16 @@ impl Peers {
         }
     }
 
-    /// A place for a connection from `address`, if there is one left.
+    /// A place for a connection from `address`, if there is one left; a proxy brings many clients,
+    /// and is bounded only with all others.
     #[must_use]
-    pub fn seat(&self, address: IpAddr) -> Option<Seat> {
+    pub fn seat(&self, address: IpAddr, is_proxy: bool) -> Option<Seat> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.total >= self.total_max {
             return None;
         }
         let own = counts.by_address.entry(address).or_default();
-        if *own >= self.each_max {
+        if *own >= self.each_max && !is_proxy {
             return None;
         }
         *own += 1;
@@ -89,19 +86,26 @@ mod tests {
     #[test]
     fn each_address_and_all_together_have_a_bound() {
         let peers = Peers::new(3, 2);
-        let first = peers.seat(address(1)).unwrap();
-        let _second = peers.seat(address(1)).unwrap();
-        assert!(peers.seat(address(1)).is_none());
-        let _third = peers.seat(address(2)).unwrap();
-        assert!(peers.seat(address(3)).is_none());
+        let first = peers.seat(address(1), false).unwrap();
+        let _second = peers.seat(address(1), false).unwrap();
+        assert!(peers.seat(address(1), false).is_none());
+        let _third = peers.seat(address(2), false).unwrap();
+        assert!(peers.seat(address(3), false).is_none());
         drop(first);
-        assert!(peers.seat(address(3)).is_some());
+        assert!(peers.seat(address(3), false).is_some());
+    }
+
+    #[test]
+    fn a_proxy_is_bounded_with_all_others_only() {
+        let peers = Peers::new(3, 1);
+        let seats: Vec<_> = (0..4).map(|_| peers.seat(address(1), true)).collect();
+        assert_eq!(seats.iter().flatten().count(), 3);
     }
 
     #[test]
     fn an_address_that_left_is_forgotten() {
         let peers = Peers::new(3, 2);
-        drop(peers.seat(address(1)));
+        drop(peers.seat(address(1), false));
         assert!(peers.counts.lock().unwrap().by_address.is_empty());
     }
 }

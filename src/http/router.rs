@@ -20,7 +20,7 @@ use super::{
     negotiate::{self, Wanted},
     openapi,
     operations::{self, OPERATIONS, Operation},
-    pages, reply, smart, sms,
+    pages, reply, shield, smart, sms,
     state::State,
 };
 use crate::{
@@ -230,10 +230,7 @@ pub(super) fn router_with(state: Arc<State>, operations: &'static [Operation]) -
                 refuse(&state, (&uri, &headers), wrong_verb_problem()).await
             }
         });
-    match origins {
-        Some(origins) => cors::open(router, origins),
-        None => router,
-    }
+    shield::cover(cors::open(router, origins))
 }
 
 /// What the tables offer, for the CapabilityStatement.

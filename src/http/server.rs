@@ -1,4 +1,5 @@
-//! The accept loop: connections with limits on time and number, and an orderly end.
+//! The accept loop: connections, with TLS or without, with limits on time and number, and an orderly
+//! end.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -9,13 +10,17 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    peers::{Peer, Peers, Seat},
+    peer::{Peer, Proxies},
+    peers::{Peers, Seat},
+    shield,
+    tls::Tls,
     watch::{Patience, Phase, Watched},
 };
 
@@ -30,7 +35,7 @@ pub struct ServerLimits {
     pub connections_max: usize,
     /// Those of one address.
     pub connections_per_peer_max: usize,
-    /// From the first byte of a request to the end of its head.
+    /// From the first byte of a request to the end of its head; and the TLS handshake.
     pub header_read_timeout: Duration,
     /// Silence between two requests of a connection.
     pub idle_timeout: Duration,
@@ -56,21 +61,54 @@ impl Default for ServerLimits {
     }
 }
 
-/// Serves `router` on `listener` until `shutdown`, and then lets requests under way end.
+/// Where connections come in.
+#[derive(Debug)]
+pub struct Entrance {
+    /// The socket.
+    pub listener: TcpListener,
+    /// The certificate; without one, the socket is served in plain text.
+    pub tls: Option<Arc<Tls>>,
+    /// The proxies before it.
+    pub proxies: Proxies,
+}
+
+impl Entrance {
+    /// A socket in plain text, with no proxy before it.
+    #[must_use]
+    pub fn plain(listener: TcpListener) -> Self {
+        Self {
+            listener,
+            tls: None,
+            proxies: Proxies::default(),
+        }
+    }
+}
+
+/// Serves `router` at `entrance` until `shutdown`, and then lets requests under way end.
 pub async fn serve(
-    listener: TcpListener,
+    entrance: Entrance,
     router: Router,
     limits: ServerLimits,
     shutdown: CancellationToken,
 ) {
+    let Entrance {
+        listener,
+        tls,
+        proxies,
+    } = entrance;
+    let tasks = TaskTracker::new();
+    if let Some(tls) = &tls {
+        tasks.spawn(Arc::clone(tls).keep_fresh(shutdown.clone()));
+    }
     let server = Arc::new(Server {
         router,
         limits,
+        tls,
+        proxies,
         shutdown: shutdown.clone(),
         abort: CancellationToken::new(),
     });
     let peers = Peers::new(limits.connections_max, limits.connections_per_peer_max);
-    let tasks = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -79,7 +117,8 @@ pub async fn serve(
         match accepted {
             Ok((socket, address)) => {
                 // Without a seat the socket is dropped, and so closed, at once.
-                if let Some(seat) = peers.seat(address.ip()) {
+                let is_proxy = server.proxies.trusts(address.ip());
+                if let Some(seat) = peers.seat(address.ip(), is_proxy) {
                     tasks.spawn(server.clone().converse(socket, address, seat));
                 }
             }
@@ -104,6 +143,8 @@ pub async fn serve(
 struct Server {
     router: Router,
     limits: ServerLimits,
+    tls: Option<Arc<Tls>>,
+    proxies: Proxies,
     shutdown: CancellationToken,
     abort: CancellationToken,
 }
@@ -114,6 +155,28 @@ impl Server {
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(%error, %address, "the socket refuses TCP_NODELAY");
         }
+        let Some(tls) = &self.tls else {
+            return self.talk(socket, address).await;
+        };
+        let handshake = timeout(
+            self.limits.header_read_timeout,
+            tls.acceptor().accept(socket),
+        );
+        let shaken = tokio::select! {
+            shaken = handshake => shaken,
+            () = self.shutdown.cancelled() => return,
+        };
+        match shaken {
+            Ok(Ok(stream)) => self.talk(stream, address).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+            Err(_) => tracing::debug!("a TLS handshake took too long"),
+        }
+    }
+
+    async fn talk<S>(self: &Arc<Self>, socket: S, address: SocketAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let phase = Phase::fresh();
         let patience = Patience {
             head: self.limits.header_read_timeout,
@@ -122,12 +185,17 @@ impl Server {
         };
         let io = TokioIo::new(Watched::new(socket, phase.clone(), patience));
         let router = TowerToHyperService::new(self.router.clone());
-        let service = service_fn(move |mut request: hyper::Request<_>| {
-            request.extensions_mut().insert(Peer(address.ip()));
+        let server = Arc::clone(self);
+        let service = service_fn(move |mut request| {
             phase.busy();
+            (server.proxies).introduce(&mut request, address, server.tls.is_some());
+            let is_encrypted = Peer::of(request.extensions()).is_some_and(|peer| peer.encrypted);
             let (answer, phase) = (router.call(request), phase.clone());
             async move {
-                let answer = answer.await;
+                let mut answer = answer.await;
+                if let (Ok(answer), true) = (&mut answer, is_encrypted) {
+                    shield::insist(answer.headers_mut());
+                }
                 phase.idle();
                 answer
             }

@@ -44,7 +44,12 @@ async fn running(change: impl FnOnce(&mut ServerLimits)) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
-    let server = tokio::spawn(serve(listener, router, limits, shutdown.clone()));
+    let server = tokio::spawn(serve(
+        Entrance::plain(listener),
+        router,
+        limits,
+        shutdown.clone(),
+    ));
     Running {
         address,
         shutdown,

@@ -63,8 +63,8 @@ pub struct State {
     pub smart: Option<Arc<Smart>>,
     /// Everybody who has an account, where the server has a login.
     pub people: Option<Arc<People>>,
-    /// The origins whose pages may call, if any.
-    pub origins: Option<Origins>,
+    /// The origins whose pages may call.
+    pub origins: Origins,
     /// Tries pathways out.
     pub simulator: Simulator,
     /// The digest of the secret that the gateway of text messages shows, if there is one.
@@ -89,7 +89,7 @@ impl State {
             eraser: None,
             smart: None,
             people: None,
-            origins: None,
+            origins: Origins::default(),
             simulator: Simulator::default(),
             gateway_secret: None,
             capabilities: Mutex::default(),
@@ -135,7 +135,7 @@ impl State {
 
     /// The same state, open to pages of these origins.
     #[must_use]
-    pub fn with_origins(mut self, origins: Option<Origins>) -> Self {
+    pub fn with_origins(mut self, origins: Origins) -> Self {
         self.origins = origins;
         self
     }

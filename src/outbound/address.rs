@@ -6,71 +6,61 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Blocks of IPv4 that are not public: the first address and the length of the prefix.
-const INSIDE_V4: [(Ipv4Addr, u32); 15] = [
+use crate::kernel::block::Block;
+
+/// Blocks of IPv4 that are not public.
+const INSIDE_V4: [Block; 15] = [
     // This network, and the unspecified address, which connects to the machine itself.
-    (Ipv4Addr::new(0, 0, 0, 0), 8),
+    Block::v4(Ipv4Addr::new(0, 0, 0, 0), 8),
     // Private use.
-    (Ipv4Addr::new(10, 0, 0, 0), 8),
-    (Ipv4Addr::new(172, 16, 0, 0), 12),
-    (Ipv4Addr::new(192, 168, 0, 0), 16),
+    Block::v4(Ipv4Addr::new(10, 0, 0, 0), 8),
+    Block::v4(Ipv4Addr::new(172, 16, 0, 0), 12),
+    Block::v4(Ipv4Addr::new(192, 168, 0, 0), 16),
     // Shared by the customers of a carrier.
-    (Ipv4Addr::new(100, 64, 0, 0), 10),
+    Block::v4(Ipv4Addr::new(100, 64, 0, 0), 10),
     // The machine itself.
-    (Ipv4Addr::new(127, 0, 0, 0), 8),
+    Block::v4(Ipv4Addr::new(127, 0, 0, 0), 8),
     // Link-local: where clouds keep their metadata.
-    (Ipv4Addr::new(169, 254, 0, 0), 16),
+    Block::v4(Ipv4Addr::new(169, 254, 0, 0), 16),
     // Protocol assignments, 6to4 relays, documentation, benchmarks.
-    (Ipv4Addr::new(192, 0, 0, 0), 24),
-    (Ipv4Addr::new(192, 0, 2, 0), 24),
-    (Ipv4Addr::new(192, 88, 99, 0), 24),
-    (Ipv4Addr::new(198, 18, 0, 0), 15),
-    (Ipv4Addr::new(198, 51, 100, 0), 24),
-    (Ipv4Addr::new(203, 0, 113, 0), 24),
+    Block::v4(Ipv4Addr::new(192, 0, 0, 0), 24),
+    Block::v4(Ipv4Addr::new(192, 0, 2, 0), 24),
+    Block::v4(Ipv4Addr::new(192, 88, 99, 0), 24),
+    Block::v4(Ipv4Addr::new(198, 18, 0, 0), 15),
+    Block::v4(Ipv4Addr::new(198, 51, 100, 0), 24),
+    Block::v4(Ipv4Addr::new(203, 0, 113, 0), 24),
     // Multicast; reserved, with the broadcast address.
-    (Ipv4Addr::new(224, 0, 0, 0), 4),
-    (Ipv4Addr::new(240, 0, 0, 0), 4),
+    Block::v4(Ipv4Addr::new(224, 0, 0, 0), 4),
+    Block::v4(Ipv4Addr::new(240, 0, 0, 0), 4),
 ];
 
 /// The only block of IPv6 that has public addresses.
-const GLOBAL_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
+const GLOBAL_V6: Block = Block::v6(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
 /// Blocks within it that are not public, or hide an address of IPv4.
-const INSIDE_V6: [(Ipv6Addr, u32); 4] = [
+const INSIDE_V6: [Block; 4] = [
     // Protocol assignments, with Teredo, which hides an address of IPv4.
-    (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
+    Block::v6(Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
     // Documentation.
-    (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
-    (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
+    Block::v6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
+    Block::v6(Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
     // 6to4 hides an address of IPv4.
-    (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16),
+    Block::v6(Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16),
 ];
 
 /// Whether an address is one that anybody on the Internet can reach.
 pub(super) fn is_public(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => !INSIDE_V4.iter().any(|block| within_v4(ip, *block)),
-        // Outside of the global block lie loopback, link-local, unique local, multicast, and
-        // what maps or translates IPv4 (::ffff:0:0/96, 64:ff9b::/96).
-        IpAddr::V6(ip) => {
-            within_v6(ip, GLOBAL_V6) && !INSIDE_V6.iter().any(|block| within_v6(ip, *block))
-        }
+    if ip.is_ipv4() {
+        return !INSIDE_V4.iter().any(|block| block.contains(ip));
     }
+    // Outside of the global block lie loopback, link-local, unique local, multicast, and what
+    // maps or translates IPv4 (::ffff:0:0/96, 64:ff9b::/96).
+    GLOBAL_V6.contains(ip) && !INSIDE_V6.iter().any(|block| block.contains(ip))
 }
 
 /// Whether an address is this machine's own, IPv4 in IPv6 included.
 pub(super) fn is_loopback(ip: IpAddr) -> bool {
     ip.to_canonical().is_loopback()
-}
-
-fn within_v4(ip: Ipv4Addr, (first, length): (Ipv4Addr, u32)) -> bool {
-    let shift = 32 - length;
-    u32::from(ip) >> shift == u32::from(first) >> shift
-}
-
-fn within_v6(ip: Ipv6Addr, (first, length): (Ipv6Addr, u32)) -> bool {
-    let shift = 128 - length;
-    u128::from(ip) >> shift == u128::from(first) >> shift
 }
 
 #[cfg(test)]

@@ -288,6 +288,23 @@ impl Smart {
             .await
     }
 
+    /// The origin to which the answer to a request goes: what forms may lead to.
+    ///
+    /// # Errors
+    /// What is shown to the person.
+    pub async fn target(&self, name: &str) -> Granted<Option<String>> {
+        let (_, asked, _) = self.underway(name).await?;
+        Ok(origin(&asked.redirect_uri))
+    }
+
+    /// What somebody is called.
+    ///
+    /// # Errors
+    /// `ServerError`, if the database fails.
+    pub async fn name_of(&self, person: &Person) -> Granted<String> {
+        Ok(self.parts.persons.name(&person.account).await?)
+    }
+
     fn way(&self, asked: &Asked) -> Way {
         Way {
             redirect_uri: asked.redirect_uri.clone(),
@@ -418,6 +435,16 @@ impl Smart {
         }
         Ok(Step::Answer(self.way(asked).granted(&code)))
     }
+}
+
+/// The origin of an address, as policies name it.
+fn origin(address: &str) -> Option<String> {
+    let (scheme, rest) = address.split_once("://")?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    Some(match scheme {
+        "http" | "https" => format!("{scheme}://{}", &rest[..end]),
+        own => format!("{own}:"),
+    })
 }
 
 /// What somebody is to be asked.

@@ -27,6 +27,7 @@ pub mod keys;
 mod launch;
 pub mod metadata;
 mod narrowing;
+pub mod patients;
 pub mod permit;
 pub mod persons;
 pub mod refusal;

@@ -60,3 +60,5 @@ mod tables;
 mod terminology;
 #[cfg(test)]
 mod validate;
+#[cfg(test)]
+mod walls;

@@ -116,7 +116,11 @@ async fn answer(state: &State, request: Request, serve: Serve) -> Response<Body>
 }
 
 /// A problem as a page.
-pub(super) fn refused(state: &State, problem: &Problem, language: Language) -> Response<Body> {
+pub(in crate::http) fn refused(
+    state: &State,
+    problem: &Problem,
+    language: Language,
+) -> Response<Body> {
     if let Some(reason) = &problem.internal {
         tracing::error!(request = state.request_id(), reason, "a page failed");
     }

@@ -31,6 +31,8 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("enrol.html", include_str!("templates/enrol.html")),
     ("spares.html", include_str!("templates/spares.html")),
     ("account.html", include_str!("templates/account.html")),
+    ("consent.html", include_str!("templates/consent.html")),
+    ("choose.html", include_str!("templates/choose.html")),
     ("notice.html", include_str!("templates/notice.html")),
 ];
 
@@ -71,7 +73,7 @@ fn catalogue(language: Language) -> &'static Map<String, Value> {
 
 /// One text of a language; its key, where there is none.
 #[must_use]
-pub fn text<'a>(key: &'a str, language: Language) -> &'a str {
+pub fn text(key: &str, language: Language) -> &str {
     catalogue(language)
         .get(key)
         .and_then(Value::as_str)

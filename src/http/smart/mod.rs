@@ -2,14 +2,19 @@
 //!
 //! - `discovery`: what others are told: `.well-known/…`, the public keys.
 //! - `token`: `/auth/token`, `/auth/introspect`, `/auth/revoke`.
+//! - `authorize`: `/auth/authorize`, and the pages that follow it; `words` says scopes in words.
+//! - `launch`: `/auth/launch` and `/auth/userinfo`, for who shows an access token.
 //!
 //! A refusal is JSON as OAuth has it, not an OperationOutcome; no answer is kept by anybody.
 //!
 //! Specification: <https://hl7.org/fhir/smart-app-launch/STU2.2/>.
 
 mod answer;
+mod authorize;
 mod discovery;
+mod launch;
 mod token;
+mod words;
 
 use std::sync::Arc;
 
@@ -27,5 +32,7 @@ pub(super) fn routes(state: &Arc<State>) -> Router {
     };
     Router::new()
         .merge(discovery::routes(smart))
-        .merge(token::routes(state, smart))
+        .merge(token::routes(smart))
+        .merge(launch::routes(smart))
+        .merge(authorize::routes(state, smart))
 }

@@ -15,19 +15,16 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use super::{BODY_MAX, answer};
-use crate::{
-    http::state::State,
-    smart::{
-        Smart,
-        form::Fields,
-        refusal::{Fault, Granted, Refusal},
-    },
+use crate::smart::{
+    Smart,
+    form::Fields,
+    refusal::{Fault, Granted, Refusal},
 };
 
 /// What serves a form.
 type Serve = for<'a> fn(&'a Smart, &'a Fields, Option<&'a str>) -> BoxFuture<'a, Granted<Value>>;
 
-pub(super) fn routes(_state: &Arc<State>, smart: &Arc<Smart>) -> Router {
+pub(super) fn routes(smart: &Arc<Smart>) -> Router {
     let route = |serve: Serve| {
         let smart = smart.clone();
         post(move |headers: HeaderMap, body: Bytes| {
@@ -37,6 +34,8 @@ pub(super) fn routes(_state: &Arc<State>, smart: &Arc<Smart>) -> Router {
     };
     Router::new()
         .route("/auth/token", route(token))
+        .route("/auth/introspect", route(introspect))
+        .route("/auth/revoke", route(revoke))
         .layer(DefaultBodyLimit::max(BODY_MAX))
 }
 
@@ -46,6 +45,22 @@ fn token<'a>(
     authorization: Option<&'a str>,
 ) -> BoxFuture<'a, Granted<Value>> {
     Box::pin(smart.token(fields, authorization))
+}
+
+fn introspect<'a>(
+    smart: &'a Smart,
+    fields: &'a Fields,
+    authorization: Option<&'a str>,
+) -> BoxFuture<'a, Granted<Value>> {
+    Box::pin(smart.introspect(fields, authorization))
+}
+
+fn revoke<'a>(
+    smart: &'a Smart,
+    fields: &'a Fields,
+    authorization: Option<&'a str>,
+) -> BoxFuture<'a, Granted<Value>> {
+    Box::pin(smart.revoke(fields, authorization))
 }
 
 async fn respond(smart: &Smart, headers: &HeaderMap, body: &[u8], serve: Serve) -> Response<Body> {

@@ -19,7 +19,7 @@ use super::Client;
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What the server prints once it is ready, before its address.
-const LISTENING: &str = "listening on http://";
+const LISTENING: &str = "listening on http";
 
 /// Last lines of the server's output shown when a test fails.
 const TAIL_LINES: usize = 60;
@@ -96,6 +96,11 @@ impl Server {
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Another connection to it.
@@ -216,6 +221,7 @@ const ENDED: &str = "(standard output ended)";
 
 fn address_in(line: &str) -> Option<SocketAddr> {
     let (_, after) = line.split_once(LISTENING)?;
+    let after = after.trim_start_matches('s').strip_prefix("://")?;
     after.split(['/', ' ']).next()?.parse().ok()
 }
 

@@ -26,7 +26,7 @@ impl Scope {
             && query.sort.is_empty()
             && query.includes.is_empty()
             && query.cursor.is_none();
-        is_plain.then(|| Some(Clause::All(query.clauses)))
+        is_plain.then_some(Some(Clause::All(query.clauses)))
     }
 }
 

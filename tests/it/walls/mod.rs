@@ -1,0 +1,5 @@
+//! The walls: what attackers try at the door, on the wire and in what they send, and what comes of
+//! it. SECURITY.md has the table of attacks and of the tests that carry them out.
+
+mod headers;
+mod tls;
