@@ -230,7 +230,12 @@ pub fn roles() -> BTreeMap<String, BTreeMap<String, String>> {
         });
         (text(&role["name"]), letters.collect())
     };
-    table["roles"].as_array().unwrap().iter().map(role).collect()
+    table["roles"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(role)
+        .collect()
 }
 
 /// Marks that a role has, as the table says.
@@ -239,7 +244,9 @@ pub fn marks_of(role: &str) -> Vec<String> {
     let mut all = table["roles"].as_array().unwrap().iter();
     let role = all.find(|one| one["name"] == role).unwrap();
     let marks = role["marks"].as_array().unwrap().iter();
-    marks.map(|mark| mark.as_str().unwrap().to_owned()).collect()
+    marks
+        .map(|mark| mark.as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// The operations that a role may call.

@@ -73,6 +73,9 @@ fn everybody_is_walked() {
     assert_eq!(cast, WALKED);
     let roles = cast::roles();
     for role in roles.keys() {
-        assert!(cast::CAST.iter().any(|who| who.role == Some(role)), "{role}");
+        assert!(
+            cast::CAST.iter().any(|who| who.role == Some(role)),
+            "{role}"
+        );
     }
 }

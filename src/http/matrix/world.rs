@@ -37,23 +37,60 @@ use crate::{
 
 /// Types that hold nobody's data, where they name nobody: the directory, terms, definitions.
 pub const SHARED_TYPES: &[&str] = &[
-    "ActivityDefinition", "CapabilityStatement", "CodeSystem", "CompartmentDefinition", "ConceptMap",
-    "Endpoint", "EventDefinition", "GraphDefinition", "HealthcareService", "ImplementationGuide",
-    "Library", "Location", "Measure", "Medication", "MessageDefinition", "NamingSystem",
-    "OperationDefinition", "Organization", "PlanDefinition", "Practitioner", "PractitionerRole",
-    "Questionnaire", "SearchParameter", "StructureDefinition", "StructureMap", "Substance",
-    "TerminologyCapabilities", "ValueSet",
+    "ActivityDefinition",
+    "CapabilityStatement",
+    "CodeSystem",
+    "CompartmentDefinition",
+    "ConceptMap",
+    "Endpoint",
+    "EventDefinition",
+    "GraphDefinition",
+    "HealthcareService",
+    "ImplementationGuide",
+    "Library",
+    "Location",
+    "Measure",
+    "Medication",
+    "MessageDefinition",
+    "NamingSystem",
+    "OperationDefinition",
+    "Organization",
+    "PlanDefinition",
+    "Practitioner",
+    "PractitionerRole",
+    "Questionnaire",
+    "SearchParameter",
+    "StructureDefinition",
+    "StructureMap",
+    "Substance",
+    "TerminologyCapabilities",
+    "ValueSet",
 ];
 
 /// Types of which some hold nobody's data by what they are, and which no role has to do with: they
 /// are walked as somebody's only.
 const DOUBTFUL: &[&str] = &[
-    "CatalogEntry", "ChargeItemDefinition", "DeviceDefinition", "EffectEvidenceSynthesis", "Evidence",
-    "EvidenceVariable", "ExampleScenario", "InsurancePlan", "MedicationKnowledge",
-    "ObservationDefinition", "OrganizationAffiliation", "ResearchDefinition",
-    "ResearchElementDefinition", "RiskEvidenceSynthesis", "SpecimenDefinition",
-    "SubstanceNucleicAcid", "SubstancePolymer", "SubstanceProtein",
-    "SubstanceReferenceInformation", "SubstanceSourceMaterial", "SubstanceSpecification",
+    "CatalogEntry",
+    "ChargeItemDefinition",
+    "DeviceDefinition",
+    "EffectEvidenceSynthesis",
+    "Evidence",
+    "EvidenceVariable",
+    "ExampleScenario",
+    "InsurancePlan",
+    "MedicationKnowledge",
+    "ObservationDefinition",
+    "OrganizationAffiliation",
+    "ResearchDefinition",
+    "ResearchElementDefinition",
+    "RiskEvidenceSynthesis",
+    "SpecimenDefinition",
+    "SubstanceNucleicAcid",
+    "SubstancePolymer",
+    "SubstanceProtein",
+    "SubstanceReferenceInformation",
+    "SubstanceSourceMaterial",
+    "SubstanceSpecification",
     "TestScript",
 ];
 
@@ -104,7 +141,13 @@ fn link(kind: ResourceType, to: &[&str]) -> Option<Value> {
     let (_, path) = LINKS.iter().find(|(name, _)| *name == kind.name())?;
     let (name, inner) = path.split_once('.').unwrap_or((path, ""));
     let (element, _) = shape.member(name)?;
-    let one = |one: Value| if inner.is_empty() { one } else { json!({ inner: one }) };
+    let one = |one: Value| {
+        if inner.is_empty() {
+            one
+        } else {
+            json!({ inner: one })
+        }
+    };
     match (element.list, &many[..]) {
         (true, _) => Some(json!({ name: many.into_iter().map(one).collect::<Vec<Value>>() })),
         (false, [only]) => Some(json!({ name: one(only.clone()) })),
@@ -334,7 +377,8 @@ async fn let_in(tx: &mut Tx, who: &Who) -> Result<()> {
     };
     tx.keep_token(&token).await?;
     if who.token == Token::Revoked {
-        tx.end_delegations(DelegationsOf::Id(&delegation.id)).await?;
+        tx.end_delegations(DelegationsOf::Id(&delegation.id))
+            .await?;
     }
     Ok(())
 }
