@@ -15,6 +15,7 @@ mod people;
 mod settings;
 mod smart;
 
+pub mod audit;
 pub mod backup;
 pub mod client;
 pub mod command;
@@ -43,7 +44,9 @@ use crate::{
         problem::{Problem, Result},
     },
     library::{self, Library},
-    notify, publishing,
+    notify,
+    people::tell::TellHandler,
+    publishing,
     queue::{Handler, Runner},
     service,
     store::{Store, StoreOptions},
@@ -58,6 +61,7 @@ pub struct Running {
     http: JoinHandle<()>,
     queue: Option<JoinHandle<()>>,
     hand: Option<Arc<Hand>>,
+    audit: Option<Arc<crate::audit::Log>>,
 }
 
 impl Running {
@@ -85,6 +89,14 @@ impl Running {
         }
         if let Some(hand) = self.hand {
             hand.rest().await;
+        }
+        // After the last request: what was done is recorded before the process ends.
+        if let Some(log) = self.audit
+            && tokio::task::spawn_blocking(move || log.close())
+                .await
+                .is_err()
+        {
+            tracing::error!("the record of accesses ended badly");
         }
     }
 }
@@ -133,12 +145,12 @@ fn channels(config: &Config) -> Result<Channels> {
     Ok((settings::channel(&config.mail).open()?, sms))
 }
 
-fn handlers(config: &Config, time: &Time, (mail, sms): Channels) -> Result<Vec<Arc<dyn Handler>>> {
+fn sender(config: &Config, time: &Time, (mail, sms): Channels) -> Result<notify::Sender> {
     let mut sender = notify::Sender::new(mail, time.clock(), settings::messages(&config.mail))?;
     if let Some((channel, settings)) = sms {
         sender = sender.with_sms(channel, settings)?;
     }
-    Ok(service::handlers(sender))
+    Ok(sender)
 }
 
 /// A server put together, before anything moves.
@@ -148,6 +160,7 @@ struct Composed {
     runner: Arc<Runner>,
     eraser: Arc<Eraser>,
     later: Arc<http::LaterHandler>,
+    teller: Arc<TellHandler>,
     again: Arc<smart::Again>,
 }
 
@@ -170,7 +183,9 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
         base: config.server.base(config.server.listen).into(),
         limits: settings::interactions(&config.fhir),
     };
-    let mut handlers = handlers(config, &time, channels)?;
+    let teller = people::teller(config, &time, &channels)?;
+    let mut handlers = service::handlers(sender(config, &time, channels)?);
+    handlers.push(Arc::clone(&teller) as Arc<dyn Handler>);
     handlers.extend(erasing);
     let again = Arc::new(smart::Again::default());
     let renew = Arc::clone(&again) as Arc<dyn bulk::Renew>;
@@ -190,6 +205,7 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
         runner: Arc::new(runner),
         eraser,
         later,
+        teller,
         again,
     })
 }
@@ -211,11 +227,14 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     composed.context.base = base.as_str().into();
     let library = composed.context.library.clone();
     let people = people::of(config, &composed.context)?;
+    composed.teller.attach(Arc::clone(&people));
     let access = settings::access(&config.server);
+    let audit = audit::open(config, &composed.time, composed.context.chance.as_ref())?;
     let smart = smart::open(config, &composed.context, (access, &people))?;
     composed.again.by(smart.as_ref());
     let mut state = state(composed.context, access, config)?
         .with_eraser(composed.eraser)
+        .with_audit(audit.clone())
         .with_people(people)
         .with_smart(smart);
     let (stop_http, stop_queue) = (CancellationToken::new(), CancellationToken::new());
@@ -246,6 +265,7 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
         http,
         queue,
         hand,
+        audit,
     })
 }
 

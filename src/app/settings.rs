@@ -99,6 +99,7 @@ pub(super) const fn interactions(fhir: &Fhir) -> Limits {
             config::OnWrite::Base => OnWrite::Base,
             config::OnWrite::Profiles => OnWrite::Profiles,
         },
+        keeps_active_narratives: matches!(fhir.validation.narrative, config::Narrative::Keep),
     }
 }
 

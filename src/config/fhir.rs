@@ -42,6 +42,18 @@ pub struct Validation {
     pub on_write: OnWrite,
     /// `fhir.validation.answers`.
     pub answers: Answers,
+    /// `fhir.validation.narrative`.
+    pub narrative: Narrative,
+}
+
+/// `fhir.validation.narrative`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Narrative {
+    /// One that does something in a browser is refused.
+    Refuse,
+    /// It is stored as it is.
+    Keep,
 }
 
 /// `fhir.validation.answers`.

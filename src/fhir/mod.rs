@@ -13,6 +13,7 @@ pub mod date;
 pub mod definitions;
 pub mod json;
 pub mod knowledge;
+pub mod narrative;
 pub mod outcome;
 pub mod patch;
 pub mod path;

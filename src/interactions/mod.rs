@@ -90,6 +90,8 @@ pub struct Limits {
     pub page_max: u32,
     /// How what is to be stored is judged.
     pub on_write: OnWrite,
+    /// Whether narratives that do something in a browser are stored too.
+    pub keeps_active_narratives: bool,
 }
 
 /// How what is to be stored is judged.
@@ -113,6 +115,7 @@ impl Default for Limits {
             page_default: 20,
             page_max: 1_000,
             on_write: OnWrite::default(),
+            keeps_active_narratives: false,
         }
     }
 }
@@ -129,10 +132,15 @@ impl Context {
     /// # Errors
     /// `Fault`, if the definitions cannot be read.
     pub async fn judgement(&self) -> Result<Judgement> {
-        Ok(match self.limits.on_write {
+        let judgement = match self.limits.on_write {
             OnWrite::Lenient => Judgement::Lenient,
             OnWrite::Base => Judgement::Base,
             OnWrite::Profiles => Judgement::Profiles(self.library.knowledge().await?),
+        };
+        Ok(if self.limits.keeps_active_narratives {
+            judgement
+        } else {
+            Judgement::Inert(Box::new(judgement))
         })
     }
 }

@@ -11,6 +11,8 @@
 mod harness;
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod authoring;
 #[cfg(test)]
 mod backend_services;
@@ -40,6 +42,8 @@ mod fuzz;
 mod kill;
 #[cfg(test)]
 mod library;
+#[cfg(test)]
+mod people;
 #[cfg(test)]
 mod publishing;
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! What costs more (profiles, invariants, terminology) is for the [`judge`].
 
 mod judge;
+mod narratives;
 mod place;
 pub mod primitive;
 mod structure;
@@ -20,7 +21,7 @@ pub use structure::MOST_ISSUES;
 
 use self::structure::Required;
 use super::{definitions::ResourceType, json::Limits, knowledge::Knowledge, resource::Resource};
-use crate::kernel::problem::{Category, Problem, Result, Severity};
+use crate::kernel::problem::{Category, Issue, Problem, Result, Severity};
 
 /// Reads a resource that a client sent: JSON, then structure, then primitives.
 ///
@@ -51,6 +52,8 @@ pub enum Judgement {
     Base,
     /// As [`check`], and then by what the definitions say.
     Profiles(Arc<Knowledge>),
+    /// As the judgement within; and a narrative that does something in a browser is refused.
+    Inert(Box<Self>),
 }
 
 impl Judgement {
@@ -85,6 +88,10 @@ impl Judgement {
             Self::Lenient => check_structure(tree, Required::Forgiven),
             Self::Base => check(tree),
             Self::Profiles(knowledge) => check_profiles(tree, knowledge),
+            Self::Inert(within) => {
+                within.check(tree)?;
+                refuse(narratives::faults(tree))
+            }
         }
     }
 }
@@ -95,6 +102,10 @@ fn check_profiles(tree: &Value, knowledge: &Knowledge) -> Result<()> {
     let mut issues = judge(tree, &[], knowledge, &Rigour::default());
     issues.retain(|each| each.severity == Severity::Error);
     issues.truncate(MOST_ISSUES);
+    refuse(issues)
+}
+
+fn refuse(issues: Vec<Issue>) -> Result<()> {
     if issues.is_empty() {
         Ok(())
     } else {
@@ -112,12 +123,7 @@ pub fn leave_out_id(tree: &mut Value) {
 
 fn check_structure(tree: &Value, required: Required) -> Result<()> {
     let kind = kind(tree)?;
-    let issues = structure::faults(kind, tree, required);
-    if issues.is_empty() {
-        Ok(())
-    } else {
-        Err(Problem::with_issues(Category::Invalid, issues))
-    }
+    refuse(structure::faults(kind, tree, required))
 }
 
 fn kind(tree: &Value) -> Result<ResourceType> {

@@ -7,6 +7,7 @@ mod client;
 mod gateway;
 mod people;
 mod server;
+mod visitor;
 
 pub use self::{
     backend::{Backend, client_command, printed},
@@ -15,4 +16,5 @@ pub use self::{
     gateway::{Behaviour, Gateway},
     people::{Nurse, Patient, about, evidence_of, rule_of, ward},
     server::{Options, Server, vigie},
+    visitor::{PASSWORD, START, Visitor, add_user, code_of, encoded, form, forms},
 };
