@@ -333,7 +333,7 @@ mod tests {
         });
         for row in rows {
             let text = audit_event(&row, "https://x.example/fhir").to_string();
-            let read = validate::read(text.as_bytes(), &json::Limits::default());
+            let read = validate::read(&bytes::Bytes::from(text.clone()), &json::Limits::default());
             assert!(read.is_ok(), "{text}: {read:?}");
         }
     }

@@ -53,9 +53,21 @@ pub fn vread(call: Call) -> Outcome {
     })
 }
 
+/// A create has no parameters beside those of the format: its condition stands in a header. Who
+/// wants to know of those that would go unheard is told
+/// (<http://hl7.org/fhir/R4/search.html#errors>).
+fn refuse_parameters(call: &Call) -> Result<()> {
+    if call.query.is_empty() || !call.preference.strict {
+        return Ok(());
+    }
+    let words = "A create takes no parameters beside `_format` and `_pretty`.";
+    Err(Problem::malformed("not-supported", words))
+}
+
 /// `POST [base]/[type]`.
 pub fn create(call: Call) -> Outcome {
     Box::pin(async move {
+        refuse_parameters(&call)?;
         let (context, kind) = (&call.state.context, call.kind()?);
         let condition = call.header(IF_NONE_EXIST);
         create::create(context, &call.permit, kind, &call.body, condition).await

@@ -36,6 +36,7 @@ mod source;
 #[cfg(test)]
 mod testing;
 mod tokens;
+mod writing;
 
 use std::{path::Path, time::Duration};
 
