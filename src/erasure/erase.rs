@@ -158,6 +158,9 @@ async fn remove(
         }
     }
     tx.forget_errands_about(&ids).await?;
+    let patients = found.own.iter().filter(|one| one.kind.name() == "Patient");
+    let patients = patients.map(|one| one.id.clone()).collect();
+    tx.forget_delegations_about(&patients).await?;
     let dropped = tx.drop_jobs(&ids, &[]).await?;
     record.not_before = record
         .not_before

@@ -15,6 +15,8 @@ mod attacks;
 #[cfg(test)]
 mod authoring;
 #[cfg(test)]
+mod authorization;
+#[cfg(test)]
 mod backend_services;
 #[cfg(test)]
 mod bad_input;
