@@ -392,8 +392,10 @@ async fn a_write_that_is_not_reached_is_answered_as_if_nothing_stood_there() {
     let system = permit(&["system/*.cruds"], &Reach::Everything);
     bench.put_as(&system, patient("c")).await.expect("made");
     let updates = permit(&["system/Patient.u"], &Reach::Everything);
-    let refused = bench.put_as(&updates, patient("d")).await.unwrap_err();
-    assert_eq!(refused.category, Category::Forbidden);
+    bench.put_as(&updates, patient("d")).await.expect("made");
+    let reads = permit(&["system/Patient.crs"], &Reach::Everything);
+    let refused = bench.put_as(&reads, patient("e")).await.unwrap_err();
+    assert_eq!(refused.category, Category::NotFound);
 }
 
 #[tokio::test]
