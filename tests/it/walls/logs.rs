@@ -1,0 +1,149 @@
+//! What the log may not hold, at its most talkative: names, values of searches, tokens; and lines
+//! that others write into it.
+
+use serde_json::json;
+
+use crate::harness::{Options, Server};
+
+/// Put wherever a client can put something; each place has its own, so that a leak names it.
+fn canary(place: &str) -> String {
+    format!("Zyxwv{place}Qq")
+}
+
+#[test]
+fn the_log_repeats_nothing_that_clients_send() {
+    for format in ["text", "json"] {
+        let server = Server::start_with(Options {
+            environment: vec![
+                ("VIGIE_LOG_FILTER".into(), "trace".into()),
+                ("VIGIE_LOG_FORMAT".into(), format.into()),
+            ],
+            ..Options::default()
+        });
+        let mut client = server.client();
+        let json = ("content-type", "application/fhir+json");
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        let bearer = format!("Bearer vgt_{}", canary("bearer"));
+        let agent = canary("agent");
+        let referer = format!("https://a.example/{}", canary("referer"));
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("user-agent", &agent),
+            ("referer", &referer),
+            ("x-request-id", &canary("request")),
+            ("cookie", &format!("__Host-vigie={}", canary("cookie"))),
+            ("if-none-exist", &format!("name={}", canary("condition"))),
+            json,
+        ];
+        let patient = json!({"resourceType": "Patient", "name": [{"family": canary("name")}],
+            "birthDate": "1931-02-03", "identifier": [{"value": canary("identifier")}]});
+        let body = patient.to_string();
+        client
+            .send("POST", "Patient", &headers, body.as_bytes())
+            .expect("a reply");
+        for (method, path, body) in [
+            (
+                "GET",
+                format!("Patient?name={}", canary("query")),
+                String::new(),
+            ),
+            (
+                "GET",
+                format!("Patient?{}=1", canary("parameter")),
+                String::new(),
+            ),
+            (
+                "GET",
+                format!("Patient?birthdate={}", canary("date")),
+                String::new(),
+            ),
+            (
+                "GET",
+                format!("Patient?_filter=name eq %22{}", canary("filter")).replace(' ', "%20"),
+                String::new(),
+            ),
+            ("GET", format!("Patient/{}", canary("id")), String::new()),
+            ("GET", format!("{}/1", canary("type")), String::new()),
+            (
+                "GET",
+                format!("Patient/{}/$everything", canary("everything")),
+                String::new(),
+            ),
+            ("GET", format!("/{}", canary("path")), String::new()),
+            (
+                "GET",
+                format!("Patient?name=%0d%0aFORGED%20{}%1b[31m", canary("forged")),
+                String::new(),
+            ),
+            (
+                "POST",
+                "Patient".into(),
+                format!(
+                    "{{\"resourceType\":\"Patient\",\"{}\":1}}",
+                    canary("member")
+                ),
+            ),
+            (
+                "POST",
+                "Patient".into(),
+                format!("{{\"resourceType\":\"{}\"}}", canary("kind")),
+            ),
+            ("POST", "Patient".into(), format!("{{ {}", canary("broken"))),
+            (
+                "POST",
+                "Patient".into(),
+                format!(
+                    "{{\"resourceType\":\"Patient\",\"gender\":\"{}\"}}",
+                    canary("code")
+                ),
+            ),
+            (
+                "POST",
+                "".into(),
+                format!(
+                    "{{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"entry\":[{{\"request\":{{\"method\":\"GET\",\"url\":\"Patient?name={}\"}}}}]}}",
+                    canary("batch")
+                ),
+            ),
+            (
+                "PATCH",
+                format!("Patient?identifier={}", canary("patch")),
+                "[]".into(),
+            ),
+            (
+                "DELETE",
+                format!("Patient?identifier={}", canary("delete")),
+                String::new(),
+            ),
+            (
+                "POST",
+                "/sms/inbound".into(),
+                format!(
+                    "{{\"from\":\"+33600000000\",\"text\":\"{}\"}}",
+                    canary("text")
+                ),
+            ),
+        ] {
+            client
+                .send(method, &path, &headers, body.as_bytes())
+                .expect("a reply");
+        }
+        let search = format!("name={}", canary("form"));
+        client
+            .send("POST", "Patient/_search", &[form], search.as_bytes())
+            .expect("a reply");
+        let binary = [("content-type", "text/plain")];
+        client
+            .send("POST", "Binary", &binary, canary("binary").as_bytes())
+            .expect("a reply");
+        let output = server.output();
+        assert!(output.len() > 1_000, "the log is on");
+        for line in output.lines() {
+            let lower = line.to_lowercase();
+            let leaks =
+                lower.contains("zyxwv") || line.contains("FORGED") || line.contains("1931-02-03");
+            assert!(!leaks, "{line}");
+            assert!(!line.contains('\u{1b}'), "{line:?}");
+        }
+    }
+}
