@@ -10,8 +10,11 @@ mod code;
 mod documents;
 #[path = "architecture/layers.rs"]
 mod layers;
+#[path = "architecture/requirements.rs"]
+mod requirements;
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -199,6 +202,26 @@ fn every_fixture_is_used() {
         .filter(|path| !users.iter().any(|user| documents::names(&user.text, path)))
         .collect();
     assert!(idle.is_empty(), "no test and no runner names {idle:?}");
+}
+
+#[test]
+fn each_requirement_of_smart_has_a_test_or_a_reason() {
+    let proofs: BTreeSet<String> = files()
+        .iter()
+        .flat_map(|file| -> Vec<String> {
+            if file.path.starts_with("conformance/cases/") {
+                requirements::cases(&file.text).collect()
+            } else if is_rust(&file.path) {
+                requirements::tests(&file.text).collect()
+            } else {
+                Vec::new()
+            }
+        })
+        .collect();
+    hold(
+        |path| path == "conformance/smart.tsv",
+        |file| requirements::faults(&file.text, &proofs),
+    );
 }
 
 #[test]

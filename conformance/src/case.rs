@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::expect::Expectation;
+use crate::{expect::Expectation, smart::Filling};
 
 /// A part of the specification.
 #[derive(Debug, Deserialize)]
@@ -17,6 +17,12 @@ pub struct Section {
     pub title: String,
     /// The page of the specification.
     pub spec: String,
+    /// Steps that cases take by name.
+    #[serde(default)]
+    pub parts: BTreeMap<String, Vec<Value>>,
+    /// What the file of logins must give for any of its cases.
+    #[serde(default)]
+    pub needs: Vec<String>,
     /// Steps that all its cases build on, done once before them.
     #[serde(default)]
     pub fixture: Vec<Value>,
@@ -57,8 +63,14 @@ pub struct Case {
     pub level: Level,
     /// The place in the specification, where it is not the section's.
     pub spec: Option<String>,
+    /// The names that the suites of Inferno give the same test.
+    #[serde(default)]
+    pub inferno: Vec<String>,
     /// What is required.
     pub title: String,
+    /// What the file of logins must give for the case to apply.
+    #[serde(default)]
+    pub needs: Vec<String>,
     /// What the CapabilityStatement must say for the case to apply: all of it.
     #[serde(default)]
     pub when: Vec<Expectation>,
@@ -67,7 +79,7 @@ pub struct Case {
 }
 
 /// A request and what is expected of its answer. It is read after its variables are filled in.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// The verb.
@@ -82,6 +94,26 @@ pub struct Step {
     pub body: Option<Value>,
     /// A body as it is.
     pub text: Option<String>,
+    /// Names and values of a form.
+    pub form: Option<BTreeMap<String, String>>,
+    /// The client that shows who it is in the form.
+    pub client: Option<String>,
+    /// What is unlike itself in the client's assertion.
+    pub assertion: Option<Value>,
+    /// Who visits the page.
+    #[serde(rename = "as")]
+    pub user: Option<String>,
+    /// What they type that they do not type elsewhere.
+    #[serde(default)]
+    pub walk: Vec<Filling>,
+    /// A field at whose form the visit ends.
+    pub until: Option<String>,
+    /// Whether the visit begins with a POST.
+    #[serde(default)]
+    pub post: bool,
+    /// Whether they come without the cookies of earlier visits.
+    #[serde(default)]
+    pub fresh: bool,
     /// Variables from the answer: `json:PATH`, `header:NAME` or `header:NAME:REGEX`.
     #[serde(default)]
     pub save: BTreeMap<String, String>,
@@ -133,6 +165,15 @@ const OWN: &[(&str, &str)] = &[
     ("sdc", include_str!("../cases/sdc.json")),
     ("bulk", include_str!("../cases/bulk.json")),
     ("binary", include_str!("../cases/binary.json")),
+    ("smart", include_str!("../cases/smart.json")),
+    ("smart-ehr", include_str!("../cases/smart-ehr.json")),
+    ("smart-backend", include_str!("../cases/smart-backend.json")),
+    (
+        "smart-introspection",
+        include_str!("../cases/smart-introspection.json"),
+    ),
+    ("smart-g10", include_str!("../cases/smart-g10.json")),
+    ("smart-more", include_str!("../cases/smart-more.json")),
 ];
 
 /// The sections of a folder, or those that come with the program; `only` names what is wanted.

@@ -1,6 +1,6 @@
 //! Requests to the server under test, and their answers whole.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
@@ -12,6 +12,11 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client as Pool, connect::HttpConnector},
     rt::TokioExecutor,
+};
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject},
 };
 use serde_json::Value;
 
@@ -35,9 +40,23 @@ pub struct Answer {
     pub json: Value,
 }
 
+impl Answer {
+    /// What was found out without a request.
+    pub fn of(json: Value) -> Self {
+        Self {
+            status: 0,
+            headers: HeaderMap::new(),
+            text: json.to_string(),
+            json,
+        }
+    }
+}
+
+type Connections = Pool<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
 /// Speaks to one server.
 pub struct Client {
-    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    pool: Connections,
     base: String,
     headers: HeaderMap,
     limit: Duration,
@@ -56,17 +75,29 @@ impl Client {
                 .ok_or_else(|| format!("'{header}' is no header: it has no colon"))?;
             put(&mut own, name.trim(), value.trim())?;
         }
-        let https = HttpsConnectorBuilder::new()
-            .with_webpki_roots()
-            .https_or_http()
-            .enable_http1()
-            .build();
+        let mut roots = RootCertStore::empty();
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         Ok(Self {
-            pool: Pool::builder(TokioExecutor::new()).build(https),
+            pool: connections(roots)?,
             base: base.trim_end_matches('/').to_owned(),
             headers: own,
             limit,
         })
+    }
+
+    /// Trusts the servers that this certificate (PEM) vouches for, and no others.
+    ///
+    /// # Errors
+    /// There is no certificate in the file.
+    pub fn trust(&mut self, certificate: &Path) -> Result<(), String> {
+        let shown = |error: &dyn std::fmt::Display| format!("{}: {error}", certificate.display());
+        let mut roots = RootCertStore::empty();
+        for each in CertificateDer::pem_file_iter(certificate).map_err(|error| shown(&error))? {
+            let each = each.map_err(|error| shown(&error))?;
+            roots.add(each).map_err(|error| shown(&error))?;
+        }
+        self.pool = connections(roots)?;
+        Ok(())
     }
 
     /// The service base URL, without a slash at its end.
@@ -147,6 +178,20 @@ impl Client {
             text,
         })
     }
+}
+
+fn connections(roots: RootCertStore) -> Result<Connections, String> {
+    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let https = HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_or_http()
+        .enable_http1()
+        .build();
+    Ok(Pool::builder(TokioExecutor::new()).build(https))
 }
 
 fn put(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), String> {

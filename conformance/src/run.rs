@@ -8,8 +8,10 @@ use serde_json::Value;
 use crate::{
     case::{Case, Section, Step},
     client::{Answer, Client},
+    parts::spread,
     path::{find, plain},
     report::{Exchange, Outcome, Ran, Report},
+    smart::{Logins, Visits, draw},
     variables::Variables,
 };
 
@@ -23,6 +25,7 @@ const WAIT_STEP: Duration = Duration::from_millis(200);
 /// Carries out cases against one server.
 pub struct Runner {
     client: Client,
+    visits: Visits,
     /// The CapabilityStatement, as an answer.
     offers: Answer,
     variables: Variables,
@@ -33,7 +36,7 @@ impl Runner {
     ///
     /// # Errors
     /// There is no server, or it has no CapabilityStatement.
-    pub async fn new(client: Client) -> Result<Self, String> {
+    pub async fn new(client: Client, logins: Logins) -> Result<Self, String> {
         let step = Step {
             verb: "GET".to_owned(),
             path: "/metadata".to_owned(),
@@ -50,8 +53,13 @@ impl Runner {
         let mut variables = Variables::default();
         variables.set("base", client.base());
         variables.set("run", unique());
+        if client.base().starts_with("https://") {
+            variables.set("https", "yes");
+        }
+        logins.tell(&mut variables);
         Ok(Self {
             client,
+            visits: Visits::new(logins),
             offers,
             variables,
         })
@@ -62,50 +70,74 @@ impl Runner {
         let mut report = Report::of(self.client.base(), &self.offers.json);
         for section in sections {
             tell(&format!("{}: {}", section.id, section.title));
-            let mut variables = self.variables.clone();
-            let mut before = Vec::new();
-            let ready = self
-                .steps(&section.fixture, &mut variables, &mut before)
-                .await;
-            let mut cases = Vec::new();
-            for case in &section.cases {
-                let begun = Instant::now();
-                let (outcome, exchanges) = match &ready {
-                    Ok(()) => self.case(case, variables.clone()).await,
-                    Err(fault) => (
-                        Outcome::Failed(format!("what the cases build on: {fault}")),
-                        before.clone(),
-                    ),
-                };
-                tell(&format!("  {} {}", outcome.mark(), case.id));
-                cases.push(Ran::new(case, outcome, exchanges, begun.elapsed()));
-            }
+            let cases = self.section(section, tell).await;
             report.add(section, cases);
         }
         report
     }
 
-    async fn case(&self, case: &Case, mut variables: Variables) -> (Outcome, Vec<Exchange>) {
+    async fn section(&self, section: &Section, tell: &mut impl FnMut(&str)) -> Vec<Ran> {
+        let mut variables = self.variables.clone();
+        let mut before = Vec::new();
+        let lack = lacking(&section.needs, &variables);
+        let ready = match lack {
+            Some(_) => Ok(()),
+            None => {
+                let steps = self.spread(section, &section.fixture);
+                self.steps(steps, &mut variables, &mut before).await
+            }
+        };
+        let mut cases = Vec::new();
+        for case in &section.cases {
+            let begun = Instant::now();
+            let lack = lack.clone().or_else(|| lacking(&case.needs, &variables));
+            let (outcome, exchanges) = match (lack, &ready) {
+                (Some(why), _) => (Outcome::Skipped(why), Vec::new()),
+                (None, Ok(())) => self.case(section, case, variables.clone()).await,
+                (None, Err(fault)) => (
+                    Outcome::Failed(format!("what the cases build on: {fault}")),
+                    before.clone(),
+                ),
+            };
+            tell(&format!("  {} {}", outcome.mark(), case.id));
+            cases.push(Ran::new(case, outcome, exchanges, begun.elapsed()));
+        }
+        cases
+    }
+
+    async fn case(
+        &self,
+        section: &Section,
+        case: &Case,
+        mut variables: Variables,
+    ) -> (Outcome, Vec<Exchange>) {
         if let Some(why) = case.when.iter().find_map(|each| each.fault(&self.offers)) {
             return (Outcome::Skipped(why), Vec::new());
         }
         let mut exchanges = Vec::new();
-        match self
-            .steps(&case.steps, &mut variables, &mut exchanges)
-            .await
-        {
+        let steps = self.spread(section, &case.steps);
+        match self.steps(steps, &mut variables, &mut exchanges).await {
             Ok(()) => (Outcome::Passed, exchanges),
             Err(fault) => (Outcome::Failed(fault), exchanges),
         }
     }
 
+    /// The steps with those of the parts that they name: the section's, or the file's of logins.
+    fn spread(&self, section: &Section, steps: &[Value]) -> Result<Vec<Value>, String> {
+        let others = &self.visits.logins().parts;
+        spread(steps, &|name| {
+            section.parts.get(name).or_else(|| others.get(name))
+        })
+    }
+
     async fn steps(
         &self,
-        steps: &[Value],
+        steps: Result<Vec<Value>, String>,
         variables: &mut Variables,
         exchanges: &mut Vec<Exchange>,
     ) -> Result<(), String> {
-        for (place, step) in steps.iter().enumerate() {
+        draw(variables)?;
+        for (place, step) in steps?.iter().enumerate() {
             let at = |fault: String| format!("step {}: {fault}", place + 1);
             let filled = variables.fill(step).map_err(at)?;
             let step: Step = serde_json::from_value(filled).map_err(|e| at(e.to_string()))?;
@@ -125,10 +157,10 @@ impl Runner {
 
     async fn answer(&self, step: &Step) -> Result<Answer, String> {
         let begun = Instant::now();
-        let mut answer = self.client.send(step).await?;
+        let mut answer = self.visits.answer(&self.client, step).await?;
         while step.again == Some(answer.status) && begun.elapsed() < WAIT_MAX {
             tokio::time::sleep(WAIT_STEP).await;
-            answer = self.client.send(step).await?;
+            answer = self.visits.answer(&self.client, step).await?;
         }
         if step.pages {
             self.follow(step, &mut answer).await?;
@@ -165,6 +197,12 @@ impl Runner {
         }
         Ok(())
     }
+}
+
+/// What the file of logins does not give.
+fn lacking(needs: &[String], variables: &Variables) -> Option<String> {
+    let lack = needs.iter().find(|name| !variables.has(name))?;
+    Some(format!("the file of logins does not give '{lack}'"))
 }
 
 fn next_link(bundle: &Value) -> Option<String> {

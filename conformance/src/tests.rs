@@ -14,6 +14,7 @@ use crate::{
     path::find,
     report::Report,
     run::Runner,
+    smart::Logins,
     variables::Variables,
 };
 
@@ -57,7 +58,7 @@ async fn ran(answers: Vec<(u16, &'static str, Value)>, case: Value) -> Report {
         "cases": [case],
     }))
     .unwrap();
-    let runner = Runner::new(client).await.unwrap();
+    let runner = Runner::new(client, Logins::default()).await.unwrap();
     runner.sections(&[section], &mut |_| {}).await
 }
 

@@ -15,6 +15,11 @@ impl Variables {
         self.0.insert(name.to_owned(), value.into());
     }
 
+    /// Whether something is kept under this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// The tree with every variable in its texts filled in; the first that is unknown is the
     /// error.
     pub fn fill(&self, tree: &Value) -> Result<Value, String> {

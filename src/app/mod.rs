@@ -13,6 +13,7 @@ mod embedded;
 mod erasure;
 mod people;
 mod settings;
+mod smart;
 
 pub mod backup;
 pub mod client;
@@ -42,7 +43,9 @@ use crate::{
         problem::{Problem, Result},
     },
     library::{self, Library},
-    notify, publishing,
+    notify,
+    people::tell::TellHandler,
+    publishing,
     queue::{Handler, Runner},
     service,
     store::{Store, StoreOptions},
@@ -132,12 +135,12 @@ fn channels(config: &Config) -> Result<Channels> {
     Ok((settings::channel(&config.mail).open()?, sms))
 }
 
-fn handlers(config: &Config, time: &Time, (mail, sms): Channels) -> Result<Vec<Arc<dyn Handler>>> {
+fn sender(config: &Config, time: &Time, (mail, sms): Channels) -> Result<notify::Sender> {
     let mut sender = notify::Sender::new(mail, time.clock(), settings::messages(&config.mail))?;
     if let Some((channel, settings)) = sms {
         sender = sender.with_sms(channel, settings)?;
     }
-    Ok(service::handlers(sender))
+    Ok(sender)
 }
 
 /// A server put together, before anything moves.
@@ -147,6 +150,8 @@ struct Composed {
     runner: Arc<Runner>,
     eraser: Arc<Eraser>,
     later: Arc<http::LaterHandler>,
+    teller: Arc<TellHandler>,
+    again: Arc<smart::Again>,
 }
 
 async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
@@ -168,9 +173,12 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
         base: config.server.base(config.server.listen).into(),
         limits: settings::interactions(&config.fhir),
     };
-    let mut handlers = handlers(config, &time, channels)?;
+    let teller = people::teller(config, &time, &channels)?;
+    let mut handlers = service::handlers(sender(config, &time, channels)?);
+    handlers.push(Arc::clone(&teller) as Arc<dyn Handler>);
     handlers.extend(erasing);
-    let renew: Arc<dyn bulk::Renew> = Arc::new(bulk::NoLogins);
+    let again = Arc::new(smart::Again::default());
+    let renew = Arc::clone(&again) as Arc<dyn bulk::Renew>;
     handlers.extend(bulk::handlers(&context, &renew));
     let later = Arc::new(http::LaterHandler::new(renew));
     handlers.push(Arc::clone(&later) as Arc<dyn Handler>);
@@ -187,6 +195,8 @@ async fn compose(config: &Config, chance: Arc<dyn Chance>) -> Result<Composed> {
         runner: Arc::new(runner),
         eraser,
         later,
+        teller,
+        again,
     })
 }
 
@@ -207,10 +217,14 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     composed.context.base = base.as_str().into();
     let library = composed.context.library.clone();
     let people = people::of(config, &composed.context)?;
+    composed.teller.attach(Arc::clone(&people));
     let access = settings::access(&config.server);
+    let smart = smart::open(config, &composed.context, (access, &people))?;
+    composed.again.by(smart.as_ref());
     let mut state = state(composed.context, access, config)?
         .with_eraser(composed.eraser)
-        .with_people(people);
+        .with_people(people)
+        .with_smart(smart);
     let (stop_http, stop_queue) = (CancellationToken::new(), CancellationToken::new());
     let (hand, runner) = match composed.time {
         // A clock that stands still has no background work: moving it does the work.

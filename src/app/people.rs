@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use super::{clock::Time, open_store};
+use super::{Channels, clock::Time, open_store, sender};
 use crate::{
     config::Config,
     erasure::beside,
+    http::accounts::browser::origin_of,
     interactions::Context,
     kernel::{
         chance::{Chance, Generator},
         problem::Result,
     },
-    people::{People, key::Key},
+    people::{People, key::Key, tell::TellHandler},
 };
 
 /// The people of a server. Whatever the server's own chance is, secrets are drawn from the system's.
@@ -19,7 +20,21 @@ pub(super) fn of(config: &Config, context: &Context) -> Result<Arc<People>> {
     let chance = Arc::new(Generator::from_system());
     let key = key(config, chance.as_ref())?;
     let (store, clock) = (context.store.clone(), Arc::clone(&context.clock));
-    Ok(Arc::new(People::new(store, clock, chance, key)))
+    let people = People::new(store, clock, chance, key);
+    Ok(Arc::new(people.with_origin(origin_of(&context.base))))
+}
+
+/// What sends to people what concerns their accounts; it waits until it is told who they are.
+pub(super) fn teller(
+    config: &Config,
+    time: &Time,
+    channels: &Channels,
+) -> Result<Arc<TellHandler>> {
+    Ok(Arc::new(TellHandler::new(sender(
+        config,
+        time,
+        channels.clone(),
+    )?)))
 }
 
 /// The people of a configured database, for a command.
@@ -32,7 +47,8 @@ pub async fn open_people(config: &Config, chance: Arc<dyn Chance>) -> Result<Peo
         Time::of(&config.clock).clock(),
         key(config, chance.as_ref())?,
     );
-    Ok(People::new(store, clock, chance, key))
+    let base = config.server.base(config.server.listen);
+    Ok(People::new(store, clock, chance, key).with_origin(origin_of(&base)))
 }
 
 fn key(config: &Config, chance: &dyn Chance) -> Result<Key> {

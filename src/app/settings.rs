@@ -31,7 +31,7 @@ pub(super) const fn access(server: &Server) -> Access {
     if server.insecure_no_auth {
         Access::Development
     } else {
-        Access::Closed
+        Access::Tokens
     }
 }
 

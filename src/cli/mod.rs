@@ -5,6 +5,7 @@
 
 mod backup;
 mod check_config;
+mod client;
 mod import;
 mod load;
 mod migrate;
@@ -44,6 +45,8 @@ pub enum Command {
     User(user::Arguments),
     /// Take in a table of people, or of answers on paper, from a CSV file.
     Import(import::Arguments),
+    /// Register programs that may ask for access, show them, forget them.
+    Client(client::Arguments),
 }
 
 impl Command {
@@ -60,6 +63,7 @@ impl Command {
             Self::Restore(arguments) => command::run(restore::run(arguments)),
             Self::User(arguments) => command::run(user::run(arguments)),
             Self::Import(arguments) => command::run(import::run(arguments)),
+            Self::Client(arguments) => command::run(client::run(arguments)),
         }
     }
 }

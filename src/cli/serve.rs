@@ -75,11 +75,6 @@ fn warn(config: &Config) {
         tracing::warn!(
             "everybody on this machine may read and write everything: no login is asked"
         );
-    } else {
-        tracing::warn!(
-            "every request is refused with 401: this version has no login yet; for development, \
-             --insecure-no-auth serves a loopback address"
-        );
     }
     if config.clock.simulated {
         tracing::warn!("time stands still until PUT /clock moves it");

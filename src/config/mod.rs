@@ -4,6 +4,7 @@
 //! does. Each section is a file here, with a struct and a `check` that names the keys at fault.
 //! To add a key: a line in `default.toml`, a field in its section, and its bound in `check`.
 
+mod auth;
 mod clock;
 mod database;
 mod fhir;
@@ -26,6 +27,7 @@ use serde::Deserialize;
 
 use self::findings::Findings;
 pub use self::{
+    auth::Auth,
     clock::Clock,
     database::Database,
     fhir::{Answers, ConditionalDelete, Fhir, Narrative, OnWrite, Validation},
@@ -50,6 +52,8 @@ use crate::kernel::problem::Result;
 pub struct Config {
     /// Where and how the server listens.
     pub server: Server,
+    /// Who may come in, and for how long.
+    pub auth: Auth,
     /// Where resources are kept.
     pub database: Database,
     /// What the server may fetch from others.
@@ -80,6 +84,7 @@ impl Config {
     fn check(&self) -> Result<()> {
         let mut findings = Findings::default();
         self.server.check(&mut findings);
+        self.auth.check(&mut findings);
         self.database.check(&mut findings);
         self.outbound.check(&self.server, &mut findings);
         self.fhir.check(&mut findings);

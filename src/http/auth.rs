@@ -1,11 +1,14 @@
 //! From a token to a permit.
 //!
-//! Whatever is not let in by name is refused: there is no request without a permit.
-//! Specification: <http://hl7.org/fhir/R4/security.html#http>.
+//! Whatever is not let in by name is refused: there is no request without a permit. A token comes
+//! in the header `Authorization` and nowhere else: addresses are written down in too many places.
+//!
+//! Specification: <http://hl7.org/fhir/R4/security.html#http>,
+//! <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>.
 
 use std::sync::Arc;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, header};
 
 use super::state::State;
 use crate::{
@@ -18,6 +21,8 @@ use crate::{
 pub enum Access {
     /// Everybody who reaches the server: it listens on loopback only (`--insecure-no-auth`).
     Development,
+    /// Who shows an access token that this server has given out.
+    Tokens,
     /// Nobody, as no way to check a token is set up.
     Closed,
 }
@@ -38,15 +43,37 @@ pub(super) fn nobody() -> Permit {
 /// In development mode a token is accepted and not looked at, so that clients need no change.
 ///
 /// # Errors
-/// `Unauthenticated`.
+/// `Unauthenticated`; `Busy`, if a token cannot be checked.
 pub(super) async fn permit(state: &State, headers: &HeaderMap) -> Result<Permit> {
-    let _ = headers;
-    match state.access {
-        Access::Development => Ok(Permit::development()),
-        Access::Closed => Err(Problem::new(
-            Category::Unauthenticated,
-            "login",
-            "This server takes no request without a valid access token.",
-        )),
+    match (state.access, &state.smart) {
+        (Access::Development, _) => Ok(Permit::development()),
+        (Access::Tokens, Some(smart)) => smart.permit(bearer(headers)?).await,
+        (Access::Tokens, None) | (Access::Closed, _) => Err(refused()),
     }
+}
+
+/// The token of a request.
+///
+/// # Errors
+/// `Unauthenticated`, if there is not exactly one.
+pub(super) fn bearer(headers: &HeaderMap) -> Result<&str> {
+    let mut all = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(one), None) = (all.next(), all.next()) else {
+        return Err(refused());
+    };
+    let text = one.to_str().map_err(|_| refused())?;
+    let (scheme, token) = text.split_once(' ').ok_or_else(refused)?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(token)
+    } else {
+        Err(refused())
+    }
+}
+
+fn refused() -> Problem {
+    Problem::new(
+        Category::Unauthenticated,
+        "login",
+        "This server takes no request without a valid access token.",
+    )
 }

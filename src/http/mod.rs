@@ -26,6 +26,7 @@ pub mod reply;
 pub mod router;
 pub mod server;
 mod shield;
+mod smart;
 pub mod sms;
 pub mod state;
 pub mod tls;

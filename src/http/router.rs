@@ -20,7 +20,7 @@ use super::{
     negotiate::{self, Wanted},
     openapi,
     operations::{self, OPERATIONS, Operation},
-    pages, reply, shield, sms,
+    pages, reply, shield, smart, sms,
     state::State,
 };
 use crate::{
@@ -201,6 +201,7 @@ pub(super) fn router_with(state: Arc<State>, operations: &'static [Operation]) -
         .merge(health::routes(&state))
         .merge(clock::routes(&state))
         .merge(sms::routes(&state))
+        .merge(smart::routes(&state))
         .merge(accounts::routes(&state))
         .merge(pages::routes())
         .merge(bulk::routes(&state))

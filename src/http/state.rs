@@ -16,7 +16,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{auth::Access, cors::Origins};
 use crate::{
     authoring::Simulator, erasure::Eraser, fhir::search::parameters::Parameters,
-    interactions::Context, kernel::problem::Result, people::People,
+    interactions::Context, kernel::problem::Result, people::People, smart::Smart,
 };
 
 /// Moves a simulated clock.
@@ -59,6 +59,8 @@ pub struct State {
     pub simulated: Option<Arc<dyn ClockControl>>,
     /// Erases people, where the server has a ledger for it.
     pub eraser: Option<Arc<Eraser>>,
+    /// Who gives out tokens and knows them, where that is done.
+    pub smart: Option<Arc<Smart>>,
     /// Everybody who has an account, where the server has a login.
     pub people: Option<Arc<People>>,
     /// The origins whose pages may call.
@@ -85,6 +87,7 @@ impl State {
             small_cell: 0,
             simulated: None,
             eraser: None,
+            smart: None,
             people: None,
             origins: Origins::default(),
             simulator: Simulator::default(),
@@ -106,6 +109,13 @@ impl State {
     #[must_use]
     pub fn with_eraser(mut self, eraser: Arc<Eraser>) -> Self {
         self.eraser = Some(eraser);
+        self
+    }
+
+    /// The same state, with who gives out tokens.
+    #[must_use]
+    pub fn with_smart(mut self, smart: Option<Arc<Smart>>) -> Self {
+        self.smart = smart;
         self
     }
 

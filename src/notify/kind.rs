@@ -27,11 +27,17 @@ pub enum MessageKind {
     Technical,
     /// To the team: the patient asks for the follow-up to be stopped.
     StopRequested,
+    /// To a person with an account: the code of a login. Never a Communication's.
+    LoginCode,
+    /// To a person for whom an account was made: how to open it. Never a Communication's.
+    Invitation,
+    /// To a person with an account: how to choose another password. Never a Communication's.
+    Recovery,
 }
 
 impl MessageKind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Reminder,
         Self::Answered,
         Self::NeedsAction,
@@ -43,6 +49,9 @@ impl MessageKind {
         Self::FollowUpEnded,
         Self::Technical,
         Self::StopRequested,
+        Self::LoginCode,
+        Self::Invitation,
+        Self::Recovery,
     ];
 
     /// Its code in [`MESSAGE_KIND`](crate::fhir::canonical::MESSAGE_KIND).
@@ -60,6 +69,9 @@ impl MessageKind {
             Self::FollowUpEnded => "follow-up-ended",
             Self::Technical => "technical",
             Self::StopRequested => "stop-requested",
+            Self::LoginCode => "login-code",
+            Self::Invitation => "invitation",
+            Self::Recovery => "recovery",
         }
     }
 
@@ -73,7 +85,13 @@ impl MessageKind {
     #[must_use]
     pub const fn priority(self) -> &'static str {
         match self {
-            Self::Reminder | Self::Answered | Self::FollowUpEnded | Self::Digest => "routine",
+            Self::Reminder
+            | Self::Answered
+            | Self::FollowUpEnded
+            | Self::Digest
+            | Self::LoginCode
+            | Self::Invitation
+            | Self::Recovery => "routine",
             Self::ReportMissed | Self::Technical | Self::StopRequested => "urgent",
             Self::NeedsAction | Self::NeedsActionRaised | Self::Escalated => "asap",
             Self::Advice => "stat",

@@ -25,6 +25,7 @@ mod digest;
 mod gsm;
 pub mod inbound;
 mod kind;
+mod letter;
 mod mask;
 mod medium;
 mod notices;
@@ -40,6 +41,7 @@ pub use self::{
     channel::{Channel, ChannelSettings},
     digest::{DIGEST, DigestHandler},
     kind::MessageKind,
+    letter::{Delivery, Letter},
     medium::Medium,
     notices::NoticesReactor,
     recipient::language,

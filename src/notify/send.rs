@@ -7,6 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
@@ -251,13 +252,7 @@ impl Sender {
             .or(recipient.language)
             .unwrap_or(self.settings.language);
         let link = format!("{}/t/{id}", self.settings.public_url.trim_end_matches('/'));
-        let (channel, from, organization) = match (address.medium, &self.sms) {
-            (Medium::Sms, Some((channel, sms))) => (channel, &sms.from, &sms.organization),
-            _ => {
-                let settings = &self.settings;
-                (&self.channel, &settings.from, &settings.organization)
-            }
-        };
+        let (channel, from, organization) = self.way(address.medium);
         let values = Values {
             link: &link,
             organization,
@@ -274,7 +269,7 @@ impl Sender {
             id: id.to_owned(),
             kind,
             to: address.value.clone(),
-            from: from.clone(),
+            from: from.to_owned(),
             subject: text.subject,
             text: text.body,
             language,
@@ -286,6 +281,32 @@ impl Sender {
             address,
             trace,
         }))
+    }
+
+    /// What carries messages by a medium, whom they are from, and the name that signs them.
+    pub(super) fn way(&self, medium: Medium) -> (&Arc<dyn Channel>, &str, &str) {
+        match (medium, &self.sms) {
+            (Medium::Sms, Some((channel, sms))) => (channel, &sms.from, &sms.organization),
+            _ => {
+                let settings = &self.settings;
+                (&self.channel, &settings.from, &settings.organization)
+            }
+        }
+    }
+
+    /// The media that there are channels for.
+    pub(super) fn open_media(&self) -> Vec<Medium> {
+        let is_open = |medium: &Medium| *medium == Medium::Email || self.sms.is_some();
+        Medium::ALL.into_iter().filter(is_open).collect()
+    }
+
+    /// The language of who has none.
+    pub(super) const fn language(&self) -> Language {
+        self.settings.language
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// The media that a Communication may go by and that there are channels for.
@@ -308,7 +329,10 @@ struct Letter<'a> {
 }
 
 /// The first address that does not stand on the list of those who want no text messages.
-async fn reachable(store: &Store, addresses: Vec<Address>) -> Result<Result<Address, Undelivered>> {
+pub(super) async fn reachable(
+    store: &Store,
+    addresses: Vec<Address>,
+) -> Result<Result<Address, Undelivered>> {
     let mut why = Undelivered::NoAddress;
     for address in addresses {
         let is_text = address.medium == Medium::Sms;

@@ -103,6 +103,9 @@ const fn source(kind: MessageKind, language: Language) -> &'static str {
         MessageKind::FollowUpEnded => texts!(language, "follow-up-ended"),
         MessageKind::Technical => texts!(language, "technical"),
         MessageKind::StopRequested => texts!(language, "stop-requested"),
+        MessageKind::LoginCode => texts!(language, "login-code"),
+        MessageKind::Invitation => texts!(language, "invitation"),
+        MessageKind::Recovery => texts!(language, "recovery"),
     }
 }
 
@@ -120,6 +123,9 @@ const fn sms_source(kind: MessageKind, language: Language) -> &'static str {
         MessageKind::FollowUpEnded => text_messages!(language, "follow-up-ended"),
         MessageKind::Technical => text_messages!(language, "technical"),
         MessageKind::StopRequested => text_messages!(language, "stop-requested"),
+        MessageKind::LoginCode => text_messages!(language, "login-code"),
+        MessageKind::Invitation => text_messages!(language, "invitation"),
+        MessageKind::Recovery => text_messages!(language, "recovery"),
     }
 }
 

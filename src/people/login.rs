@@ -12,7 +12,7 @@ use super::{
     PERMIT, People, authenticator, fold,
     roles::{self, SecondFactor},
     secret, session,
-    throttle::{self, BY_ADDRESS, BY_FACTOR, BY_PAIR, Pace, Verdict},
+    throttle::{self, BY_ADDRESS, BY_FACTOR, BY_PAIR, FORGIVEN_AFTER, Pace, Verdict},
 };
 use crate::{
     erasure::ledger::hex,
@@ -103,12 +103,19 @@ impl People {
             Some(account) => {
                 let place = self.place(address)?;
                 self.pardon(place).await?;
-                self.open(&account, LoginStage::Password, "").await
+                let step = self.open(&account, LoginStage::Password, "").await?;
+                if let Step::Opened(cookie) = &step
+                    && factor_of(&account) == SecondFactor::Code
+                    && let Some((login, account)) = self.at_stage(cookie.reveal()).await?
+                {
+                    self.send_code((&login, &account)).await?;
+                }
+                Ok(step)
             }
         }
     }
 
-    async fn by_login(&self, login: &str) -> Result<Option<Account>> {
+    pub(super) async fn by_login(&self, login: &str) -> Result<Option<Account>> {
         let login = login.to_owned();
         self.store
             .write(&PERMIT, move |tx| {
@@ -223,8 +230,9 @@ impl People {
         let Some(factor) = factor else {
             return Ok(Step::Wrong);
         };
-        self.forgive(vec![charge, self.pair(account.login.reveal(), address)?])
-            .await?;
+        let mails = self.key.name("code-mail", account.id.as_bytes())?;
+        let pair = self.pair(account.login.reveal(), address)?;
+        self.forgive(vec![charge, mails, pair]).await?;
         self.go_on(login, account, factor).await
     }
 
@@ -407,6 +415,8 @@ impl People {
         factor: &'static str,
     ) -> Result<Step> {
         let (cookie, now) = (secret::text(self.chance.as_ref()), self.now());
+        // What is over goes when somebody comes.
+        let swept = now.saturating_sub(FORGIVEN_AFTER).map_err(Problem::fault)?;
         let opened = LoginSession {
             hash: secret::digest(&cookie),
             account: account.id.clone(),
@@ -427,6 +437,7 @@ impl People {
                         account.is_some_and(|account| session::is_alive(&opened, &account, now));
                     if is_alive {
                         tx.keep_login(&opened).await?;
+                        tx.sweep_people(now, swept).await?;
                     }
                     Ok(is_alive)
                 })
@@ -451,6 +462,38 @@ impl People {
                     tx.forget_ticket(TicketKind::Code, &hash).await?;
                     tx.forget_login(&hash).await
                 })
+            })
+            .await
+    }
+
+    /// The full sessions of an account that are alive.
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails.
+    pub async fn sessions(&self, account: &Account) -> Result<Vec<LoginSession>> {
+        let (account, now) = (account.clone(), self.now());
+        self.store
+            .write(&PERMIT, move |tx| {
+                Box::pin(async move {
+                    let mut all = tx.logins(&account.id).await?;
+                    all.retain(|one| {
+                        one.stage == LoginStage::Full && session::is_alive(one, &account, now)
+                    });
+                    Ok(all)
+                })
+            })
+            .await
+    }
+
+    /// Ends every session of an account but this one.
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails.
+    pub async fn end_others(&self, login: &LoginSession) -> Result<()> {
+        let (account, hash) = (login.account.clone(), login.hash.clone());
+        self.store
+            .write(&PERMIT, move |tx| {
+                Box::pin(async move { tx.forget_logins(&account, &hash).await })
             })
             .await
     }

@@ -6,6 +6,8 @@
 //! - [`session`]: for how long who has logged in stays so. Pure.
 //! - [`key`]: what encrypts and names what is secret at rest.
 //! - [`login`]: the steps from a name to a session.
+//! - [`invite`], [`tell`]: invitations, ways back, and the letters that bring them.
+//! - [`enrol`]: accounts made, locked and ended.
 //! - [`reach`]: whom somebody reaches by each of their roles.
 //!
 //! Whoever fails learns only that they failed: an account that is not there costs the same time and
@@ -13,6 +15,7 @@
 
 pub mod authenticator;
 pub mod enrol;
+pub mod invite;
 pub mod key;
 pub mod login;
 pub mod password;
@@ -20,6 +23,7 @@ pub mod reach;
 pub mod roles;
 pub mod secret;
 pub mod session;
+pub mod tell;
 pub mod throttle;
 
 use std::sync::Arc;
@@ -46,6 +50,7 @@ pub struct People {
     chance: Arc<dyn Chance>,
     key: Key,
     passwords: Passwords,
+    origin: String,
 }
 
 impl People {
@@ -58,7 +63,20 @@ impl People {
             passwords: Passwords::new(chance.as_ref()),
             chance,
             key,
+            origin: String::new(),
         }
+    }
+
+    /// The same, with what links begin with, such as `https://example.org`: it is configured, and
+    /// never taken from a request.
+    #[must_use]
+    pub fn with_origin(mut self, origin: impl Into<String>) -> Self {
+        self.origin = origin.into();
+        self
+    }
+
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// The account of an id, in whatever state it is.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{Store, Stored, Tx, facade::Reading};
 use crate::{
-    fhir::{definitions::ResourceType, permit::Permit},
+    fhir::{definitions::ResourceType, permit::Permit, scope::Action},
     kernel::problem::Result,
 };
 
@@ -229,8 +229,7 @@ impl Store {
     }
 
     /// Current versions of a resource and of what refers to it or is in its compartment, if it is a
-    /// Patient, in the order of creation, after the key `after`; none if the permit is one of
-    /// another patient. What refers to another type is to be held against the permit.
+    /// Patient, in the order of creation, after the key `after`, as far as the permit reaches them.
     ///
     /// # Errors
     /// `Fault`, if the database fails.
@@ -241,15 +240,20 @@ impl Store {
         after: i64,
         limit: u32,
     ) -> Result<Vec<Stored>> {
-        if kind.name() == "Patient" && permit.patient().is_some_and(|own| own != id) {
-            return Ok(Vec::new());
-        }
         match self.reading() {
-            Reading::Pool(readers) => readers.about((kind, id), after, limit).await,
+            Reading::Pool(readers) => readers.about(permit, (kind, id), after, limit).await,
             Reading::Turn => {
                 let id = id.to_owned();
                 let all = self.write(permit, move |tx| {
-                    Box::pin(async move { tx.referring(kind, &id, u32::MAX).await })
+                    Box::pin(async move {
+                        let mut reached = Vec::new();
+                        for stored in tx.referring(kind, &id, u32::MAX).await? {
+                            if tx.reaches(&stored, Action::Search).await? {
+                                reached.push(stored);
+                            }
+                        }
+                        Ok(reached)
+                    })
                 });
                 let mut found = all.await?;
                 found.retain(|stored| !stored.is_deleted() && stored.key > after);

@@ -150,8 +150,12 @@ pub(super) trait Errands: Send {
     /// Removes an errand and all that belongs to it.
     fn forget_errand<'a>(&'a mut self, id: &'a str) -> BoxFuture<'a, Result<()>>;
 
-    /// Adds what a listing finds to an export.
-    fn list<'a>(&'a mut self, listing: &'a Listing<'a>) -> BoxFuture<'a, Result<Listed>>;
+    /// Adds what a listing finds, and the permit reaches, to an export.
+    fn list<'a>(
+        &'a mut self,
+        permit: &'a Permit,
+        listing: &'a Listing<'a>,
+    ) -> BoxFuture<'a, Result<Listed>>;
 
     /// How many lines each file of an export has.
     fn parts<'a>(&'a mut self, id: &'a str) -> BoxFuture<'a, Result<Vec<(i64, u64)>>>;
@@ -190,12 +194,13 @@ impl Tx {
         self.session().forget_errand(id).await
     }
 
-    /// Adds what a listing finds to an export.
+    /// Adds what a listing finds, and the permit reaches, to an export.
     ///
     /// # Errors
     /// `Fault`, if the database fails.
     pub async fn list(&mut self, listing: &Listing<'_>) -> Result<Listed> {
-        self.session().list(listing).await
+        let (session, permit) = self.reading_as();
+        session.list(permit, listing).await
     }
 
     /// How many lines each file of an export has, by the file's number.
@@ -248,19 +253,24 @@ fn names(value: &Value, ids: &HashSet<String>) -> bool {
 }
 
 impl Store {
-    /// The versions that a file of an export is made of, after the key `after`.
+    /// The versions that a file of an export is made of, after the key `after`, as far as the
+    /// permit reaches them now.
     ///
     /// # Errors
     /// `Fault`, if the database fails.
     pub async fn errand_lines(
         &self,
-        _permit: &Permit,
+        permit: &Permit,
         (errand, part): (&str, i64),
         after: i64,
         limit: u32,
     ) -> Result<Vec<Stored>> {
         match self.reading() {
-            Reading::Pool(readers) => readers.errand_lines((errand, part), after, limit).await,
+            Reading::Pool(readers) => {
+                readers
+                    .errand_lines(permit, (errand, part), after, limit)
+                    .await
+            }
             Reading::Turn => Err(Problem::fault("a store in memory has no exports")),
         }
     }

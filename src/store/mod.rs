@@ -14,6 +14,7 @@
 mod accounts;
 mod canonical;
 mod change;
+mod clients;
 mod counters;
 mod custody;
 mod definitions;
@@ -31,6 +32,7 @@ mod sqlite;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod tx;
 mod writer;
 
@@ -50,6 +52,7 @@ pub use self::{
     },
     canonical::Canonical,
     change::{Change, Draft, Reactor},
+    clients::{Client, Proof},
     counters::Count,
     custody::{CUSTODIANS_MAX, CUSTODY_LEVELS_MAX},
     definitions::{IndexedParameter, Known, Loaded},
@@ -63,5 +66,9 @@ pub use self::{
     prepared::Prepared,
     sqlite::{back_up, check_copy, hold_alone, known_erasures, put_in_place, stage},
     stored::Stored,
+    tokens::{
+        Delegation, DelegationsOf, Digest, Held, LaunchContext, PendingKind, SWEPT_AT_ONCE, Terms,
+        Token, TokenKind,
+    },
     tx::{Tx, Written},
 };

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 
 use super::{
     Count, Excerpt, History, ImportRow, Job, LeasedJob, Page, RowState, Stored, accounts::Accounts,
-    definitions::Defining, erase::Erasing, errands::Errands, indexing::Indexing,
+    clients::Clients, definitions::Defining, erase::Erasing, errands::Errands, indexing::Indexing,
+    tokens::Tokens,
 };
 use crate::{
     fhir::{
@@ -20,7 +21,9 @@ use crate::{
 };
 
 /// One connection with a transaction open: rows in, rows out, no rules.
-pub(super) trait Session: Erasing + Defining + Errands + Indexing + Accounts {
+pub(super) trait Session:
+    Erasing + Defining + Errands + Indexing + Accounts + Clients + Tokens
+{
     /// Opens the transaction that a group of requests shares.
     fn begin(&mut self) -> BoxFuture<'_, Result<()>>;
 

@@ -20,6 +20,7 @@ use crate::{
     },
 };
 
+mod permits;
 mod scratch;
 
 struct Bench {

@@ -1,5 +1,7 @@
 //! The one door to write.
 
+mod admission;
+
 use std::{collections::VecDeque, sync::Arc};
 
 use jiff::Timestamp;
@@ -111,24 +113,6 @@ impl Tx {
     /// `Fault`, if the stored version does not match its hash.
     pub async fn read(&mut self, kind: ResourceType, id: &str) -> Result<Option<Stored>> {
         self.read_for(Action::Read, kind, id).await
-    }
-
-    /// The current version, a deletion included, if the permit reaches it by this action.
-    ///
-    /// # Errors
-    /// As [`Tx::read`].
-    pub async fn read_for(
-        &mut self,
-        action: Action,
-        kind: ResourceType,
-        id: &str,
-    ) -> Result<Option<Stored>> {
-        let Some(stored) = self.session.current(kind, id).await? else {
-            return Ok(None);
-        };
-        let of = (kind, stored.key);
-        let is_reached = self.session.reaches(&self.permit, of, action).await?;
-        Ok(is_reached.then_some(stored))
     }
 
     /// When the first version of a resource was received.
@@ -347,57 +331,6 @@ impl Tx {
         (stored, Arc::new(resource))
     }
 
-    /// By which bounds, for each action, what is about to be written is reached. Whom it is about
-    /// must be reached before it is written: nobody comes into anybody's care by their own word.
-    async fn admitting(
-        &mut self,
-        prepared: &Prepared,
-        actions: &[Action],
-        own: Option<&str>,
-    ) -> Result<Vec<(Action, Vec<usize>)>> {
-        let rows = &prepared.rows;
-        if let Some(patient) = self.permit.patient()
-            && !rows.patients.iter().any(|one| one == patient)
-        {
-            return Err(out_of_reach());
-        }
-        let mut all = Vec::new();
-        if self.permit.grants().is_none() {
-            return Ok(all);
-        }
-        for action in actions {
-            let what = (prepared.resource.kind(), *action);
-            let about = (&rows.about, own);
-            let admitting = self.session.admitting(&self.permit, what, about).await?;
-            if admitting.is_empty() {
-                return Err(out_of_reach());
-            }
-            all.push((*action, admitting));
-        }
-        Ok(all)
-    }
-
-    /// Refuses what has been written, if what narrows the permit does not hold of it.
-    async fn check_admitted(
-        &mut self,
-        row: &Stored,
-        admitting: &[(Action, Vec<usize>)],
-    ) -> Result<()> {
-        for (action, bounds) in admitting {
-            let what = (row.kind, *action);
-            let session = &mut self.session;
-            if !session
-                .admitted(&self.permit, what, (bounds, row.key))
-                .await?
-            {
-                // The rows are there: whatever becomes of this error, they must not stay.
-                self.refused = true;
-                return Err(out_of_reach());
-            }
-        }
-        Ok(())
-    }
-
     fn note(&mut self, change: Change) -> Result<()> {
         self.canonicals.note(change.stored.kind);
         self.registry.note(change.stored.kind);
@@ -454,6 +387,11 @@ impl Tx {
         self.session.as_mut()
     }
 
+    /// The session, and the permit under which it reads.
+    pub(super) fn reading_as(&mut self) -> (&mut dyn Session, &Permit) {
+        (self.session.as_mut(), &self.permit)
+    }
+
     /// Forgets the definitions at hand: somebody else may have changed them.
     pub(super) fn forget_definitions(&mut self) {
         self.canonicals.forget();
@@ -492,7 +430,7 @@ impl Tx {
     /// `Forbidden`, if something was written that the permit does not reach.
     pub(super) async fn settle(&mut self, reactors: &[Arc<dyn Reactor>]) -> Result<()> {
         if self.refused {
-            return Err(out_of_reach());
+            return Err(admission::out_of_reach());
         }
         while let Some(change) = self.pending.pop_front() {
             for reactor in reactors {
@@ -526,12 +464,4 @@ fn check_version(if_match: Option<u64>, current: Option<&Stored>) -> Result<()> 
             "The current version is not the one named by If-Match.",
         )),
     }
-}
-
-fn out_of_reach() -> Problem {
-    Problem::new(
-        Category::Forbidden,
-        "forbidden",
-        "The permit does not reach this resource.",
-    )
 }

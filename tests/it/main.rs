@@ -11,7 +11,11 @@
 mod harness;
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod authoring;
+#[cfg(test)]
+mod backend_services;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
@@ -38,6 +42,8 @@ mod fuzz;
 mod kill;
 #[cfg(test)]
 mod library;
+#[cfg(test)]
+mod people;
 #[cfg(test)]
 mod publishing;
 #[cfg(test)]

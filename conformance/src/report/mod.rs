@@ -51,7 +51,10 @@ impl Exchange {
         for (name, value) in &step.headers {
             request.push_str(&format!("\n{name}: {value}"));
         }
-        if let Some(text) = &step.text {
+        if let Some(form) = &step.form {
+            let lines = form.iter().map(|(name, value)| format!("\n{name}={value}"));
+            request.push_str(&cut(&lines.collect::<String>()));
+        } else if let Some(text) = &step.text {
             request.push_str(&format!("\n\n{}", cut(text)));
         } else if let Some(body) = &step.body {
             request.push_str(&format!("\n\n{}", cut(&pretty(body))));
@@ -92,13 +95,21 @@ impl Ran {
         Self {
             id: case.id.clone(),
             level: case.level,
-            title: case.title.clone(),
+            title: shown_title(case),
             spec: case.spec.clone(),
             outcome,
             exchanges,
             took,
         }
     }
+}
+
+/// What is required, and what others call the test of it.
+fn shown_title(case: &Case) -> String {
+    if case.inferno.is_empty() {
+        return case.title.clone();
+    }
+    format!("{} (Inferno: {})", case.title, case.inferno.join(", "))
 }
 
 /// A section that was carried out.
@@ -143,6 +154,14 @@ impl Report {
     /// How many cases of a level failed.
     pub fn failed(&self, level: Level) -> usize {
         self.count(level, |outcome| matches!(outcome, Outcome::Failed(_)))
+    }
+
+    /// How many cases did not apply.
+    pub fn skipped(&self) -> usize {
+        [Level::Shall, Level::Should, Level::May]
+            .into_iter()
+            .map(|level| self.count(level, |outcome| matches!(outcome, Outcome::Skipped(_))))
+            .sum()
     }
 
     fn count(&self, level: Level, is: impl Fn(&Outcome) -> bool) -> usize {

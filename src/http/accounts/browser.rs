@@ -58,7 +58,11 @@ pub struct Browser {
 
 impl Browser {
     /// Reads a request; a form that is not ours is refused here, before anybody looks at it.
-    pub(super) async fn read(people: &People, state: &State, request: Request) -> Result<Self> {
+    pub(in crate::http) async fn read(
+        people: &People,
+        state: &State,
+        request: Request,
+    ) -> Result<Self> {
         let (parts, body) = request.into_parts();
         let cookie = cookie(state, &parts.headers);
         let is_form = parts.method == Method::POST;
@@ -101,6 +105,12 @@ impl Browser {
     pub fn text(&self, name: &str) -> &str {
         let pair = self.pairs.iter().find(|(own, _)| own == name);
         pair.map_or("", |(_, value)| value.reveal().as_str())
+    }
+
+    /// All fields of a name, such as boxes that are ticked.
+    pub fn all<'b>(&'b self, name: &'b str) -> impl Iterator<Item = &'b str> {
+        let named = self.pairs.iter().filter(move |(own, _)| own == name);
+        named.map(|(_, value)| value.reveal().as_str())
     }
 
     /// A field that nobody else may learn.

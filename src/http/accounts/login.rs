@@ -55,11 +55,7 @@ pub(super) fn enter<'a>(people: &'a People, state: &'a State, browser: Browser) 
                 {
                     people.leave(&login.hash).await?;
                 }
-                let to = match browser.request() {
-                    "" => "/auth/second".to_owned(),
-                    id => format!("/auth/second?request={id}"),
-                };
-                let mut response = see_other(&to);
+                let mut response = see_other(&second_path(&browser));
                 browser::set_cookie(state, &mut response, cookie.reveal());
                 return Ok(response);
             }
@@ -71,6 +67,13 @@ pub(super) fn enter<'a>(people: &'a People, state: &'a State, browser: Browser) 
         *response.status_mut() = wrong.0;
         Ok(response)
     })
+}
+
+fn second_path(browser: &Browser) -> String {
+    match browser.request() {
+        "" => "/auth/second".to_owned(),
+        id => format!("/auth/second?request={id}"),
+    }
 }
 
 /// The session that waits for a second factor, and its account.
@@ -158,17 +161,15 @@ pub(super) fn prove<'a>(people: &'a People, state: &'a State, browser: Browser) 
     })
 }
 
-/// `GET /auth/account`: a person's own page.
-pub(super) fn own<'a>(people: &'a People, state: &'a State, browser: Browser) -> Page<'a> {
+/// `POST /auth/code`: another code is sent, if they have one sent.
+pub(super) fn send_again<'a>(people: &'a People, _: &'a State, browser: Browser) -> Page<'a> {
     Box::pin(async move {
-        let Some(cookie) = browser.cookie() else {
-            return Ok(see_other("/auth/login"));
-        };
-        let Some((_, account)) = people.logged_in(cookie).await? else {
-            return Ok(see_other("/auth/login"));
-        };
-        let given = json!({ "name": people.name(&account).await?, "done": "" });
-        Ok(browser.page(state, "account", given))
+        if let Some((login, account)) = waiting(people, &browser).await?
+            && people.second(&login, &account).await? == Second::Sent
+        {
+            people.send_code((&login, &account)).await?;
+        }
+        Ok(see_other(&second_path(&browser)))
     })
 }
 

@@ -3,6 +3,8 @@
 //! - [`session`]: who has logged in, for whoever serves people.
 //! - `browser`: cookies, forms, and what shows that a form is ours.
 //! - `login`: the pages from a name to a session.
+//! - `links`: the pages of invitations and of the way back.
+//! - `own`: a person's own page.
 //!
 //! A login that was begun for something, such as the request of a client, carries its id from page
 //! to page as `request`, and ends at `/auth/continue/ID`; where it ends is never taken from a URL.
@@ -10,7 +12,9 @@
 //! Specification: <https://pages.nist.gov/800-63-4/sp800-63b.html>.
 
 pub mod browser;
+mod links;
 mod login;
+mod own;
 
 use std::sync::Arc;
 
@@ -98,7 +102,22 @@ pub(super) fn routes(state: &Arc<State>) -> Router {
             "/auth/second",
             get(on(login::second)).post(on(login::prove)),
         )
-        .route("/auth/account", get(on(login::own)))
+        .route("/auth/code", post(on(login::send_again)))
+        .route(
+            "/auth/recover",
+            get(on(links::lost)).post(on(links::recover)),
+        )
+        .route(
+            "/auth/invitation/{token}",
+            get(on(links::show)).post(on(links::take)),
+        )
+        .route(
+            "/auth/recovery/{token}",
+            get(on(links::show)).post(on(links::take)),
+        )
+        .route("/auth/account", get(on(own::show)))
+        .route("/auth/password", post(on(own::change_password)))
+        .route("/auth/sessions", post(on(own::end_others)))
         .route("/auth/logout", post(on(login::leave)))
 }
 
@@ -116,7 +135,11 @@ async fn answer(state: &State, request: Request, serve: Serve) -> Response<Body>
 }
 
 /// A problem as a page.
-pub(super) fn refused(state: &State, problem: &Problem, language: Language) -> Response<Body> {
+pub(in crate::http) fn refused(
+    state: &State,
+    problem: &Problem,
+    language: Language,
+) -> Response<Body> {
     if let Some(reason) = &problem.internal {
         tracing::error!(request = state.request_id(), reason, "a page failed");
     }

@@ -77,7 +77,8 @@ pub(super) async fn pass(
     }
     allowed(permit, operation, invocation.kind)?;
     if let (Some(kind), Some(id)) = (invocation.kind, &invocation.id)
-        && !everywhere(permit, kind)
+        // What is not there for whoever reads all is not there for anybody: the operation says so.
+        && !permit.is_unbounded(kind, Action::Read)
         && context.store.read(permit, kind, id).await?.is_none()
     {
         return Err(Problem::not_found("There is no such resource."));
@@ -177,13 +178,6 @@ fn covered(permit: &Permit, (of, kind): (Of, Option<ResourceType>), actions: &[A
     actions
         .iter()
         .all(|action| own(permit).any(|grant| covers(grant, *action)))
-}
-
-/// Whether the permit reads all there is of a type: what is not there is not there for anybody.
-fn everywhere(permit: &Permit, kind: ResourceType) -> bool {
-    permit
-        .grants_for(kind, Action::Read)
-        .any(|grant| grant.reach == Reach::Everything && grant.scope.narrowed.is_empty())
 }
 
 /// What the parameters of an invocation name.

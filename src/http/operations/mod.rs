@@ -16,6 +16,7 @@ mod fhirpath;
 mod figures;
 mod gate;
 mod import;
+mod invite;
 mod judge;
 mod lists;
 mod matching;

@@ -4,8 +4,8 @@ use axum::http::Method;
 
 use super::{
     Level, Needs, Of, Operation, Runs, apply, convert, everything, export, extend, extract,
-    fhirpath, figures, import, judge, lists, matching, meta, populate, purge, reindex, restart,
-    simulate, stop, terminology, transfer, validate,
+    fhirpath, figures, import, invite, judge, lists, matching, meta, populate, purge, reindex,
+    restart, simulate, stop, terminology, transfer, validate,
 };
 
 use crate::{
@@ -371,6 +371,24 @@ pub static OPERATIONS: &[Operation] = &[
         verbs: &[Method::GET, Method::POST],
         needs: as_caller(&[(Of::Path, READ)]),
         run: export::run,
+    },
+    Operation {
+        name: "invite",
+        definition: "https://vigie.example/fhir/OperationDefinition/Patient-invite",
+        kind: Some("Patient"),
+        levels: &[Level::Instance],
+        verbs: &[Method::POST],
+        needs: for_caller(&[(Of::Path, UPDATE)]),
+        run: invite::run,
+    },
+    Operation {
+        name: "invite",
+        definition: "https://vigie.example/fhir/OperationDefinition/RelatedPerson-invite",
+        kind: Some("RelatedPerson"),
+        levels: &[Level::Instance],
+        verbs: &[Method::POST],
+        needs: for_caller(&[(Of::Path, UPDATE)]),
+        run: invite::run,
     },
     // Served by `http::bulk`, which takes lines of any number as they arrive.
     Operation {

@@ -31,6 +31,10 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("enrol.html", include_str!("templates/enrol.html")),
     ("spares.html", include_str!("templates/spares.html")),
     ("account.html", include_str!("templates/account.html")),
+    ("consent.html", include_str!("templates/consent.html")),
+    ("choose.html", include_str!("templates/choose.html")),
+    ("link.html", include_str!("templates/link.html")),
+    ("recover.html", include_str!("templates/recover.html")),
     ("notice.html", include_str!("templates/notice.html")),
 ];
 
@@ -134,7 +138,7 @@ pub fn page_to(
 /// A page that says one thing, by the keys of its texts, with a status.
 #[must_use]
 pub fn notice(status: StatusCode, says: &str, language: Language) -> Response<Body> {
-    let context = json!({ "says": text(says, language) });
+    let context = json!({ "says": text(says, language), "to": "" });
     let mut response = page("notice", context, language);
     if response.status() == StatusCode::OK {
         *response.status_mut() = status;

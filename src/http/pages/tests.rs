@@ -59,7 +59,7 @@ fn no_template_has_a_script_or_loads_from_elsewhere() {
 
 #[tokio::test]
 async fn what_is_given_is_escaped_and_the_page_is_guarded() {
-    let given = json!({ "says": "<script>alert(1)</script>\" onload=\"x" });
+    let given = json!({ "says": "<script>alert(1)</script>\" onload=\"x", "to": "" });
     let response = page_to("notice", given, Language::En, Some("https://app.example"));
     let policy = response.headers()[header::CONTENT_SECURITY_POLICY]
         .to_str()
@@ -83,7 +83,7 @@ async fn what_is_given_is_escaped_and_the_page_is_guarded() {
     assert!(html.contains("<html lang=\"en\">"), "{html}");
     let odd = page_to(
         "notice",
-        json!({ "says": "" }),
+        json!({ "says": "", "to": "" }),
         Language::En,
         Some("x; script-src *"),
     );

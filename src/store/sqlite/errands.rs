@@ -5,8 +5,14 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 use serde_json::Value;
 
-use super::{rows::fault, session::SqliteSession};
+use super::{
+    reach::{self, Standing, Versions},
+    rows::fault,
+    search::{Scope, Sql},
+    session::SqliteSession,
+};
 use crate::{
+    fhir::{permit::Permit, scope::Action},
     kernel::{
         clock::from_millis,
         problem::{Problem, Result},
@@ -15,14 +21,24 @@ use crate::{
 };
 
 /// The versions of a file of an export, current or superseded.
-pub(super) const LINES: &str = "select r.key, r.type, r.id, l.version, \
+const LINES: &str = "select r.key, r.type, r.id, l.version, \
          coalesce(v.updated, r.updated), coalesce(v.deleted, r.deleted), \
          coalesce(v.hash, r.hash), coalesce(v.body, r.body) \
      from errand_line l join resource r on r.key = l.key \
      left join version v on v.key = l.key and v.version = l.version \
-     where l.errand = ?1 and l.part = ?2 and l.key > ?3 \
-         and (v.key is not null or r.version = l.version) \
-     order by l.key limit ?4 + 0";
+     where (v.key is not null or r.version = l.version) and l.errand = ";
+
+/// What of a file of an export the permit reaches, after a key.
+pub(super) fn lines(permit: &Permit, (errand, part): (&str, i64), after: i64, limit: u32) -> Sql {
+    let mut sql = Sql::new(LINES);
+    sql.text(errand).push(" and l.part = ").int(part);
+    sql.push(" and l.key > ").int(after);
+    let scope = Scope { permit };
+    scope.reached(&mut sql, "r", None, &[Action::Search]);
+    scope.reached_before(&mut sql, ("r", "l"), None, &[Action::Search]);
+    sql.push(" order by l.key").limit(i64::from(limit));
+    sql
+}
 
 const CANDIDATES: &str = "select r.key, r.version, r.updated, r.deleted from resource r \
      where r.type = ?1 and r.key > ?2 \
@@ -125,7 +141,7 @@ fn at(connection: &Connection, key: i64, current: Version, until: i64) -> Result
         .map_err(fault)
 }
 
-fn list(connection: &Connection, listing: &Listing<'_>) -> Result<Listed> {
+fn list(connection: &Connection, permit: &Permit, listing: &Listing<'_>) -> Result<Listed> {
     let patients = listing.patients.map(|ids| Value::from(ids).to_string());
     let keys = listing.keys.map(|keys| Value::from(keys).to_string());
     let mut statement = connection.prepare_cached(CANDIDATES).map_err(fault)?;
@@ -153,7 +169,18 @@ fn list(connection: &Connection, listing: &Listing<'_>) -> Result<Listed> {
         let Some((version, updated, deleted)) = at(connection, key, current, until)? else {
             continue;
         };
-        if deleted == listing.deleted && since.is_none_or(|since| updated >= since) {
+        let is_listed = deleted == listing.deleted && since.is_none_or(|since| updated >= since);
+        let versions = if version == current.0 {
+            Versions::Current
+        } else {
+            Versions::All
+        };
+        let standing = Standing {
+            kind: listing.kind,
+            key,
+            versions,
+        };
+        if is_listed && reach::reaches(connection, permit, standing, &[Action::Search])? {
             let sql = "insert or ignore into errand_line (errand, key, version, part) \
                        values (?, ?, ?, ?)";
             let values = params![listing.errand, key, version, listing.part];
@@ -200,8 +227,12 @@ impl Errands for SqliteSession {
         })
     }
 
-    fn list<'a>(&'a mut self, listing: &'a Listing<'a>) -> BoxFuture<'a, Result<Listed>> {
-        Box::pin(async move { list(&self.connection, listing) })
+    fn list<'a>(
+        &'a mut self,
+        permit: &'a Permit,
+        listing: &'a Listing<'a>,
+    ) -> BoxFuture<'a, Result<Listed>> {
+        Box::pin(async move { list(&self.connection, permit, listing) })
     }
 
     fn parts<'a>(&'a mut self, id: &'a str) -> BoxFuture<'a, Result<Vec<(i64, u64)>>> {

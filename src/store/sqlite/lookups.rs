@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params};
 
 use super::{
-    READER_CACHE_KIB, about, accounts, connect, definitions, indexing,
+    READER_CACHE_KIB, about, accounts, clients, connect, definitions, indexing,
     reach::{self, Standing, Versions},
     readers::{JOB_COUNTS, NEXT_JOB},
     rows::{fault, stored_from_row},
+    tokens,
 };
 use crate::{
     fhir::{
@@ -24,7 +25,9 @@ use crate::{
         clock::from_millis,
         problem::{Problem, Result},
     },
-    store::{Account, AccountBy, Known, Loaded, LoginSession, Reindex, Stored},
+    store::{
+        Account, AccountBy, Client, Digest, Held, Known, Loaded, LoginSession, Reindex, Stored,
+    },
 };
 
 /// The current version by type and id.
@@ -43,7 +46,7 @@ pub(super) const PATIENTS: &str = "select patient from compartment where key = ?
 /// Each is used by one thread at a time and for microseconds, so that a thread that waits for one
 /// waits no longer than it would take to hand the work to another thread.
 #[derive(Clone)]
-pub(super) struct Lookups {
+pub(in crate::store) struct Lookups {
     connections: Arc<[Mutex<Connection>]>,
 }
 
@@ -107,6 +110,26 @@ impl Lookups {
         let connection = self.connection()?;
         let state = connection.unchecked_transaction().map_err(fault)?;
         definitions::loaded(&state, kinds, known)
+    }
+
+    /// The client of an id.
+    pub fn client(&self, id: &str) -> Result<Option<Client>> {
+        clients::one(&*self.connection()?, id)
+    }
+
+    /// All clients, by id.
+    pub fn clients(&self) -> Result<Vec<Client>> {
+        clients::all(&*self.connection()?)
+    }
+
+    /// Whether pages of an origin are those of a client.
+    pub fn is_client_origin(&self, origin: &str) -> Result<bool> {
+        clients::is_origin(&*self.connection()?, origin)
+    }
+
+    /// A token with all that it stands for.
+    pub fn held(&self, hash: &Digest) -> Result<Option<Held>> {
+        tokens::held(&*self.connection()?, hash)
     }
 
     /// An account.

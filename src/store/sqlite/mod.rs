@@ -12,6 +12,7 @@
 
 mod about;
 mod accounts;
+mod clients;
 mod copy;
 mod counters;
 mod definitions;
@@ -33,6 +34,7 @@ mod session;
 mod source;
 #[cfg(test)]
 mod testing;
+mod tokens;
 
 use std::{path::Path, time::Duration};
 

@@ -10,12 +10,14 @@ use super::{
     lookups::Lookups,
     options,
     rows::{problem, stored_from_row},
-    search,
+    search::{self, Scope, Sql},
+    source::Source as _,
 };
 use crate::{
     fhir::{
         definitions::ResourceType,
         permit::{Permit, Reach},
+        scope::Action,
         search::query::Query,
     },
     kernel::{clock::from_millis, problem::Result},
@@ -30,11 +32,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What is there of a patient's compartment, what refers to the resource, and the resource itself.
 const ABOUT: &str = "select r.key, r.type, r.id, r.version, r.updated, r.deleted, r.hash, r.body \
-     from resource r where r.deleted = 0 and r.key > ?1 and r.key in ( \
-         select key from compartment where patient = ?2 and ?4 = 'Patient' \
-         union select key from reference where target_id = ?2 and target_type = ?4 \
-         union select key from resource where type = ?4 and id = ?2) \
-     order by r.key limit ?3 + 0";
+     from resource r where r.key > ";
 
 /// When the next waiting job is due. Two looks, each at the head of an index: the free jobs, and
 /// the end of leases.
@@ -76,6 +74,11 @@ impl Readers {
 
     async fn connection(&self) -> Result<PoolConnection<Sqlite>> {
         self.pool.acquire().await.map_err(problem)
+    }
+
+    /// The connections that look up in the calling thread.
+    pub const fn lookups(&self) -> &Lookups {
+        &self.lookups
     }
 
     /// The current version, if the permit reaches it.
@@ -153,20 +156,29 @@ impl Readers {
     /// Current versions of what names a resource, in the order of creation, after the key `after`.
     pub async fn about(
         &self,
+        permit: &Permit,
         (kind, id): (ResourceType, &str),
         after: i64,
         limit: u32,
     ) -> Result<Vec<Stored>> {
+        let mut sql = Sql::new(ABOUT);
+        sql.int(after).push(" and r.key in (");
+        if kind.name() == "Patient" {
+            sql.push("select key from compartment where patient = ")
+                .text(id)
+                .push(" union ");
+        }
+        sql.push("select key from reference where target_id = ")
+            .text(id);
+        sql.push(" and target_type = ").text(kind.name());
+        sql.push(" union select key from resource where type = ")
+            .text(kind.name());
+        sql.push(" and id = ").text(id).push(") and ");
+        let scope = Scope { permit };
+        scope.visible(&mut sql, "r", None, &[Action::Search]);
+        sql.push(" order by r.key").limit(i64::from(limit));
         let mut connection = self.connection().await?;
-        let rows = sqlx::query(ABOUT)
-            .bind(after)
-            .bind(id)
-            .bind(i64::from(limit))
-            .bind(kind.name())
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(problem)?;
-        rows.iter().map(|row| stored_from_row(row)).collect()
+        connection.fetch(sql, |row| stored_from_row(row)).await
     }
 
     /// When the next waiting job is due.
@@ -193,20 +205,14 @@ impl Readers {
     /// The versions that a file of an export is made of, after a key.
     pub async fn errand_lines(
         &self,
-        (errand, part): (&str, i64),
+        permit: &Permit,
+        file: (&str, i64),
         after: i64,
         limit: u32,
     ) -> Result<Vec<Stored>> {
         let mut connection = self.connection().await?;
-        let rows = sqlx::query(errands::LINES)
-            .bind(errand)
-            .bind(part)
-            .bind(after)
-            .bind(i64::from(limit))
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(problem)?;
-        rows.iter().map(|row| stored_from_row(row)).collect()
+        let sql = errands::lines(permit, file, after, limit);
+        connection.fetch(sql, |row| stored_from_row(row)).await
     }
 
     /// The rows of an import in a state, by line.

@@ -70,6 +70,7 @@ impl Reply {
 pub struct Client {
     address: SocketAddr,
     connection: Option<BufReader<TcpStream>>,
+    token: Option<String>,
 }
 
 impl Client {
@@ -78,7 +79,15 @@ impl Client {
         Self {
             address,
             connection: None,
+            token: None,
         }
+    }
+
+    /// The same, showing an access token with each request.
+    #[must_use]
+    pub fn with_token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
     }
 
     /// `GET /fhir/{path}`.
@@ -132,6 +141,9 @@ impl Client {
             "{method} {base}{path} HTTP/1.1\r\nhost: {}\r\n",
             self.address
         );
+        if let Some(token) = &self.token {
+            head.push_str(&format!("authorization: Bearer {token}\r\n"));
+        }
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

@@ -1,16 +1,20 @@
 //! What the tests stand on: a server to start and kill, a client to speak to it, actors to speak
 //! as, chance from a seed.
 
+pub mod backend;
 mod chance;
 mod client;
 mod gateway;
 mod people;
 mod server;
+mod visitor;
 
 pub use self::{
+    backend::{Backend, client_command, printed},
     chance::Chance,
     client::{Client, Reply},
     gateway::{Behaviour, Gateway},
     people::{Nurse, Patient, about, evidence_of, rule_of, ward},
     server::{Options, Server, vigie},
+    visitor::{AUTHENTICATOR, PASSWORD, Visitor, add_user, code_of, encoded, form, forms},
 };

@@ -123,6 +123,27 @@ impl Server {
         );
     }
 
+    /// The simulated clock, in seconds since 1970.
+    #[track_caller]
+    pub fn now(&self) -> i64 {
+        self.instant().as_second()
+    }
+
+    /// An instant so many seconds from now.
+    #[track_caller]
+    pub fn later(&self, seconds: i64) -> String {
+        let now = self.instant();
+        (now + jiff::SignedDuration::from_secs(seconds)).to_string()
+    }
+
+    #[track_caller]
+    fn instant(&self) -> jiff::Timestamp {
+        let reply = self.client().send("GET", "/clock", &[], b"");
+        let told = reply.expect("a reply to GET /clock").expect(200).json();
+        let text = told.as_str().expect("an instant");
+        text.parse().expect("an instant")
+    }
+
     /// `kill -9`: no destructor, no last write.
     pub fn kill(&mut self) {
         self.child.kill().expect("a process to kill");

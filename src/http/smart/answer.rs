@@ -1,0 +1,71 @@
+//! Answers of the endpoints.
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, Response, StatusCode, header},
+};
+use serde_json::{Value, json};
+
+use crate::smart::refusal::{Fault, Refusal};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// When who was sent away for lack of room may come again.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("2");
+
+/// JSON that nobody keeps.
+pub(super) fn json(status: StatusCode, value: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(value.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, JSON);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// JSON that everybody may read, from every page.
+pub(super) fn public(value: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(value.to_string()));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, JSON);
+    let any = HeaderValue::from_static("*");
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
+    let minutes = HeaderValue::from_static("public, max-age=300");
+    headers.insert(header::CACHE_CONTROL, minutes);
+    response
+}
+
+/// A refusal as JSON.
+pub(super) fn refusal(refusal: &Refusal) -> Response<Body> {
+    if let Some(reason) = &refusal.internal {
+        tracing::warn!(
+            code = refusal.fault.code(),
+            reason,
+            "a request for a token was refused"
+        );
+    }
+    let status = match refusal.fault {
+        Fault::InvalidClient => StatusCode::UNAUTHORIZED,
+        Fault::AccessDenied => StatusCode::FORBIDDEN,
+        Fault::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Fault::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    let mut response = json(
+        status,
+        &json!({ "error": refusal.fault.code(), "error_description": refusal.description }),
+    );
+    let headers = response.headers_mut();
+    match refusal.fault {
+        Fault::InvalidClient => {
+            let way = HeaderValue::from_static("Basic realm=\"vigie\", charset=\"UTF-8\"");
+            headers.insert(header::WWW_AUTHENTICATE, way);
+        }
+        Fault::TemporarilyUnavailable => {
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
+        _ => {}
+    }
+    response
+}

@@ -1,0 +1,72 @@
+//! `/auth/launch` and `/auth/userinfo`: for who shows an access token.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::DefaultBodyLimit,
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+    routing::{get, post},
+};
+use serde_json::Value;
+
+use super::{BODY_MAX, answer};
+use crate::{
+    http::auth::bearer,
+    smart::{
+        Smart,
+        refusal::{Fault, Granted, Refusal},
+    },
+};
+
+pub(super) fn routes(smart: &Arc<Smart>) -> Router {
+    let (launching, by_get, by_post) = (smart.clone(), smart.clone(), smart.clone());
+    let launch = post(move |headers: HeaderMap, body: Bytes| {
+        let smart = launching.clone();
+        async move {
+            match launch(&smart, &headers, &body).await {
+                Ok(value) => answer::json(StatusCode::CREATED, &value),
+                Err(refusal) => answer::refusal(&refusal),
+            }
+        }
+    });
+    let info = get(move |headers: HeaderMap| {
+        let smart = by_get.clone();
+        async move { info(&smart, &headers).await }
+    })
+    .post(move |headers: HeaderMap| {
+        let smart = by_post.clone();
+        async move { info(&smart, &headers).await }
+    });
+    Router::new()
+        .route("/auth/launch", launch)
+        .route("/auth/userinfo", info)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+}
+
+async fn launch(smart: &Smart, headers: &HeaderMap, body: &[u8]) -> Granted<Value> {
+    let token = bearer(headers)
+        .map_err(|_| Refusal::new(Fault::InvalidClient, "An access token is needed."))?;
+    let asked: Value = serde_json::from_slice(body)
+        .map_err(|_| Refusal::new(Fault::InvalidRequest, "The body is a JSON object."))?;
+    smart.prepare_launch(token, &asked).await
+}
+
+async fn info(smart: &Smart, headers: &HeaderMap) -> Response<Body> {
+    let told = match bearer(headers) {
+        Ok(token) => smart.user_info(token).await,
+        Err(_) => Ok(None),
+    };
+    match told {
+        Ok(Some(claims)) => answer::json(StatusCode::OK, &claims),
+        Ok(None) => {
+            let refusal = Refusal::new(Fault::InvalidClient, "The access token is not for this.");
+            let mut response = answer::refusal(&refusal);
+            let way = HeaderValue::from_static("Bearer realm=\"vigie\", error=\"invalid_token\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, way);
+            response
+        }
+        Err(refusal) => answer::refusal(&refusal),
+    }
+}

@@ -1,0 +1,113 @@
+//! `/auth/token`: forms in, JSON out.
+//!
+//! Specification: <https://www.rfc-editor.org/rfc/rfc6749#section-3.2>.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::DefaultBodyLimit,
+    http::{HeaderMap, Response, StatusCode, header},
+    routing::post,
+};
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+use super::{BODY_MAX, answer};
+use crate::smart::{
+    Smart,
+    form::Fields,
+    refusal::{Fault, Granted, Refusal},
+};
+
+/// What serves a form.
+type Serve = for<'a> fn(&'a Smart, &'a Fields, Option<&'a str>) -> BoxFuture<'a, Granted<Value>>;
+
+pub(super) fn routes(smart: &Arc<Smart>) -> Router {
+    let route = |serve: Serve| {
+        let smart = smart.clone();
+        post(move |headers: HeaderMap, body: Bytes| {
+            let smart = smart.clone();
+            async move { respond(&smart, &headers, &body, serve).await }
+        })
+    };
+    Router::new()
+        .route("/auth/token", route(token))
+        .route("/auth/introspect", route(introspect))
+        .route("/auth/revoke", route(revoke))
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+}
+
+fn token<'a>(
+    smart: &'a Smart,
+    fields: &'a Fields,
+    authorization: Option<&'a str>,
+) -> BoxFuture<'a, Granted<Value>> {
+    Box::pin(smart.token(fields, authorization))
+}
+
+fn introspect<'a>(
+    smart: &'a Smart,
+    fields: &'a Fields,
+    authorization: Option<&'a str>,
+) -> BoxFuture<'a, Granted<Value>> {
+    Box::pin(smart.introspect(fields, authorization))
+}
+
+fn revoke<'a>(
+    smart: &'a Smart,
+    fields: &'a Fields,
+    authorization: Option<&'a str>,
+) -> BoxFuture<'a, Granted<Value>> {
+    Box::pin(smart.revoke(fields, authorization))
+}
+
+async fn respond(smart: &Smart, headers: &HeaderMap, body: &[u8], serve: Serve) -> Response<Body> {
+    match serve_form(smart, headers, body, serve).await {
+        Ok(value) => answer::json(StatusCode::OK, &value),
+        Err(refusal) => answer::refusal(&refusal),
+    }
+}
+
+async fn serve_form(
+    smart: &Smart,
+    headers: &HeaderMap,
+    body: &[u8],
+    serve: Serve,
+) -> Granted<Value> {
+    if !is_form(headers) {
+        return Err(Refusal::new(
+            Fault::InvalidRequest,
+            "The body is a form (application/x-www-form-urlencoded).",
+        ));
+    }
+    let fields = Fields::read(body)?;
+    serve(smart, &fields, authorization(headers)?).await
+}
+
+/// Whether the body says that it is a form. A page of another origin can send one without asking,
+/// but nothing is taken here that a browser adds by itself.
+pub(super) fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+/// The header `Authorization`, if there is one.
+///
+/// # Errors
+/// `InvalidRequest`, if there are several, or it is not text.
+pub(super) fn authorization(headers: &HeaderMap) -> Granted<Option<&str>> {
+    let mut all = headers.get_all(header::AUTHORIZATION).iter();
+    let unread = Refusal::new(
+        Fault::InvalidRequest,
+        "The header Authorization is not understood.",
+    );
+    match (all.next(), all.next()) {
+        (None, _) => Ok(None),
+        (Some(one), None) => one.to_str().map(Some).map_err(|_| unread),
+        (Some(_), Some(_)) => Err(unread),
+    }
+}

@@ -1,0 +1,144 @@
+//! Which client asks, and whether it is itself.
+//!
+//! Specification: <https://www.rfc-editor.org/rfc/rfc6749#section-2.3>,
+//! <https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-symmetric.html>,
+//! <https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-asymmetric.html>.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{
+    PERMIT, Smart, assertion,
+    refusal::{Fault, Granted, Refusal},
+    secret,
+};
+use crate::{
+    outbound::Fetched,
+    store::{Client, Proof},
+};
+
+/// What a client shows of itself: one thing, and no more.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// Its name alone.
+    Name(String),
+    /// A secret.
+    Secret {
+        /// The `client_id`.
+        client: String,
+        /// The `client_secret`.
+        secret: String,
+    },
+    /// A signed assertion.
+    Assertion {
+        /// The `client_id`, if it was sent beside it.
+        client: Option<String>,
+        /// The assertion.
+        assertion: String,
+    },
+}
+
+/// That a client is not known, or is not itself: which of both, nobody is told.
+const fn unknown() -> Refusal {
+    Refusal::new(
+        Fault::InvalidClient,
+        "The client is not known, or has not shown that it is itself.",
+    )
+}
+
+impl Smart {
+    /// The client that shows this, if it is itself.
+    ///
+    /// # Errors
+    /// `InvalidClient`; `ServerError`, if the database fails.
+    pub async fn identify(&self, shown: &Shown) -> Granted<Client> {
+        match shown {
+            Shown::Name(id) => {
+                let client = self.client(id).await?;
+                match client.proof {
+                    Proof::Public => Ok(client),
+                    _ => Err(unknown()),
+                }
+            }
+            Shown::Secret { client, secret } => {
+                let client = self.client(client).await?;
+                match &client.proof {
+                    Proof::Secret(kept) if secret::is_same(kept, &secret::hexadecimal(secret)) => {
+                        Ok(client)
+                    }
+                    _ => Err(unknown()),
+                }
+            }
+            Shown::Assertion { client, assertion } => {
+                let issuer = assertion::issuer(assertion)?;
+                if client.as_ref().is_some_and(|client| *client != issuer) {
+                    return Err(unknown());
+                }
+                let client = self.client(&issuer).await?;
+                self.check_assertion(&client, assertion).await?;
+                Ok(client)
+            }
+        }
+    }
+
+    async fn client(&self, id: &str) -> Granted<Client> {
+        let found = self.store().client(&PERMIT, id).await?;
+        found.ok_or_else(unknown)
+    }
+
+    async fn check_assertion(&self, client: &Client, text: &str) -> Granted<()> {
+        let head = assertion::head(text)?;
+        let key = match &client.proof {
+            Proof::Keys(set) => {
+                if head.jku.is_some() {
+                    return Err(unknown());
+                }
+                assertion::key(set, &head)?
+            }
+            Proof::KeysAt(url) => {
+                if head.jku.as_ref().is_some_and(|jku| jku != url) {
+                    return Err(unknown());
+                }
+                let kept = self.set(url, false).await?;
+                match assertion::key(&kept, &head) {
+                    Ok(key) => key,
+                    // The client may have changed its keys since.
+                    Err(_) => assertion::key(&self.set(url, true).await?, &head)?,
+                }
+            }
+            Proof::Public | Proof::Secret(_) => return Err(unknown()),
+        };
+        let audience = self.endpoint("token");
+        let names = (client.id.as_str(), audience.as_str());
+        let said = assertion::check(text, (&head, &key), names, self.now())?;
+        let (id, hash) = (client.id.clone(), secret::digest(&said.jti));
+        let is_first = self.store().write(&PERMIT, move |tx| {
+            Box::pin(async move { tx.note_assertion(&id, &hash, said.until).await })
+        });
+        if is_first.await? {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            Fault::InvalidClient,
+            "The assertion was used before (jti).",
+        ))
+    }
+
+    async fn set(&self, url: &str, anew: bool) -> Granted<Value> {
+        let sets = &self.parts.sets;
+        let fetched = if anew {
+            sets.renew(url).await
+        } else {
+            sets.get(url).await
+        };
+        let read = fetched.and_then(|fetched: Arc<Fetched>| fetched.json());
+        read.map_err(|failure| Refusal {
+            internal: Some(format!("a client's key set: {failure}")),
+            ..Refusal::new(
+                Fault::InvalidClient,
+                "The client's key set cannot be fetched.",
+            )
+        })
+    }
+}

@@ -1,0 +1,169 @@
+//! What a token is, told to who may know; and its end.
+//!
+//! Specification: <https://hl7.org/fhir/smart-app-launch/STU2.2/token-introspection.html>,
+//! <https://www.rfc-editor.org/rfc/rfc7662>, <https://www.rfc-editor.org/rfc/rfc7009>.
+
+use serde_json::{Value, json};
+
+use super::{
+    PERMIT, Smart,
+    form::Fields,
+    refusal::{Fault, Granted, Refusal},
+    scopes::{self, Wish},
+    secret, token,
+};
+use crate::store::{Client, DelegationsOf, Digest, Held, Proof, TokenKind};
+
+/// Who asks after a token.
+enum Asker {
+    /// Whoever may look into all tokens.
+    Anybodys,
+    /// A client, about its own.
+    Own(String),
+}
+
+const fn unauthorized() -> Refusal {
+    Refusal::new(
+        Fault::InvalidClient,
+        "Only a client that has shown that it is itself may ask.",
+    )
+}
+
+impl Smart {
+    /// Tells what a token is.
+    ///
+    /// A client asks about its own tokens by showing that it is itself, or about everybody's with
+    /// the scope `__introspect`, in its registration or in an access token.
+    ///
+    /// # Errors
+    /// `InvalidClient`, if nobody has shown who they are; `InvalidRequest`.
+    pub async fn introspect(&self, fields: &Fields, authorization: Option<&str>) -> Granted<Value> {
+        let asker = self.asker(fields, authorization).await?;
+        let text = fields.need("token", "token is missing.")?;
+        let inactive = || Ok(json!({ "active": false }));
+        let Some(held) = self.find(text).await? else {
+            return inactive();
+        };
+        let may_know = match &asker {
+            Asker::Anybodys => true,
+            Asker::Own(client) => *client == held.client.id,
+        };
+        if !may_know || !held.is_good(self.now()) || held.token.kind == TokenKind::Code {
+            return inactive();
+        }
+        let wishes = scopes::read(&held.token.scopes);
+        let mut answer = json!({
+            "active": true,
+            "scope": held.token.scopes,
+            "client_id": held.client.id,
+            "token_type": if held.token.kind == TokenKind::Access { "Bearer" } else { "refresh_token" },
+            "exp": held.token.expires.min(held.delegation.expires).as_second(),
+            "iat": held.token.issued.as_second(),
+            "iss": self.settings.issuer,
+            "aud": self.settings.base,
+        });
+        match &held.delegation.account {
+            None => answer["sub"] = held.client.id.as_str().into(),
+            Some(account) => {
+                // An account that has ended has no tokens.
+                if self.parts.persons.person(account).await?.is_none() {
+                    return inactive();
+                }
+                let identity = self.identity(&held.delegation, &wishes).await?;
+                for name in ["sub", "fhirUser"] {
+                    if let Some(value) = identity.get(name) {
+                        answer[name] = value.clone();
+                    }
+                }
+                token::context_into(&mut answer, &held.delegation);
+            }
+        }
+        Ok(answer)
+    }
+
+    async fn asker(&self, fields: &Fields, authorization: Option<&str>) -> Granted<Asker> {
+        if let Some((scheme, text)) = authorization.and_then(|header| header.split_once(' '))
+            && scheme.eq_ignore_ascii_case("bearer")
+        {
+            let held = self.find(text).await?.ok_or_else(unauthorized)?;
+            let is_good = held.token.kind == TokenKind::Access && held.is_good(self.now());
+            let may = scopes::read(&held.token.scopes).contains(&Wish::Introspect);
+            return match (is_good, may) {
+                (true, true) => Ok(Asker::Anybodys),
+                (true, false) => Err(Refusal::new(
+                    Fault::AccessDenied,
+                    "The token has not the scope __introspect.",
+                )),
+                (false, _) => Err(unauthorized()),
+            };
+        }
+        let client = self.identify(&fields.shown(authorization)?).await?;
+        if client.proof == Proof::Public {
+            return Err(unauthorized());
+        }
+        let may_all = client.scopes.iter().any(|scope| scope == "__introspect");
+        Ok(if may_all {
+            Asker::Anybodys
+        } else {
+            Asker::Own(client.id)
+        })
+    }
+
+    /// A token by its text, whatever it is for.
+    async fn find(&self, text: &str) -> Granted<Option<Held>> {
+        match digest(text) {
+            Some(hash) => Ok(self.store().held(&PERMIT, &hash).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// Ends what a token came of: all tokens of that grant, whichever is shown.
+    ///
+    /// What is unknown, or another client's, is answered in the same way, and stays.
+    ///
+    /// # Errors
+    /// `InvalidClient`; `InvalidRequest`, if no token is sent.
+    pub async fn revoke(&self, fields: &Fields, authorization: Option<&str>) -> Granted<Value> {
+        let client: Client = self.identify(&fields.shown(authorization)?).await?;
+        let text = fields.need("token", "token is missing.")?;
+        if let Some(held) = self.find(text).await?
+            && held.client.id == client.id
+        {
+            let ended = self.store().write(&PERMIT, move |tx| {
+                Box::pin(async move {
+                    let of = DelegationsOf::Id(&held.delegation.id);
+                    tx.end_delegations(of).await
+                })
+            });
+            ended.await?;
+        }
+        Ok(json!({}))
+    }
+
+    /// Who the person of an access token is: OpenID's userinfo. None, if the token is none for it.
+    ///
+    /// # Errors
+    /// `ServerError`, if the database fails.
+    pub async fn user_info(&self, bearer: &str) -> Granted<Option<Value>> {
+        let Some(held) = self.find(bearer).await? else {
+            return Ok(None);
+        };
+        let wishes = scopes::read(&held.token.scopes);
+        let is_for_it = held.token.kind == TokenKind::Access
+            && held.is_good(self.now())
+            && wishes.contains(&Wish::OpenId);
+        let Some(account) = held.delegation.account.as_ref().filter(|_| is_for_it) else {
+            return Ok(None);
+        };
+        if self.parts.persons.person(account).await?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(self.identity(&held.delegation, &wishes).await?))
+    }
+}
+
+fn digest(text: &str) -> Option<Digest> {
+    [secret::ACCESS, secret::REFRESH]
+        .into_iter()
+        .find_map(|prefix| secret::digest_of(prefix, text))
+}

@@ -1,0 +1,174 @@
+//! From a token to the right to read and write.
+//!
+//! It is made anew for each request: an account that is locked, a role that is taken away, a
+//! patient who is no longer in somebody's care take effect at once.
+
+use std::sync::Arc;
+
+use super::{
+    PERMIT, Smart, issue,
+    persons::{Hat, Person},
+    scopes,
+};
+use crate::{
+    fhir::{
+        about::SHARED,
+        permit::{Grant, Login, Permit, Reach},
+        scope::{Level, Scope},
+    },
+    kernel::problem::{Category, Problem, Result},
+    people::roles,
+    store::{Held, TokenKind},
+};
+
+/// That a token is not good: which of the reasons it is, nobody is told.
+fn invalid() -> Problem {
+    Problem::new(
+        Category::Unauthenticated,
+        "security",
+        "The access token is not valid, or no longer.",
+    )
+}
+
+/// What cannot be decided now is refused now: never data because a check has failed.
+fn closed(problem: Problem) -> Problem {
+    let mut busy = Problem::busy("Access cannot be checked at the moment.");
+    busy.internal = problem.internal;
+    busy
+}
+
+impl Smart {
+    /// The permit that an access token stands for.
+    ///
+    /// # Errors
+    /// `Unauthenticated`, if it is none that is good; `Busy`, if that cannot be found out.
+    pub async fn permit(&self, bearer: &str) -> Result<Permit> {
+        let hash = issue::access_digest(bearer).ok_or_else(invalid)?;
+        let held = self.store().held(&PERMIT, &hash).await.map_err(closed)?;
+        match held {
+            Some(held) if held.token.kind == TokenKind::Access && held.is_good(self.now()) => {
+                self.permit_of(&held).await
+            }
+            _ => Err(invalid()),
+        }
+    }
+
+    /// The permit that what is held stands for, whether or not it is still good.
+    pub(super) async fn permit_of(&self, held: &Held) -> Result<Permit> {
+        let asked = scopes::read(&held.token.scopes);
+        let asked: Vec<Scope> = scopes::resources(&asked).cloned().collect();
+        let mut login = Login {
+            client: held.client.id.clone(),
+            account: held.delegation.account.clone(),
+            patient: held.delegation.patient.clone(),
+            session: held.delegation.id.clone(),
+            ..Login::default()
+        };
+        let Some(account) = &held.delegation.account else {
+            let reach = self.reach_of_client(&held.client.organizations).await?;
+            let own = asked.into_iter().filter(|one| one.level == Level::System);
+            let grants = own.map(|scope| Grant {
+                scope,
+                reach: reach.clone(),
+            });
+            return Ok(Permit::login(Arc::new(login), grants.collect()));
+        };
+        let person = self.parts.persons.person(account).await.map_err(closed)?;
+        let person = person.ok_or_else(invalid)?;
+        login.fhir_user.clone_from(&person.fhir_user);
+        login.roles = person.roles();
+        let login = Arc::new(login);
+        let grants = self.grants(&login, &person, &asked).await?;
+        Ok(Permit::login(login, grants))
+    }
+
+    /// What a client reaches that acts for itself.
+    async fn reach_of_client(&self, organizations: &[String]) -> Result<Reach> {
+        if organizations.is_empty() {
+            return Ok(Reach::Everything);
+        }
+        Ok(Reach::Of {
+            marks: Arc::from([SHARED.to_owned()]),
+            custodians: self.custodians(organizations).await?,
+        })
+    }
+
+    /// What a person's token allows: each scope, met with each of their roles, over what that role
+    /// reaches.
+    async fn grants(
+        &self,
+        login: &Arc<Login>,
+        person: &Person,
+        asked: &[Scope],
+    ) -> Result<Vec<Grant>> {
+        let mut grants = Vec::new();
+        for hat in &person.hats {
+            let Some(role) = roles::named(&hat.role) else {
+                continue;
+            };
+            let reach = self.reach_of(hat).await?;
+            let launch = self.reach_of_launch(login, &reach).await?;
+            for scope in asked {
+                let reach = match scope.level {
+                    Level::User => Some(&reach),
+                    Level::Patient => launch.as_ref(),
+                    Level::System => None,
+                };
+                let Some(reach) = reach else { continue };
+                grants.extend(role.bounded(scope).into_iter().map(|scope| Grant {
+                    scope,
+                    reach: reach.clone(),
+                }));
+            }
+        }
+        Ok(grants)
+    }
+
+    /// Whom a role of a person reaches.
+    pub(super) async fn reach_of(&self, hat: &Hat) -> Result<Reach> {
+        let mut marks = hat.marks.clone();
+        if !marks.iter().any(|mark| mark == SHARED) {
+            marks.push(SHARED.to_owned());
+        }
+        Ok(Reach::Of {
+            marks: marks.into(),
+            custodians: self.custodians(&hat.seeds).await?,
+        })
+    }
+
+    async fn custodians(&self, seeds: &[String]) -> Result<Arc<[String]>> {
+        let found = self.store().custodians(seeds).await;
+        Ok(found.map_err(closed)?.into())
+    }
+
+    /// The patient of the launch, and what is everybody's; none, if the role does not reach that
+    /// patient.
+    async fn reach_of_launch(&self, login: &Arc<Login>, reach: &Reach) -> Result<Option<Reach>> {
+        let Some(patient) = &login.patient else {
+            return Ok(None);
+        };
+        let reached = self.store().reaches(reach, patient).await;
+        Ok(reached.map_err(closed)?.then(|| Reach::Of {
+            marks: Arc::from([SHARED.to_owned(), patient.clone()]),
+            custodians: Arc::from([]),
+        }))
+    }
+}
+
+impl Smart {
+    /// Whether somebody reaches a patient by one of their roles.
+    pub(super) async fn person_reaches(&self, person: &Person, patient: &str) -> Result<bool> {
+        for hat in &person.hats {
+            let reach = self.reach_of(hat).await?;
+            if self
+                .store()
+                .reaches(&reach, patient)
+                .await
+                .map_err(closed)?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}

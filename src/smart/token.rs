@@ -1,0 +1,78 @@
+//! The token endpoint: three ways to an access token.
+//!
+//! Specification: <https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#obtain-access-token>.
+
+use serde_json::{Value, json};
+
+use super::{
+    Smart,
+    form::Fields,
+    issue::Issued,
+    refusal::{Fault, Granted, Refusal},
+    scopes,
+};
+use crate::store::{Delegation, LaunchContext};
+
+impl Smart {
+    /// Answers a request for a token: the JSON that the client is given.
+    ///
+    /// # Errors
+    /// As RFC 6749, section 5.2, has them.
+    pub async fn token(&self, fields: &Fields, authorization: Option<&str>) -> Granted<Value> {
+        let grant = fields.need("grant_type", "grant_type is missing.")?;
+        let client = self.identify(&fields.shown(authorization)?).await?;
+        match grant {
+            "client_credentials" => {
+                let asked = fields.need("scope", "scope is missing.")?;
+                let issued = self.serve_backend(&client, asked).await?;
+                Ok(told(&issued))
+            }
+            "authorization_code" => self.exchange_code(&client, fields).await,
+            "refresh_token" => self.refresh(&client, fields).await,
+            _ => Err(Refusal::new(
+                Fault::UnsupportedGrantType,
+                "grant_type is authorization_code, refresh_token or client_credentials.",
+            )),
+        }
+    }
+
+    /// The answer for a token that a person has granted.
+    pub(super) async fn answer(&self, issued: &Issued, delegation: &Delegation) -> Granted<Value> {
+        let mut answer = told(issued);
+        context_into(&mut answer, delegation);
+        if let (Some(style), true) = (&self.settings.style, delegation.account.is_some()) {
+            answer["smart_style_url"] = style.as_str().into();
+        }
+        let wishes = scopes::read(&issued.scopes);
+        if wishes.contains(&scopes::Wish::OpenId) {
+            answer["id_token"] = self.id_token(delegation, &wishes).await?.into();
+        }
+        Ok(answer)
+    }
+}
+
+fn told(issued: &Issued) -> Value {
+    let mut answer = json!({
+        "access_token": issued.access,
+        "token_type": "Bearer",
+        "expires_in": issued.expires_in,
+        "scope": issued.scopes,
+    });
+    if let Some(refresh) = &issued.refresh {
+        answer["refresh_token"] = refresh.as_str().into();
+    }
+    answer
+}
+
+/// Adds what a launch is about to what a client is told.
+pub(super) fn context_into(answer: &mut Value, delegation: &Delegation) {
+    if let Some(patient) = &delegation.patient {
+        answer["patient"] = patient.as_str().into();
+    }
+    let context: &LaunchContext = &delegation.terms.context;
+    if let Ok(Value::Object(members)) = serde_json::to_value(context) {
+        for (name, value) in members {
+            answer[name] = value;
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What the permit of a part lets it touch.
+//!
+//! The version that stands must be reached, and the version written as well. Whom that one is about
+//! is looked at before it is written, by what others say of custody: nobody takes a patient into
+//! their care by writing a CarePlan that says so. Only what was not there before, and is about
+//! itself, is heard about that: a Patient that an establishment registers as its own. What narrows
+//! a scope is a search, and so is looked at once the index rows are written.
+
+use super::Tx;
+use crate::{
+    fhir::{definitions::ResourceType, scope::Action},
+    kernel::problem::{Category, Problem, Result},
+    store::{Prepared, Stored},
+};
+
+impl Tx {
+    /// The current version, a deletion included, if the permit reaches it by this action.
+    ///
+    /// # Errors
+    /// As [`Tx::read`].
+    pub async fn read_for(
+        &mut self,
+        action: Action,
+        kind: ResourceType,
+        id: &str,
+    ) -> Result<Option<Stored>> {
+        let Some(stored) = self.session.current(kind, id).await? else {
+            return Ok(None);
+        };
+        Ok(self.reaches(&stored, action).await?.then_some(stored))
+    }
+
+    /// Whether the permit reaches a resource by this action.
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails.
+    pub async fn reaches(&mut self, stored: &Stored, action: Action) -> Result<bool> {
+        let of = (stored.kind, stored.key);
+        self.session.reaches(&self.permit, of, action).await
+    }
+
+    /// By which bounds, for each action, what is about to be written is reached. Whom it is about
+    /// must be reached before it is written: nobody comes into anybody's care by their own word.
+    pub(super) async fn admitting(
+        &mut self,
+        prepared: &Prepared,
+        actions: &[Action],
+        own: Option<&str>,
+    ) -> Result<Vec<(Action, Vec<usize>)>> {
+        let rows = &prepared.rows;
+        if let Some(patient) = self.permit.patient()
+            && !rows.patients.iter().any(|one| one == patient)
+        {
+            return Err(out_of_reach());
+        }
+        let mut all = Vec::new();
+        if self.permit.grants().is_none() {
+            return Ok(all);
+        }
+        for action in actions {
+            let what = (prepared.resource.kind(), *action);
+            let about = (&rows.about, own);
+            let admitting = self.session.admitting(&self.permit, what, about).await?;
+            if admitting.is_empty() {
+                return Err(out_of_reach());
+            }
+            all.push((*action, admitting));
+        }
+        Ok(all)
+    }
+
+    /// Refuses what has been written, if what narrows the permit does not hold of it.
+    pub(super) async fn check_admitted(
+        &mut self,
+        row: &Stored,
+        admitting: &[(Action, Vec<usize>)],
+    ) -> Result<()> {
+        for (action, bounds) in admitting {
+            let what = (row.kind, *action);
+            let session = &mut self.session;
+            if !session
+                .admitted(&self.permit, what, (bounds, row.key))
+                .await?
+            {
+                // The rows are there: whatever becomes of this error, they must not stay.
+                self.refused = true;
+                return Err(out_of_reach());
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn out_of_reach() -> Problem {
+    Problem::new(
+        Category::Forbidden,
+        "forbidden",
+        "The permit does not reach this resource.",
+    )
+}

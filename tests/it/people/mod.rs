@@ -1,0 +1,3 @@
+//! People with a browser: they log in, and whoever attacks the login gets nowhere.
+
+mod login;
