@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use futures_util::future::BoxFuture;
 
+use super::settings;
 use crate::{
     bulk::{NoLogins, Renew, asker::Identity},
     config::Config,
@@ -11,7 +12,7 @@ use crate::{
     http::Access,
     interactions::Context,
     kernel::problem::{Problem, Result},
-    outbound::{Cache, Internet, Outbound, Rules},
+    outbound::Cache,
     people::People,
     smart::{Parts, Settings, Smart, keys::Keys, persons::Persons},
 };
@@ -35,13 +36,13 @@ pub(super) fn open(
         registration: auth.registration,
         style: (!auth.style_url.is_empty()).then(|| auth.style_url.clone()),
     };
-    let fetch = Outbound::open(Arc::new(Internet), Rules::default())?;
+    let fetch = settings::outbound(&config.outbound)?;
     let parts = Parts {
         store: context.store.clone(),
         clock: Arc::clone(&context.clock),
         chance: Arc::clone(&context.chance),
         keys: Keys::open(&auth.key_file(&config.database.path()))?,
-        sets: Arc::new(Cache::new(Arc::new(fetch), Arc::clone(&context.clock))),
+        sets: Arc::new(Cache::new(fetch, Arc::clone(&context.clock))),
         persons: Arc::clone(people) as Arc<dyn Persons>,
     };
     Ok(Some(Arc::new(Smart::new(settings, parts))))

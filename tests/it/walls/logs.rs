@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Options, Server};
+use crate::harness::{Backend, Options, Server, backend};
 
 /// Put wherever a client can put something; each place has its own, so that a leak names it.
 fn canary(place: &str) -> String {
@@ -144,6 +144,42 @@ fn the_log_repeats_nothing_that_clients_send() {
                 lower.contains("zyxwv") || line.contains("FORGED") || line.contains("1931-02-03");
             assert!(!leaks, "{line}");
             assert!(!line.contains('\u{1b}'), "{line:?}");
+        }
+    }
+}
+
+#[test]
+fn a_token_is_in_no_log() {
+    let server = Server::start_with(Options {
+        closed: true,
+        environment: vec![("VIGIE_LOG_FILTER".into(), "trace".into())],
+        ..Options::default()
+    });
+    let backend = Backend::register(&server, "system/Patient.rs");
+    let assertion = backend.sign(&backend.claims(&server));
+    let granted = backend::ask(&server, "system/Patient.rs", &assertion)
+        .expect(200)
+        .json();
+    let token = granted["access_token"]
+        .as_str()
+        .expect("a token")
+        .to_owned();
+    server
+        .client()
+        .with_token(token.clone())
+        .get("Patient")
+        .expect(200);
+    // In an address, where it does not belong, it is not taken, and not written down either.
+    let reply = server
+        .client()
+        .get(&format!("Patient?access_token={token}"));
+    assert_eq!(reply.status, 401);
+    backend::ask(&server, "system/Patient.rs", &assertion).expect(401);
+    let output = server.output();
+    assert!(output.len() > 1_000, "the log is on");
+    for secret in [&token, &assertion] {
+        for part in [secret.as_str(), &secret[secret.len() - 12..]] {
+            assert!(!output.contains(part), "a secret is in the log");
         }
     }
 }
