@@ -42,7 +42,7 @@ fn every_answer_is_shielded() {
         ("GET", "metadata", 200),
         ("GET", "openapi.json", 200),
         ("GET", "Patient?birthdate=then", 400),
-        ("PUT", "Patient/x", 400),
+        ("PUT", "Patient/x", 415),
         ("POST", "Patient/x", 405),
         ("GET", "/nowhere", 404),
         ("GET", "/healthz", 200),

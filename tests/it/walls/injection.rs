@@ -159,7 +159,8 @@ fn asked(client: &mut Client, (kind, parameter): (&str, &str), value: &str) -> (
     for leak in [
         "sqlite",
         "syntax error",
-        "no such",
+        "no such table",
+        "no such column",
         "SELECT ",
         "rusqlite",
         "sqlx",
@@ -253,7 +254,10 @@ fn a_payload_that_is_stored_is_found_by_itself_alone() {
                     .chain([c])
             })
             .collect();
-        let found = client.get(&format!("Patient?address-city:exact={}", encoded(&escaped)));
+        let found = client.get(&format!(
+            "Patient?_total=accurate&address-city:exact={}",
+            encoded(&escaped)
+        ));
         let found = found.expect(200).json();
         assert_eq!(found["total"], 1, "{payload}: {found}");
         assert_eq!(found["entry"][0]["resource"]["id"], id);
@@ -262,13 +266,12 @@ fn a_payload_that_is_stored_is_found_by_itself_alone() {
 
 #[test]
 fn a_payload_in_a_path_or_a_header_is_one_too() {
-    let (_server, mut client) = ward();
+    let (server, mut client) = ward();
     for payload in PAYLOADS {
         let id = encoded(payload);
         for path in [
             format!("Patient/{id}"),
             format!("Patient/p1/_history/{id}"),
-            format!("Patient/p1/{id}"),
             format!("{id}"),
             format!("{id}/p1"),
             format!("_async/{id}"),
@@ -285,6 +288,8 @@ fn a_payload_in_a_path_or_a_header_is_one_too() {
         }
         let is_visible = payload.bytes().all(|b| (32..127).contains(&b));
         let value = if is_visible { payload } else { continue };
+        // A refusal that needs no body may end the connection.
+        let mut client = server.client();
         for name in [
             "if-match",
             "if-none-match",

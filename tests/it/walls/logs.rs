@@ -176,7 +176,7 @@ fn a_token_is_in_no_log() {
     assert_eq!(reply.status, 401);
     backend::ask(&server, "system/Patient.rs", &assertion).expect(401);
     let output = server.output();
-    assert!(output.len() > 1_000, "the log is on");
+    assert!(output.contains("listening on"), "the log is on");
     for secret in [&token, &assertion] {
         for part in [secret.as_str(), &secret[secret.len() - 12..]] {
             assert!(!output.contains(part), "a secret is in the log");

@@ -30,7 +30,7 @@ fn a_narrative_that_does_something_comes_in_by_no_door() {
     let server = Server::start();
     let mut client = server.client();
     client
-        .put("Patient/p", &json!({"resourceType": "Patient"}))
+        .put("Patient/p", &json!({"resourceType": "Patient", "id": "p"}))
         .expect(201);
     let patch = [("content-type", "application/json-patch+json")];
     for div in vectors() {

@@ -158,18 +158,18 @@ fn links_begin_with_the_base_and_not_with_what_the_client_calls_the_host() {
 #[test]
 fn a_parameter_given_twice_has_the_meaning_that_fhir_gives_it() {
     let (_server, mut client) = ward();
-    let mut total = |query: &str| {
-        let reply = client.get(&format!("Patient?{query}"));
-        (reply.status == 200).then(|| reply.json()["total"].clone())
+    let mut found = |query: &str| {
+        let reply = client.get(&format!("Patient?{query}")).expect(200);
+        reply.text().matches(CANARY).count()
     };
     // Both must hold, whichever comes first, and wherever it is said.
-    assert_eq!(total("_id=a&_id=b"), Some(json!(0)));
-    assert_eq!(total("gender=male&gender=female"), Some(json!(0)));
-    assert_eq!(total("_id=a&_id=a"), Some(json!(1)));
+    assert_eq!(found("_id=a&_id=b"), 0);
+    assert_eq!(found("gender=male&gender=female"), 0);
+    assert_eq!(found("_id=a&_id=a"), 1);
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let reply = client.send("POST", "Patient/_search?_id=a", &form, b"_id=b");
     let reply = reply.expect("a reply").expect(200);
-    assert_eq!(reply.json()["total"], 0);
+    assert!(!reply.text().contains(CANARY));
     // What can only be said once is refused, or the same whatever the order.
     let page = |client: &mut Client, query: &str| {
         let reply = client.get(&format!("Patient?{query}"));
@@ -203,7 +203,7 @@ fn raw(server: &Server, bytes: &[u8]) -> String {
 fn a_request_within_a_request_is_not_answered() {
     let (server, _) = ward();
     let within = "GET /fhir/Patient/a HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
-    let head = "POST /fhir/Patient/_search HTTP/1.1\r\nhost: a\r\n\
+    let head = "POST /fhir/Patient/_search?_id=nobody HTTP/1.1\r\nhost: a\r\n\
                 content-type: application/x-www-form-urlencoded\r\n";
     for framing in [
         // Two lengths, in either order, in one line or in two.
@@ -231,8 +231,18 @@ fn a_request_within_a_request_is_not_answered() {
     ] {
         let answer = raw(&server, format!("{head}{framing}{within}").as_bytes());
         assert!(!answer.contains(CANARY), "{framing:?}: {answer}");
+        // Where two lengths are given, chunks count, and the connection ends with the answer.
+        let is_closed =
+            framing.contains("length: 0\r\ntransfer") && answer.contains("connection: close");
         let status = answer.split(' ').nth(1).unwrap_or("400");
-        assert!(status.starts_with('4'), "{framing:?}: {answer}");
+        assert!(
+            status.starts_with('4') || is_closed,
+            "{framing:?}: {answer}"
+        );
+        assert!(
+            answer.matches("HTTP/1.1 ").count() <= 1,
+            "{framing:?}: {answer}"
+        );
     }
     // In the old version of HTTP there are no chunks.
     let old = head.replace("HTTP/1.1", "HTTP/1.0");
