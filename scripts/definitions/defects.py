@@ -60,9 +60,18 @@ CONSTRAINTS = {
     # The text asks it of more than one, the expression of more than two; the official validator
     # corrects it in the same way.
     "que-12": "enableWhen.count() > 1 implies enableBehavior.exists()",
+    # The type's name is `boolean`: what stands in a resource is never FHIRPath's own Boolean.
+    "que-7": "operator = 'exists' implies (answer is boolean)",
     # The probability may be absent, or be a range, and `is` binds less than `implies` is meant to;
     # the official validator corrects it in the same way.
     "ras-2": "probability.empty() or ((probability is decimal) implies ((probability as decimal) <= 100))",
+}
+
+# Strengths of bindings, by path.
+BINDING_STRENGTHS = {
+    # The profile of vital signs binds the units of vital signs to components of every kind, coded
+    # ones and the flow of oxygen included; the official validator corrects it in the same way.
+    "Observation.component.value[x]": "extensible",
 }
 
 # Where extensions may stand, beside what they say: the definitions themselves have them there.

@@ -92,7 +92,8 @@ def constraint(given):
 
 
 def binding(given, path):
-    kept = {"strength": given["strength"], "valueSet": defects.VALUE_SETS.get(path, given["valueSet"])}
+    strength = defects.BINDING_STRENGTHS.get(path, given["strength"])
+    kept = {"strength": strength, "valueSet": defects.VALUE_SETS.get(path, given["valueSet"])}
     most = [each for each in given.get("extension", []) if each["url"] == MAX_VALUE_SET]
     if most:
         kept["extension"] = most

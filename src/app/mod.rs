@@ -15,6 +15,7 @@ mod people;
 mod settings;
 mod smart;
 
+pub mod audit;
 pub mod backup;
 pub mod client;
 pub mod command;
@@ -60,6 +61,7 @@ pub struct Running {
     http: JoinHandle<()>,
     queue: Option<JoinHandle<()>>,
     hand: Option<Arc<Hand>>,
+    audit: Option<Arc<crate::audit::Log>>,
 }
 
 impl Running {
@@ -87,6 +89,14 @@ impl Running {
         }
         if let Some(hand) = self.hand {
             hand.rest().await;
+        }
+        // After the last request: what was done is recorded before the process ends.
+        if let Some(log) = self.audit
+            && tokio::task::spawn_blocking(move || log.close())
+                .await
+                .is_err()
+        {
+            tracing::error!("the record of accesses ended badly");
         }
     }
 }
@@ -219,10 +229,12 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     let people = people::of(config, &composed.context)?;
     composed.teller.attach(Arc::clone(&people));
     let access = settings::access(&config.server);
+    let audit = audit::open(config, &composed.time, composed.context.chance.as_ref())?;
     let smart = smart::open(config, &composed.context, (access, &people))?;
     composed.again.by(smart.as_ref());
     let mut state = state(composed.context, access, config)?
         .with_eraser(composed.eraser)
+        .with_audit(audit.clone())
         .with_people(people)
         .with_smart(smart);
     let (stop_http, stop_queue) = (CancellationToken::new(), CancellationToken::new());
@@ -253,6 +265,7 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
         http,
         queue,
         hand,
+        audit,
     })
 }
 

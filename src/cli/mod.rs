@@ -3,6 +3,7 @@
 //! To add one: a file with its arguments and its function, a variant of [`Command`] and a line in
 //! [`Command::run`].
 
+mod audit;
 mod backup;
 mod check_config;
 mod client;
@@ -41,6 +42,8 @@ pub enum Command {
     Backup(backup::Arguments),
     /// Put a backup in the place of the database; who was erased since is erased again.
     Restore(restore::Arguments),
+    /// Examine the record of accesses, or give it out.
+    Audit(audit::Arguments),
     /// Make, list, lock and unlock accounts.
     User(user::Arguments),
     /// Take in a table of people, or of answers on paper, from a CSV file.
@@ -61,6 +64,7 @@ impl Command {
             Self::Reindex(arguments) => command::run(reindex::run(arguments)),
             Self::Backup(arguments) => command::conclude(&backup::run(arguments)),
             Self::Restore(arguments) => command::run(restore::run(arguments)),
+            Self::Audit(arguments) => command::conclude(&audit::run(arguments)),
             Self::User(arguments) => command::run(user::run(arguments)),
             Self::Import(arguments) => command::run(import::run(arguments)),
             Self::Client(arguments) => command::run(client::run(arguments)),

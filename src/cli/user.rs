@@ -1,4 +1,4 @@
-//! `vigie user`: accounts made, listed, locked and unlocked.
+//! `vigie user`: accounts made, listed, locked and unlocked, and invitations to them.
 //!
 //! It works on the database itself, beside a server that runs or without one. A password is never
 //! an argument: arguments are seen by everybody on the machine.
@@ -36,6 +36,9 @@ pub struct Arguments {
 enum What {
     /// Make an account.
     Add(Add),
+    /// Make an account, and have the server write to its person how to open it: once more, if they
+    /// have not come.
+    Invite(Add),
     /// Lock an account: its sessions end at once, and so does what was granted.
     Lock(Named),
     /// Unlock an account.
@@ -86,6 +89,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending> {
     let people = app::open_people(&config, Arc::new(Generator::from_system())).await?;
     match arguments.what {
         What::Add(add) => say(&people.add(enrolment(add)?).await?),
+        What::Invite(add) => say(&people.invite(enrolment(add)?).await?),
         What::Lock(named) => say(&people.lock(&named.login).await?),
         What::Unlock(named) => say(&people.unlock(&named.login).await?),
         What::List => list(&people).await?,

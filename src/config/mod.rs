@@ -4,6 +4,7 @@
 //! does. Each section is a file here, with a struct and a `check` that names the keys at fault.
 //! To add a key: a line in `default.toml`, a field in its section, and its bound in `check`.
 
+mod audit;
 mod auth;
 mod clock;
 mod database;
@@ -27,6 +28,7 @@ use serde::Deserialize;
 
 use self::findings::Findings;
 pub use self::{
+    audit::{Audit, Durability},
     auth::Auth,
     clock::Clock,
     database::Database,
@@ -72,6 +74,8 @@ pub struct Config {
     pub pathways: Pathways,
     /// What figures tell of few.
     pub figures: Figures,
+    /// The record of accesses.
+    pub audit: Audit,
     /// Logs.
     pub log: Log,
 }
@@ -94,6 +98,7 @@ impl Config {
         self.clock.check(&self.server, &mut findings);
         self.pathways.check(&mut findings);
         self.figures.check(&mut findings);
+        self.audit.check(&mut findings);
         self.log.check(&mut findings);
         findings.into_result()
     }

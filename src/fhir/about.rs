@@ -18,7 +18,7 @@
 use serde_json::Value;
 
 use super::{
-    canonical::{ON_CALL, PATHWAY_POLICY, extensions},
+    canonical::{ON_CALL, PATHWAY_POLICY, extension, extensions, find_extension},
     compartment,
     definitions::ResourceType,
     reference,
@@ -226,33 +226,28 @@ fn security_context(kind: ResourceType, tree: &Value) -> Option<String> {
     is_binary.then(|| patient(&tree["securityContext"]))?
 }
 
-/// To whom a pathway is offered.
+/// To whom a pathway is offered; what is no pathway is everybody's.
 fn audience(kind: ResourceType, id: &str, tree: &Value) -> Vec<String> {
-    let policies: Vec<&Value> = policies(tree).collect();
-    let audiences = policies.iter().filter(|one| one["url"] == "audience");
-    let mut whom: Vec<String> = audiences
-        .filter_map(|one| one["valueCode"].as_str())
-        .map(|code| format!("{MARK}{code}"))
-        .collect();
-    if policies.iter().any(|one| one["url"] == ESTABLISHMENT) {
+    let Some(policy) = find_extension(tree, PATHWAY_POLICY) else {
+        return vec![SHARED.to_owned()];
+    };
+    let code = extension(policy, "audience").and_then(Value::as_str);
+    let audience = code.filter(|code| *code == AGENCY).unwrap_or(PROFESSIONAL);
+    let mut whom = vec![format!("{MARK}{audience}")];
+    if extensions(policy, ESTABLISHMENT).next().is_some() {
         whom.push(mark(kind, id));
-    }
-    if whom.is_empty() {
-        whom.push(SHARED.to_owned());
     }
     whom
 }
 
+/// Those who call on behalf of others.
+const AGENCY: &str = "agency";
+
+/// Those who treat.
+const PROFESSIONAL: &str = "professional";
+
 /// The part of a pathway's policy that names an establishment which offers it.
 const ESTABLISHMENT: &str = "establishment";
-
-/// The parts of a pathway's policy.
-fn policies(tree: &Value) -> impl Iterator<Item = &Value> {
-    let policies = tree["extension"].as_array().into_iter().flatten();
-    policies
-        .filter(|one| one["url"] == PATHWAY_POLICY)
-        .flat_map(|one| one["extension"].as_array().into_iter().flatten())
-}
 
 /// Who has whom in their care, by what a version says.
 fn custody(kind: ResourceType, id: &str, tree: &Value) -> Vec<CustodyRow> {
@@ -355,7 +350,10 @@ fn denials(tree: &Value) -> Vec<CustodyRow> {
 
 /// The establishments that offer a pathway, and their parts.
 fn offered(mark: &str, tree: &Value) -> Vec<CustodyRow> {
-    let named = policies(tree).filter(|one| one["url"] == ESTABLISHMENT);
+    let Some(policy) = find_extension(tree, PATHWAY_POLICY) else {
+        return Vec::new();
+    };
+    let named = extensions(policy, ESTABLISHMENT);
     let custodians = named.filter_map(|one| custodian(&one["valueReference"]));
     let names = custodians.flat_map(|name| [format!("{ABOVE}{name}"), name]);
     let rows = names.map(|custodian| CustodyRow {
@@ -365,3 +363,6 @@ fn offered(mark: &str, tree: &Value) -> Vec<CustodyRow> {
     });
     rows.collect()
 }
+
+#[cfg(test)]
+mod tests;

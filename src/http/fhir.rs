@@ -21,7 +21,7 @@ pub use self::interactions::{
     update, vread,
 };
 use super::{
-    auth, binary,
+    audit, auth, binary,
     negotiate::{self, BodyFormat, Preference, Wanted},
     operations::{self, Operation},
     reply,
@@ -198,13 +198,46 @@ pub(super) async fn dispatch(
 ) -> Response<axum::body::Body> {
     let preference = Preference::read(request.headers());
     let wanted = Wanted::read(request.headers(), request.uri().query());
-    let work = answer(state.clone(), &endpoint, (preference, &wanted), request);
+    let mut hook = match audit::Hook::begin(&state, &endpoint, request.extensions()) {
+        Ok(hook) => hook,
+        Err(problem) => {
+            let refusal = reply::problem(&problem, &state.request_id());
+            return negotiate::give(refusal, &wanted).await;
+        }
+    };
+    let form = (preference, &wanted);
+    let work = answer(state.clone(), &endpoint, form, request, &mut hook);
     // A fault in one request must not take the connection, and the others on it, down.
     let outcome = AssertUnwindSafe(work)
         .catch_unwind()
         .await
         .unwrap_or_else(|_| Err(Problem::fault("a panic while a request was served")));
-    let response = match outcome {
+    let number = outcome.is_err().then(|| state.request_id());
+    let response = respond(&state, outcome, preference, number.as_deref());
+    let recorded = hook.conclude(&state, response.status(), number).await;
+    let response = match recorded {
+        Ok(()) => response,
+        Err(problem) => reply::problem(&problem, &state.request_id()),
+    };
+    let response = negotiate::give(response, &wanted).await;
+    // The route and not the URL: ids and queries are health information.
+    tracing::debug!(
+        verb = %endpoint.verb,
+        route = endpoint.path,
+        status = response.status().as_u16(),
+        "answered"
+    );
+    response
+}
+
+/// What an interaction came to as a response, in JSON.
+fn respond(
+    state: &State,
+    outcome: Result<Answer>,
+    preference: Preference,
+    number: Option<&str>,
+) -> Response<axum::body::Body> {
+    match outcome {
         Ok(Answer {
             reply: Reply::Version(stored),
             as_content: true,
@@ -226,17 +259,8 @@ pub(super) async fn dispatch(
             let base = &state.context.base;
             reply::reply(done, advice.as_ref(), preference.returns, base)
         }
-        Err(problem) => reply::problem(&problem, &state.request_id()),
-    };
-    let response = negotiate::give(response, &wanted).await;
-    // The route and not the URL: ids and queries are health information.
-    tracing::debug!(
-        verb = %endpoint.verb,
-        route = endpoint.path,
-        status = response.status().as_u16(),
-        "answered"
-    );
-    response
+        Err(problem) => reply::problem(&problem, number.unwrap_or_default()),
+    }
 }
 
 /// What an interaction came to, and how it is to be told.
@@ -252,8 +276,10 @@ async fn answer(
     endpoint: &Endpoint,
     (preference, wanted): (Preference, &Wanted),
     mut request: Request,
+    hook: &mut audit::Hook,
 ) -> Result<Answer> {
     let permit = endpoint.permit(&state, &mut request).await?;
+    hook.by(&permit);
     let path: RawPathParams = request
         .extract_parts()
         .await
@@ -276,19 +302,44 @@ async fn answer(
         body: Bytes::new(),
     };
     read_path(&mut call, &path, endpoint.kind)?;
+    hook.asks(&call);
     endpoint.hold(&call)?;
-    let is_binary = binary::is_binary(call.kind);
-    let as_content = is_binary
+    let as_content = binary::is_binary(call.kind)
         && endpoint.verb == Method::GET
         && binary::is_content_wanted(&parts.headers, format.as_deref());
     if !csv && !as_content {
         wanted.check()?;
     }
+    bring(&mut call, endpoint, &parts, body).await?;
+    call.headers = parts.headers;
+    hook.brings(&call, endpoint);
+    let reply = match endpoint.serve {
+        Serve::Interaction(_, run) => run(call).await,
+        Serve::Operation(operation) => run_operation(operation, call, (csv, endpoint.body)).await,
+    }?;
+    hook.comes_to(&state, &reply).await;
+    let advice = advice::of(&state.context, &reply).await;
+    Ok(Answer {
+        reply,
+        advice,
+        as_content,
+    })
+}
+
+/// Reads the body: of a form, more of the query; else what is to be stored or to be known.
+async fn bring(
+    call: &mut Call,
+    endpoint: &Endpoint,
+    parts: &Parts,
+    body: axum::body::Body,
+) -> Result<()> {
     let given = match endpoint.body {
-        Body::Json if is_binary && binary::is_content(&parts.headers) => Body::Content,
+        Body::Json if binary::is_binary(call.kind) && binary::is_content(&parts.headers) => {
+            Body::Content
+        }
         given => given,
     };
-    let mut body = read_body(&state, given, &parts, body).await?;
+    let mut body = read_body(&call.state, given, parts, body).await?;
     if given == Body::Content {
         body = binary::wrap(&parts.headers, call.id.as_deref(), &body)?;
     }
@@ -299,17 +350,7 @@ async fn answer(
     } else {
         call.body = body;
     }
-    call.headers = parts.headers;
-    let reply = match endpoint.serve {
-        Serve::Interaction(_, run) => run(call).await,
-        Serve::Operation(operation) => run_operation(operation, call, (csv, endpoint.body)).await,
-    }?;
-    let advice = advice::of(&state.context, &reply).await;
-    Ok(Answer {
-        reply,
-        advice,
-        as_content,
-    })
+    Ok(())
 }
 
 /// Names and values of a query.

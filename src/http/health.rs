@@ -1,4 +1,4 @@
-//! `/healthz`: the process lives. `/readyz`: the store answers.
+//! `/healthz`: the process lives. `/readyz`: the store answers, and accesses can be recorded.
 
 use std::sync::Arc;
 
@@ -16,6 +16,10 @@ pub(super) fn routes(state: &Arc<State>) -> Router {
 }
 
 async fn ready(state: Arc<State>) -> (StatusCode, &'static str) {
+    if state.audit.as_ref().is_some_and(|log| log.ready().is_err()) {
+        let says = "accesses cannot be recorded\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, says);
+    }
     let permit = Permit::system("http.readyz");
     match state.context.store.job_counts(&permit).await {
         Ok(_) => (StatusCode::OK, "ready\n"),

@@ -8,6 +8,8 @@
 //! Specification: <http://hl7.org/fhir/R4/http.html>.
 
 pub mod accounts;
+mod audit;
+mod auditing;
 pub mod auth;
 mod binary;
 mod bulk;

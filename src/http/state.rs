@@ -15,7 +15,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::{auth::Access, cors::Origins};
 use crate::{
-    authoring::Simulator, erasure::Eraser, fhir::search::parameters::Parameters,
+    audit, authoring::Simulator, erasure::Eraser, fhir::search::parameters::Parameters,
     interactions::Context, kernel::problem::Result, people::People, smart::Smart,
 };
 
@@ -67,6 +67,8 @@ pub struct State {
     pub origins: Origins,
     /// Tries pathways out.
     pub simulator: Simulator,
+    /// The record of accesses, where there is one.
+    pub audit: Option<Arc<audit::Log>>,
     /// The digest of the secret that the gateway of text messages shows, if there is one.
     pub(super) gateway_secret: Option<blake3::Hash>,
     capabilities: Mutex<Option<(Arc<Parameters>, Bytes)>>,
@@ -91,6 +93,7 @@ impl State {
             people: None,
             origins: Origins::default(),
             simulator: Simulator::default(),
+            audit: None,
             gateway_secret: None,
             capabilities: Mutex::default(),
             started,
@@ -137,6 +140,13 @@ impl State {
     #[must_use]
     pub fn with_origins(mut self, origins: Origins) -> Self {
         self.origins = origins;
+        self
+    }
+
+    /// The same state, with the record of accesses.
+    #[must_use]
+    pub fn with_audit(mut self, log: Option<Arc<audit::Log>>) -> Self {
+        self.audit = log;
         self
     }
 

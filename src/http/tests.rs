@@ -314,6 +314,23 @@ async fn unknown_parameters_are_refused_where_the_client_is_strict() {
 }
 
 #[tokio::test]
+async fn a_create_with_parameters_is_refused_where_the_client_is_strict() {
+    let site = Site::open().await;
+    let patient = json!({"resourceType": "Patient"}).to_string();
+    let post = async |path: &str, handling: &str| {
+        let headers = &[JSON[0], ("prefer", handling)];
+        site.request(Method::POST, path, headers, &patient).await
+    };
+    let path = "/fhir/Patient?identifier=a|1";
+    assert_eq!(post(path, "handling=lenient").await.status, 201);
+    let refused = post(path, "handling=strict").await;
+    assert_eq!(refused.status, 400);
+    assert_eq!(refused.json()["issue"][0]["code"], "not-supported");
+    let plain = post("/fhir/Patient?_format=json&_pretty=true", "handling=strict");
+    assert_eq!(plain.await.status, 201);
+}
+
+#[tokio::test]
 async fn a_batch_answers_each_entry_with_its_status() {
     let site = Site::open().await;
     let entries = json!({

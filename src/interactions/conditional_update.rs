@@ -50,11 +50,19 @@ pub(super) async fn store(
         .write(permit, move |tx| {
             Box::pin(async move {
                 let found = criteria.find(tx).await?;
+                if is_fresh(&found, own.as_deref(), if_match) {
+                    return tx.put_fresh(&fresh, prepared).await.map(update::reply);
+                }
                 let id = identity(tx, &criteria, &found, own, fresh).await?;
                 tx.put(&id, prepared, if_match).await.map(update::reply)
             })
         })
         .await
+}
+
+/// Whether something is created under an id of the server's own.
+pub(super) const fn is_fresh(found: &Match, own: Option<&str>, if_match: Option<u64>) -> bool {
+    matches!(found, Match::None) && own.is_none() && if_match.is_none()
 }
 
 /// The id to write under: that of the match, else the body's own, else a fresh one.

@@ -11,8 +11,8 @@ use jiff::SignedDuration;
 use super::{
     PERMIT, People, authenticator, fold,
     roles::{self, SecondFactor},
-    secret, session,
-    throttle::{self, BY_ADDRESS, BY_FACTOR, BY_PAIR, FORGIVEN_AFTER, Pace, Verdict},
+    secret,
+    throttle::{BY_ADDRESS, BY_FACTOR, BY_PAIR},
 };
 use crate::{
     erasure::ledger::hex,
@@ -20,7 +20,7 @@ use crate::{
         phi::Phi,
         problem::{Problem, Result},
     },
-    store::{Account, AccountBy, AccountState, LoginSession, LoginStage, Ticket, TicketKind, Tx},
+    store::{Account, AccountBy, AccountState, LoginSession, LoginStage, Ticket, TicketKind},
 };
 
 /// Codes to write down, for when the authenticator is lost.
@@ -69,9 +69,6 @@ pub fn factor_of(account: &Account) -> SecondFactor {
         SecondFactor::Totp
     }
 }
-
-/// Counters that a try is charged to.
-type Charges = Vec<(Vec<u8>, Pace)>;
 
 impl People {
     /// The first step: a login and its password, from an address.
@@ -122,57 +119,6 @@ impl People {
                 Box::pin(async move { tx.account(AccountBy::Login(&login)).await })
             })
             .await
-    }
-
-    /// The session of a cookie, at whatever stage, and its account; none, if it is over.
-    ///
-    /// # Errors
-    /// `Fault`, if the database fails.
-    pub async fn at_stage(&self, cookie: &str) -> Result<Option<(LoginSession, Account)>> {
-        let now = self.now();
-        let found = self.store.login(&PERMIT, &secret::digest(cookie)).await?;
-        Ok(found.filter(|(login, account)| session::is_alive(login, account, now)))
-    }
-
-    /// The session of somebody who has logged in, and their account; none, if it is over. Its use
-    /// is noted.
-    ///
-    /// # Errors
-    /// `Fault`, if the database fails.
-    pub async fn logged_in(&self, cookie: &str) -> Result<Option<(LoginSession, Account)>> {
-        let found = self.at_stage(cookie).await?;
-        let Some((mut login, account)) = found.filter(|(one, _)| one.stage == LoginStage::Full)
-        else {
-            return Ok(None);
-        };
-        let now = self.now();
-        if session::is_to_note(&login, now) {
-            login.seen = now;
-            let noted = login.clone();
-            self.store
-                .write(&PERMIT, move |tx| {
-                    Box::pin(async move {
-                        // Who has logged out meanwhile stays so.
-                        if tx.login(&noted.hash).await?.is_some() {
-                            tx.keep_login(&noted).await?;
-                        }
-                        Ok(())
-                    })
-                })
-                .await?;
-        }
-        Ok(Some((login, account)))
-    }
-
-    /// Whether the session of this hash is that of somebody who has logged in.
-    ///
-    /// # Errors
-    /// `Fault`, if the database fails.
-    pub async fn is_logged_in(&self, hash: &[u8]) -> Result<bool> {
-        let (found, now) = (self.store.login(&PERMIT, hash).await?, self.now());
-        Ok(found.is_some_and(|(login, account)| {
-            login.stage == LoginStage::Full && session::is_alive(&login, &account, now)
-        }))
     }
 
     /// What is asked next of who has shown a password; an authenticator to enrol is drawn once and
@@ -406,170 +352,4 @@ impl People {
         self.leave(&login.hash).await?;
         self.open(account, LoginStage::Full, factor).await
     }
-
-    /// Opens a session, unless the account has been locked meanwhile.
-    pub(super) async fn open(
-        &self,
-        account: &Account,
-        stage: LoginStage,
-        factor: &'static str,
-    ) -> Result<Step> {
-        let (cookie, now) = (secret::text(self.chance.as_ref()), self.now());
-        // What is over goes when somebody comes.
-        let swept = now.saturating_sub(FORGIVEN_AFTER).map_err(Problem::fault)?;
-        let opened = LoginSession {
-            hash: secret::digest(&cookie),
-            account: account.id.clone(),
-            generation: account.generation,
-            stage,
-            factor: factor.to_owned(),
-            created: now,
-            seen: now,
-            authenticated: now,
-            pending: Phi::new(Vec::new()),
-        };
-        let is_open = self
-            .store
-            .write(&PERMIT, move |tx| {
-                Box::pin(async move {
-                    let account = tx.account(AccountBy::Id(&opened.account)).await?;
-                    let is_alive =
-                        account.is_some_and(|account| session::is_alive(&opened, &account, now));
-                    if is_alive {
-                        tx.keep_login(&opened).await?;
-                        tx.sweep_people(now, swept).await?;
-                    }
-                    Ok(is_alive)
-                })
-            })
-            .await?;
-        Ok(if is_open {
-            Step::Opened(Phi::new(cookie))
-        } else {
-            Step::Wrong
-        })
-    }
-
-    /// Ends a session and what belongs to it.
-    ///
-    /// # Errors
-    /// `Fault`, if the database fails.
-    pub async fn leave(&self, hash: &[u8]) -> Result<()> {
-        let hash = hash.to_owned();
-        self.store
-            .write(&PERMIT, move |tx| {
-                Box::pin(async move {
-                    tx.forget_ticket(TicketKind::Code, &hash).await?;
-                    tx.forget_login(&hash).await
-                })
-            })
-            .await
-    }
-
-    /// The full sessions of an account that are alive.
-    ///
-    /// # Errors
-    /// `Fault`, if the database fails.
-    pub async fn sessions(&self, account: &Account) -> Result<Vec<LoginSession>> {
-        let (account, now) = (account.clone(), self.now());
-        self.store
-            .write(&PERMIT, move |tx| {
-                Box::pin(async move {
-                    let mut all = tx.logins(&account.id).await?;
-                    all.retain(|one| {
-                        one.stage == LoginStage::Full && session::is_alive(one, &account, now)
-                    });
-                    Ok(all)
-                })
-            })
-            .await
-    }
-
-    /// Ends every session of an account but this one.
-    ///
-    /// # Errors
-    /// `Fault`, if the database fails.
-    pub async fn end_others(&self, login: &LoginSession) -> Result<()> {
-        let (account, hash) = (login.account.clone(), login.hash.clone());
-        self.store
-            .write(&PERMIT, move |tx| {
-                Box::pin(async move { tx.forget_logins(&account, &hash).await })
-            })
-            .await
-    }
-
-    /// The token that a form of the browser with this cookie carries: nobody else can make it.
-    ///
-    /// # Errors
-    /// `Fault`, never in practice.
-    pub fn form_token(&self, cookie: &str) -> Result<String> {
-        Ok(hex(&self.key.name("form", cookie.as_bytes())?))
-    }
-
-    /// A cookie for who has not logged in, so that their forms have a token too.
-    #[must_use]
-    pub fn anonymous(&self) -> String {
-        secret::text(self.chance.as_ref())
-    }
-
-    fn pair(&self, login: &str, address: IpAddr) -> Result<Vec<u8>> {
-        let named = format!("{login}\0{}", throttle::place(address));
-        self.key.name("pair", named.as_bytes())
-    }
-
-    fn place(&self, address: IpAddr) -> Result<Vec<u8>> {
-        self.key.name("place", throttle::place(address).as_bytes())
-    }
-
-    /// Charges a try to its counters before it is looked at; gives how long it has to wait, in
-    /// which case nothing is charged.
-    pub(super) async fn charge(&self, charges: Charges) -> Result<Option<SignedDuration>> {
-        let now = self.now();
-        self.store
-            .write(&PERMIT, move |tx| {
-                Box::pin(async move {
-                    let mut after = Vec::with_capacity(charges.len());
-                    let mut wait = None;
-                    for (key, pace) in &charges {
-                        match throttle::judge(*pace, tx.failures(key).await?, now) {
-                            Verdict::Go(failures) => after.push((key, failures)),
-                            Verdict::Wait(left) => wait = wait.max(Some(left)),
-                        }
-                    }
-                    for (key, failures) in after.into_iter().filter(|_| wait.is_none()) {
-                        tx.keep_failures(key, Some(failures)).await?;
-                    }
-                    Ok(wait)
-                })
-            })
-            .await
-    }
-
-    /// Takes one try back from a counter that many share.
-    async fn pardon(&self, key: Vec<u8>) -> Result<()> {
-        self.store
-            .write(&PERMIT, move |tx| {
-                Box::pin(async move {
-                    if let Some(mut failures) = tx.failures(&key).await? {
-                        failures.count = failures.count.saturating_sub(1);
-                        tx.keep_failures(&key, Some(failures)).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
-    }
-
-    async fn forgive(&self, keys: Vec<Vec<u8>>) -> Result<()> {
-        self.store
-            .write(&PERMIT, move |tx| Box::pin(forgive(tx, keys)))
-            .await
-    }
-}
-
-async fn forgive(tx: &mut Tx, keys: Vec<Vec<u8>>) -> Result<()> {
-    for key in keys {
-        tx.keep_failures(&key, None).await?;
-    }
-    Ok(())
 }

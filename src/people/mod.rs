@@ -5,7 +5,8 @@
 //! - [`throttle`]: how long who fails has to wait. Pure.
 //! - [`session`]: for how long who has logged in stays so. Pure.
 //! - [`key`]: what encrypts and names what is secret at rest.
-//! - [`login`]: the steps from a name to a session.
+//! - [`login`]: the steps from a name to a session; `stay`: what becomes of it; `charge`: what tries
+//!   cost.
 //! - [`invite`], [`tell`]: invitations, ways back, and the letters that bring them.
 //! - [`enrol`]: accounts made, locked and ended.
 //! - [`reach`]: whom somebody reaches by each of their roles.
@@ -14,6 +15,7 @@
 //! gets the same answer as one that is.
 
 pub mod authenticator;
+mod charge;
 pub mod enrol;
 pub mod invite;
 pub mod key;
@@ -23,6 +25,7 @@ pub mod reach;
 pub mod roles;
 pub mod secret;
 pub mod session;
+mod stay;
 pub mod tell;
 pub mod throttle;
 

@@ -345,59 +345,39 @@ async fn sessions_end_by_time_by_leaving_and_by_a_lock() {
     drop((login, account));
 }
 
+/// Enrolments that do not hang together.
+fn crooked(good: &Enrolment) -> Vec<Enrolment> {
+    let having = |role: &str, organization: &str| {
+        vec![AccountRole {
+            role: role.into(),
+            organization: organization.into(),
+        }]
+    };
+    let with = |change: &dyn Fn(&mut Enrolment)| {
+        let mut changed = good.clone();
+        change(&mut changed);
+        changed
+    };
+    vec![
+        with(&|one| one.login = "a b".into()),
+        with(&|one| one.login = " ".into()),
+        with(&|one| one.fhir_user = "Patient/1".into()),
+        with(&|one| one.fhir_user = "Practitioner".into()),
+        with(&|one| one.roles = Vec::new()),
+        with(&|one| one.roles = having("patient", "")),
+        with(&|one| one.roles = having("king", "")),
+        with(&|one| one.roles = having("professional", "Group/1")),
+        with(&|one| one.password = Some(Phi::new("short".into()))),
+        with(&|one| one.authenticator = Some(Phi::new("short".into()))),
+    ]
+}
+
 #[tokio::test]
 async fn an_account_hangs_together_and_is_one_for_each_person() {
     let house = house().await;
     let good = somebody(AccountKind::Professional, "anne");
     house.people.add(good.clone()).await.unwrap();
-    let refusals = [
-        Enrolment {
-            login: "a b".into(),
-            ..good.clone()
-        },
-        Enrolment {
-            login: " ".into(),
-            ..good.clone()
-        },
-        Enrolment {
-            fhir_user: "Patient/1".into(),
-            ..good.clone()
-        },
-        Enrolment {
-            fhir_user: "Practitioner".into(),
-            ..good.clone()
-        },
-        Enrolment {
-            roles: Vec::new(),
-            ..good.clone()
-        },
-        Enrolment {
-            roles: vec![AccountRole {
-                role: "patient".into(),
-                organization: String::new(),
-            }],
-            ..good.clone()
-        },
-        Enrolment {
-            roles: vec![AccountRole {
-                role: "king".into(),
-                organization: String::new(),
-            }],
-            ..good.clone()
-        },
-        Enrolment {
-            roles: vec![AccountRole {
-                role: "professional".into(),
-                organization: "Group/1".into(),
-            }],
-            ..good.clone()
-        },
-        Enrolment {
-            password: Some(Phi::new("short".into())),
-            ..good.clone()
-        },
-    ];
-    for refused in refusals {
+    for refused in crooked(&good) {
         let problem = house.people.add(refused.clone()).await.unwrap_err();
         assert_eq!(problem.category, Category::Invalid, "{refused:?}");
     }

@@ -12,6 +12,7 @@
 //! Specification: <http://hl7.org/fhir/R4/http.html#transactional-integrity>.
 
 mod accounts;
+mod audit;
 mod canonical;
 mod change;
 mod clients;
@@ -44,12 +45,13 @@ mod writer;
 pub const INDEX_VERSION: i64 = 3;
 
 #[cfg(test)]
-pub use self::sqlite::{count_tokens, pretend_index_version};
+pub use self::sqlite::{count_tokens, pretend_index_version, tamper};
 pub use self::{
     accounts::{
         Account, AccountBy, AccountKind, AccountRole, AccountState, Failures, LoginSession,
         LoginStage, Ticket, TicketKind,
     },
+    audit::{AuditAnchor, AuditFile, AuditQuery, AuditRow, AuditTip, ChainHash, Pseudonym},
     canonical::Canonical,
     change::{Change, Draft, Reactor},
     clients::{Client, Proof},

@@ -235,6 +235,21 @@ impl Tx {
         }
     }
 
+    /// Writes a resource, as an update that creates, under an id that has just been drawn: nobody
+    /// can learn by it what stands elsewhere, so the permit need not reach everything.
+    ///
+    /// # Errors
+    /// `Forbidden`, if the permit does not reach what is written.
+    pub async fn put_fresh(&mut self, id: &str, prepared: Prepared) -> Result<Written> {
+        check_id(id)?;
+        let actions = [Action::Update, Action::Create];
+        let stored = self.insert(id, prepared, &actions).await?;
+        Ok(Written {
+            stored,
+            created: true,
+        })
+    }
+
     /// Records a deletion; nothing is written where nothing stands that the permit reaches, or a
     /// deletion does.
     ///

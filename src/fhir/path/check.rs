@@ -297,7 +297,7 @@ impl Checker {
         let types = match input.types {
             // `as(Quantity)` of a FHIR element is FHIR's Quantity.
             Some(types) if types.iter().all(|one| matches!(one, Type::Fhir(_))) => {
-                fhir.into_iter().collect()
+                fhir.or(system).into_iter().collect()
             }
             Some(_) => fhir.into_iter().chain(system).collect(),
             None => fhir.or(system).into_iter().collect(),

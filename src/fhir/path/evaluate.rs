@@ -267,6 +267,21 @@ fn keeps(item: &Item<'_>, specifier: &TypeSpecifier) -> bool {
     matches(item, specifier)
 }
 
+/// Whether `as` keeps an item: beside what [`keeps`] does, a primitive is the value of FHIRPath that
+/// it converts to (<http://hl7.org/fhir/R4/fhirpath.html#types>), so that `as String` finds a text.
+fn converts(item: &Item<'_>, specifier: &TypeSpecifier) -> bool {
+    match item {
+        Item::Node(Node {
+            kind: Some(kind), ..
+        }) if specifier.kind.is_none()
+            && kind.class == crate::fhir::definitions::Kind::Primitive =>
+        {
+            kind.system.is_some() && kind.system == specifier.system
+        }
+        _ => keeps(item, specifier),
+    }
+}
+
 /// `is`, `as`, `ofType`. R4's search parameters apply `as` to several items, hence it filters.
 fn type_step<'s, 'a>(
     test: TypeTest,
@@ -278,7 +293,8 @@ fn type_step<'s, 'a>(
             let answer = single(&items)?.map(|item| Item::Boolean(matches(item, specifier)));
             Cow::Owned(answer.into_iter().collect())
         }
-        TypeTest::As | TypeTest::OfType => keep(items, |item| keeps(item, specifier)),
+        TypeTest::As => keep(items, |item| converts(item, specifier)),
+        TypeTest::OfType => keep(items, |item| keeps(item, specifier)),
     })
 }
 

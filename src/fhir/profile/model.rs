@@ -88,7 +88,8 @@ pub struct Element {
 pub struct TypeUse {
     /// The type's name.
     pub code: String,
-    /// Profiles of the type; one of them must hold.
+    /// Profiles of the type; one of them must hold. After `#` stands the id of an element of the
+    /// profile, where that alone is meant.
     pub profiles: Vec<String>,
     /// Profiles of what a reference points to; one of them must hold.
     pub targets: Vec<String>,
@@ -204,6 +205,17 @@ pub enum By {
     Profile,
 }
 
+impl Profile {
+    /// What a canonical means of the profile: the element whose id stands after `#`, or the whole.
+    #[must_use]
+    pub fn part(&self, canonical: &str) -> Option<&Element> {
+        match canonical.split_once('#') {
+            Some((_, id)) => self.root.by_id(id),
+            None => Some(&self.root),
+        }
+    }
+}
+
 impl Element {
     /// Whether the element has a type of this name.
     #[must_use]
@@ -224,6 +236,27 @@ impl Element {
         steps.next()?;
         steps.try_fold(self, |element, step| {
             element.child(step.trim_end_matches("[x]"))
+        })
+    }
+
+    /// The element of this id (`Patient.contact:family.name`) within this one, itself included.
+    #[must_use]
+    pub fn by_id(&self, id: &str) -> Option<&Self> {
+        let mut steps = id.split('.');
+        steps.next()?;
+        steps.try_fold(self, |element, step| {
+            let (name, slice) = match step.split_once(':') {
+                Some((name, slice)) => (name, Some(slice)),
+                None => (step, None),
+            };
+            let child = element.child(name.trim_end_matches("[x]"))?;
+            match slice {
+                None => Some(child),
+                Some(_) => child
+                    .slices
+                    .iter()
+                    .find(|each| each.slice.as_deref() == slice),
+            }
         })
     }
 }

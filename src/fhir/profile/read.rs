@@ -16,6 +16,8 @@ use super::{
 
 const MAX_VALUE_SET: &str = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet";
 const FHIR_TYPE: &str = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type";
+const PROFILE_ELEMENT: &str =
+    "http://hl7.org/fhir/StructureDefinition/elementdefinition-profile-element";
 /// Judged by the pass over the structure: that every element has a value or children, and an
 /// extension a value or extensions.
 const JUDGED_BY_STRUCTURE: [&str; 2] = ["ele-1", "ext-1"];
@@ -43,6 +45,19 @@ pub(super) fn state(element: &mut Element, given: &Value) {
             "extension" => super::controls::state(element, value),
             _ => valued(element, name, value),
         }
+    }
+}
+
+/// Names a value set that the definition contains by the URL of the definition.
+pub(super) fn locate(element: &mut Element, url: &str) {
+    if let Some(binding) = &mut element.binding
+        && binding.value_set.starts_with('#')
+    {
+        let value_set = format!("{url}{}", binding.value_set);
+        *binding = Arc::new(Binding {
+            value_set,
+            ..Binding::clone(binding)
+        });
     }
 }
 
@@ -140,10 +155,25 @@ fn type_use(value: &Value) -> Option<TypeUse> {
         .unwrap_or(&code);
     Some(TypeUse {
         code: code.to_owned(),
-        profiles: texts(value, "profile"),
+        profiles: profiles(value),
         targets: texts(value, "targetProfile"),
         aggregation: texts(value, "aggregation"),
     })
+}
+
+/// The profiles of a type; of some, one element is meant.
+fn profiles(value: &Value) -> Vec<String> {
+    let mut profiles = texts(value, "profile");
+    for (profile, companion) in profiles.iter_mut().zip(list(value, "_profile")) {
+        let part = list(companion, "extension")
+            .find(|each| each.get("url").and_then(Value::as_str) == Some(PROFILE_ELEMENT))
+            .and_then(|each| text(each, "valueString"));
+        if let Some(part) = part {
+            profile.push('#');
+            profile.push_str(&part);
+        }
+    }
+    profiles
 }
 
 fn binding(value: &Value) -> Option<Arc<Binding>> {

@@ -29,6 +29,8 @@ pub(super) struct Growth<'a> {
     pub chain: &'a [&'a str],
     /// Whether elements that the base does not have are the definition's own.
     pub is_constraint: bool,
+    /// The URL of the definition.
+    pub url: &'a str,
     pub defects: Vec<String>,
     /// The slice that was named last at each path, for differentials without ids.
     open: Vec<(String, String)>,
@@ -46,11 +48,13 @@ impl<'a> Growth<'a> {
         profiles: &'a Profiles,
         chain: &'a [&'a str],
         is_constraint: bool,
+        url: &'a str,
     ) -> Self {
         Self {
             profiles,
             chain,
             is_constraint,
+            url,
             defects: Vec::new(),
             open: Vec::new(),
         }
@@ -82,6 +86,7 @@ impl<'a> Growth<'a> {
                     .push(format!("The base fixes another value of `{path}`."));
             }
             read::state(element, given);
+            read::locate(element, self.url);
         }
     }
 
@@ -217,14 +222,12 @@ impl<'a> Growth<'a> {
             )?;
             return Some(any.root.children.clone());
         };
-        let profile = match one.profiles.as_slice() {
-            [profile] => self.profiles.read(profile, self.chain),
-            _ => None,
-        };
-        let profile = match profile {
-            Some(profile) => profile,
-            None => self.profiles.type_read(&one.code, self.chain)?,
-        };
+        if let [canonical] = one.profiles.as_slice()
+            && let Some(profile) = self.profiles.read(canonical, self.chain)
+        {
+            return Some(profile.part(canonical)?.children.clone());
+        }
+        let profile = self.profiles.type_read(&one.code, self.chain)?;
         Some(profile.root.children.clone())
     }
 }
@@ -324,7 +327,12 @@ pub(super) fn tree(profiles: &Profiles, given: &Value, chain: &[&str]) -> Option
     }
     root.name = kind.to_owned();
     root.path = kind.to_owned();
-    let mut growth = Growth::new(profiles, chain, is_constraint);
+    let mut growth = Growth::new(
+        profiles,
+        chain,
+        is_constraint,
+        text("url").unwrap_or_default(),
+    );
     growth.grow(&mut root, stated);
     Some(Grown {
         root,

@@ -109,6 +109,31 @@ impl Terminology {
         self.in_canonical(value_set, coding, &mut Walk::new(MEMBERSHIP_STEPS_MAX))
     }
 
+    /// Whether a value set itself gives a code this display, which may be another than its code
+    /// system does: <http://hl7.org/fhir/R4/valueset-definitions.html#ValueSet.compose.include.concept.display>.
+    #[must_use]
+    pub fn is_called(&self, value_set: &str, coding: &Coding<'_>) -> bool {
+        let (Ok(set), Some(system), Some(display)) =
+            (self.value_set(value_set), coding.system, coding.display)
+        else {
+            return false;
+        };
+        let composed = set.include.iter().filter_map(|each| {
+            let listed = each.listed.as_ref()?;
+            (each.system.as_deref() == Some(system)).then_some(listed)
+        });
+        let expanded = set.expansion.iter().flat_map(|each| &each.parts);
+        let expanded = expanded.filter(|(of, _)| **of == *system);
+        composed
+            .chain(expanded.map(|(_, listed)| listed))
+            .filter_map(|listed| listed.get(coding.code))
+            .any(|concept| {
+                let designations = concept.designations.iter().map(|each| &each.value);
+                let mut displays = designations.chain(&concept.display);
+                displays.any(|each| each.eq_ignore_ascii_case(display))
+            })
+    }
+
     pub(super) fn in_canonical(
         &self,
         canonical: &str,

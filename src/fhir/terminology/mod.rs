@@ -94,8 +94,8 @@ impl Terminology {
         &CORE
     }
 
-    /// What R4 defines and these CodeSystems, ValueSets, ConceptMaps and NamingSystems; other
-    /// resources are passed over.
+    /// What R4 defines and these CodeSystems, ValueSets, ConceptMaps and NamingSystems, and the
+    /// value sets that StructureDefinitions contain; other resources are passed over.
     #[must_use]
     pub fn with(loaded: &[Arc<Value>]) -> Self {
         let mut terminology = Self {
@@ -107,6 +107,7 @@ impl Terminology {
                 Some("CodeSystem") => terminology.add_code_system(resource),
                 Some("ValueSet") => terminology.value_sets.add(resource),
                 Some("ConceptMap") => terminology.concept_maps.add(resource),
+                Some("StructureDefinition") => terminology.add_contained(resource),
                 _ => {}
             }
         }
@@ -114,6 +115,22 @@ impl Terminology {
         terminology.value_sets.sort();
         terminology.concept_maps.sort();
         terminology
+    }
+
+    /// The value sets that a profile contains, for its own bindings.
+    fn add_contained(&mut self, profile: &Value) {
+        let Some(url) = profile["url"].as_str() else {
+            return;
+        };
+        for each in profile["contained"].as_array().into_iter().flatten() {
+            if let (Some("ValueSet"), Some(id)) =
+                (each["resourceType"].as_str(), each["id"].as_str())
+            {
+                let mut set = each.clone();
+                set["url"] = Value::String(format!("{url}#{id}"));
+                self.value_sets.add(&Arc::new(set));
+            }
+        }
     }
 
     fn add_code_system(&mut self, resource: &Arc<Value>) {

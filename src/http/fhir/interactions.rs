@@ -9,6 +9,7 @@ use axum::http::header;
 use super::{Call, IF_NONE_EXIST, Outcome};
 use crate::{
     http::{
+        auditing,
         negotiate::{self, Return},
         operations, reply, router,
     },
@@ -34,6 +35,9 @@ pub fn read(call: Call) -> Outcome {
                 .and_then(reply::read_http_date),
         };
         let context = &call.state.context;
+        if let Some(reply) = auditing::read(&call).await? {
+            return Ok(reply);
+        }
         let reply = reading::read(context, &call.permit, call.target()?, &held).await?;
         reading::part(context, reply, &call.query)
     })
@@ -49,9 +53,21 @@ pub fn vread(call: Call) -> Outcome {
     })
 }
 
+/// A create has no parameters beside those of the format: its condition stands in a header. Who
+/// wants to know of those that would go unheard is told
+/// (<http://hl7.org/fhir/R4/search.html#errors>).
+fn refuse_parameters(call: &Call) -> Result<()> {
+    if call.query.is_empty() || !call.preference.strict {
+        return Ok(());
+    }
+    let words = "A create takes no parameters beside `_format` and `_pretty`.";
+    Err(Problem::malformed("not-supported", words))
+}
+
 /// `POST [base]/[type]`.
 pub fn create(call: Call) -> Outcome {
     Box::pin(async move {
+        refuse_parameters(&call)?;
         let (context, kind) = (&call.state.context, call.kind()?);
         let condition = call.header(IF_NONE_EXIST);
         create::create(context, &call.permit, kind, &call.body, condition).await
@@ -99,6 +115,9 @@ pub fn history_of_many(call: Call) -> Outcome {
 pub fn search(call: Call) -> Outcome {
     Box::pin(async move {
         let context = &call.state.context;
+        if let Some(reply) = auditing::search(&call).await? {
+            return Ok(reply);
+        }
         let query = searching::query(context, call.kind()?, &call.query, call.handling())?;
         searching::search(context, &call.permit, &query).await
     })

@@ -25,6 +25,8 @@ enum Decision {
     Create,
     /// The next or first version under the write's id.
     Put(Option<u64>),
+    /// A first version under the write's id, which has just been drawn.
+    PutFresh,
     /// Nothing: this one satisfies the condition.
     Existing(Stored),
 }
@@ -119,9 +121,14 @@ async fn decide(tx: &mut Tx, plan: &mut Plan, write: &mut Write) -> Result<Decis
         Request::ConditionalUpdate { criteria, if_match } => {
             let found = criteria.find(tx).await?;
             let (own, fresh) = (write.own.clone(), write.id.clone());
+            let is_fresh = conditional_update::is_fresh(&found, own.as_deref(), *if_match);
             write.id = conditional_update::identity(tx, criteria, &found, own, fresh).await?;
             plan.touch(write.place, (write.kind, write.id.clone()))?;
-            Decision::Put(*if_match)
+            if is_fresh {
+                Decision::PutFresh
+            } else {
+                Decision::Put(*if_match)
+            }
         }
         _ => return Err(Problem::fault("a write that is none")),
     };
@@ -155,6 +162,7 @@ async fn put(
             .put(&write.id, prepared, if_match)
             .await
             .map(update::reply),
+        Decision::PutFresh => tx.put_fresh(&write.id, prepared).await.map(update::reply),
         Decision::Existing(stored) => Ok(Reply::Existing(stored)),
     };
     done.push((place, written.map_err(at(place))?));

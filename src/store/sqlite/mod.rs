@@ -12,6 +12,7 @@
 
 mod about;
 mod accounts;
+mod audit;
 mod clients;
 mod copy;
 mod counters;
@@ -35,6 +36,7 @@ mod source;
 #[cfg(test)]
 mod testing;
 mod tokens;
+mod writing;
 
 use std::{path::Path, time::Duration};
 
@@ -46,8 +48,8 @@ use sqlx::{
 
 pub use self::copy::{back_up, check_copy, hold_alone, known_erasures, put_in_place, stage};
 #[cfg(test)]
-pub use self::testing::{count_tokens, pretend_index_version};
-pub(super) use self::{readers::Readers, session::SqliteSession};
+pub use self::testing::{count_tokens, pretend_index_version, tamper};
+pub(super) use self::{audit::AuditConnection, readers::Readers, session::SqliteSession};
 use crate::kernel::problem::{Problem, Result};
 
 /// How long a connection waits for a lock of another process, such as a backup.

@@ -8,17 +8,18 @@ use rusqlite::{Connection, params};
 
 use super::{
     about, counters, history, imports,
-    insert::{delete_rows, insert_rows, replace_rows},
+    insert::delete_rows,
     jobs, labels, lookups,
     reach::{self, Standing, Versions},
     rows::{fault, version_hash},
     search,
+    writing::WritingConnection,
 };
 use crate::{
     fhir::{
         about::About,
         definitions::ResourceType,
-        permit::{Permit, Reach},
+        permit::{Bounds, Permit, Reach},
         scope::Action,
         search::query::Query,
         search::rows::IndexRows,
@@ -34,7 +35,7 @@ use crate::{
 ///
 /// Its statements run in the thread that polls: no future of it ever waits.
 pub struct SqliteSession {
-    pub(super) connection: Connection,
+    pub(super) connection: WritingConnection,
     /// The database file, to be scrubbed.
     pub(super) path: PathBuf,
     /// SQLite's `data_version`, which changes when another connection has written.
@@ -44,14 +45,15 @@ pub struct SqliteSession {
 impl SqliteSession {
     pub(super) fn new(connection: Connection, path: &Path) -> Self {
         Self {
-            connection,
+            connection: WritingConnection::new(connection),
             path: path.to_owned(),
             data_version: None,
         }
     }
 
     fn run(&self, sql: &'static str) -> Result<()> {
-        let mut statement = self.connection.prepare_cached(sql).map_err(fault)?;
+        let connection = self.connection.without_rows();
+        let mut statement = connection.prepare_cached(sql).map_err(fault)?;
         statement.execute([]).map_err(fault)?;
         Ok(())
     }
@@ -59,6 +61,7 @@ impl SqliteSession {
     fn note_data_version(&mut self) -> Result<bool> {
         let mut statement = self
             .connection
+            .without_rows()
             .prepare_cached("pragma data_version")
             .map_err(fault)?;
         let now: i64 = statement.query_row([], |row| row.get(0)).map_err(fault)?;
@@ -69,14 +72,45 @@ impl SqliteSession {
     /// Opens a part. SQLite gives a transaction up on its own where the disk is full or fails;
     /// a savepoint would then be a transaction of its own, and durable before its group.
     fn open_part(&self) -> Result<()> {
-        if self.connection.is_autocommit() {
+        if self.connection.without_rows().is_autocommit() {
             return Err(Problem::fault("the group's transaction is gone"));
         }
         self.run("savepoint part")
     }
 
+    /// Keeps a part, and then writes the rows that wait: see [`WritingConnection`].
+    fn close_part(&self) -> Result<()> {
+        if let Some(problem) = self.connection.failure() {
+            self.leave_part()?;
+            return Err(problem);
+        }
+        self.run("release part")?;
+        self.connection.settle().inspect_err(|_| {
+            // Half a resource may not be committed: the whole group is given up, and each of its
+            // requests is told so.
+            let _ = self.give_up();
+        })
+    }
+
+    fn leave_part(&self) -> Result<()> {
+        self.connection.forget();
+        self.run("rollback to part")?;
+        self.run("release part")
+    }
+
+    /// The connection, for the question whether a permit reaches something: where it reaches
+    /// everything, no index row is read.
+    fn reaching(&self, permit: &Permit, (kind, action): (ResourceType, Action)) -> &Connection {
+        let bounds = permit.bounds(Some(kind), &[action]);
+        if permit.patient().is_none() && matches!(bounds, Bounds::All) {
+            return self.connection.without_rows();
+        }
+        &self.connection
+    }
+
     fn give_up(&self) -> Result<()> {
-        if self.connection.is_autocommit() {
+        self.connection.forget();
+        if self.connection.without_rows().is_autocommit() {
             return Ok(());
         }
         self.run("rollback")
@@ -87,6 +121,7 @@ impl SqliteSession {
         let hash = version_hash(row.kind, &row.id, row.version, body);
         let mut statement = self
             .connection
+            .without_rows()
             .prepare_cached(
                 "insert into resource (type, id, version, updated, deleted, hash, body) \
                  values (?, ?, ?, ?, 0, ?, ?)",
@@ -103,8 +138,8 @@ impl SqliteSession {
                 body
             ])
             .map_err(fault)?;
-        let key = self.connection.last_insert_rowid();
-        insert_rows(&self.connection, key, rows)?;
+        let key = self.connection.without_rows().last_insert_rowid();
+        self.connection.take(key, rows, true)?;
         self.note_change(key, row)?;
         Ok(key)
     }
@@ -115,6 +150,7 @@ impl SqliteSession {
         let hash = version_hash(row.kind, &row.id, row.version, body);
         let mut statement = self
             .connection
+            .without_rows()
             .prepare_cached(
                 "update resource set version = ?, updated = ?, deleted = ?, hash = ?, body = ? \
                  where key = ?",
@@ -134,7 +170,7 @@ impl SqliteSession {
         if row.is_deleted() {
             delete_rows(&self.connection, row.key)?;
         } else {
-            replace_rows(&self.connection, row.key, rows)?;
+            self.connection.take(row.key, rows, false)?;
         }
         self.note_change(row.key, row)
     }
@@ -146,6 +182,7 @@ impl SqliteSession {
         let hash = version_hash(row.kind, &row.id, row.version, body);
         let mut statement = self
             .connection
+            .without_rows()
             .prepare_cached(
                 "insert into version (key, version, updated, deleted, hash, body) \
                  values (?, ?, ?, ?, ?, ?)",
@@ -168,6 +205,7 @@ impl SqliteSession {
     fn note_change(&self, key: i64, row: &Stored) -> Result<()> {
         let mut statement = self
             .connection
+            .without_rows()
             .prepare_cached("insert into change (key, version, type, at) values (?, ?, ?, ?)")
             .map_err(fault)?;
         let (version, at) = (signed(row.version)?, row.updated.as_millisecond());
@@ -192,7 +230,10 @@ impl Session for SqliteSession {
     }
 
     fn commit(&mut self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(async move { self.run("commit") })
+        Box::pin(async move {
+            self.connection.settle()?;
+            self.run("commit")
+        })
     }
 
     fn rollback(&mut self) -> BoxFuture<'_, Result<()>> {
@@ -204,14 +245,11 @@ impl Session for SqliteSession {
     }
 
     fn keep_part(&mut self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(async move { self.run("release part") })
+        Box::pin(async move { self.close_part() })
     }
 
     fn undo_part(&mut self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(async move {
-            self.run("rollback to part")?;
-            self.run("release part")
-        })
+        Box::pin(async move { self.leave_part() })
     }
 
     fn current<'a>(
@@ -219,7 +257,7 @@ impl Session for SqliteSession {
         kind: ResourceType,
         id: &'a str,
     ) -> BoxFuture<'a, Result<Option<Stored>>> {
-        Box::pin(async move { lookups::current(&self.connection, kind, id) })
+        Box::pin(async move { lookups::current(self.connection.without_rows(), kind, id) })
     }
 
     fn reaches<'a>(
@@ -234,7 +272,10 @@ impl Session for SqliteSession {
             key,
             versions,
         };
-        Box::pin(async move { reach::reaches(&self.connection, permit, standing, &[action]) })
+        Box::pin(async move {
+            let connection = self.reaching(permit, (kind, action));
+            reach::reaches(connection, permit, standing, &[action])
+        })
     }
 
     fn admitting<'a>(
@@ -243,7 +284,7 @@ impl Session for SqliteSession {
         what: (ResourceType, Action),
         about: (&'a About, Option<&'a str>),
     ) -> BoxFuture<'a, Result<Vec<usize>>> {
-        Box::pin(async move { reach::admitting(&self.connection, permit, what, about) })
+        Box::pin(async move { reach::admitting(self.reaching(permit, what), permit, what, about) })
     }
 
     fn admitted<'a>(
@@ -252,7 +293,9 @@ impl Session for SqliteSession {
         what: (ResourceType, Action),
         admitting: (&'a [usize], i64),
     ) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(async move { reach::admitted(&self.connection, permit, what, admitting) })
+        Box::pin(
+            async move { reach::admitted(self.reaching(permit, what), permit, what, admitting) },
+        )
     }
 
     fn custodians<'a>(&'a mut self, seeds: &'a [String]) -> BoxFuture<'a, Result<Vec<String>>> {
@@ -340,7 +383,7 @@ impl Session for SqliteSession {
     }
 
     fn enqueue<'a>(&'a mut self, job: &'a Job) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move { jobs::enqueue(&self.connection, job) })
+        Box::pin(async move { jobs::enqueue(self.connection.without_rows(), job) })
     }
 
     fn lease<'a>(
@@ -379,7 +422,7 @@ impl Session for SqliteSession {
     }
 
     fn count<'a>(&'a mut self, count: &'a Count) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move { counters::add(&self.connection, count) })
+        Box::pin(async move { counters::add(self.connection.without_rows(), count) })
     }
 
     fn counts(&mut self) -> BoxFuture<'_, Result<Vec<Count>>> {

@@ -19,3 +19,8 @@ pub fn pretend_index_version(path: &Path, version: i64) {
     let sql = "update index_state set version = ?1, wanted = ?1";
     connection.execute(sql, [version]).unwrap();
 }
+
+/// Does to a file what somebody with a database shell can do to it.
+pub fn tamper(path: &Path, sql: &str) -> rusqlite::Result<()> {
+    Connection::open(path)?.execute_batch(sql)
+}

@@ -78,8 +78,8 @@ impl Ground {
         });
         let backend = Backend::register(&server, "system/*.cruds __launch __introspect");
         let mut all = backend.client(&server, "system/*.cruds");
-        let own = person(&mut all, "Martin");
-        let other = person(&mut all, CANARY);
+        let own = person(&mut all, ("own", "Martin"));
+        let other = person(&mut all, ("other", CANARY));
         Self {
             server,
             backend,
@@ -147,17 +147,17 @@ fn resources(tree: &Value) -> Vec<&Value> {
     found
 }
 
-fn person(all: &mut Client, name: &str) -> Person {
-    let hospital = json!({"resourceType": "Organization", "name": format!("Hospital of {name}")});
+fn person(all: &mut Client, (key, name): (&str, &str)) -> Person {
+    let hospital = json!({"resourceType": "Organization", "name": format!("Hospital {key}")});
     let hospital = all.post("Organization", &hospital).expect(201).location();
     let patient = json!({
         "resourceType": "Patient", "name": [{"family": name}], "birthDate": "1961-05-04",
-        "identifier": [{"system": SYSTEM, "value": format!("patient-{name}")}],
+        "identifier": [{"system": SYSTEM, "value": format!("patient-{key}")}],
         "managingOrganization": {"reference": hospital},
     });
     let reference = all.post("Patient", &patient).expect(201).location();
     let records = KINDS.map(|kind| {
-        let record = record(kind, &reference, name);
+        let record = record((kind, key), &reference, name);
         all.post(kind, &record).expect(201).location()
     });
     Person {
@@ -167,13 +167,13 @@ fn person(all: &mut Client, name: &str) -> Person {
     }
 }
 
-/// Something of a type about a patient.
-pub fn record(kind: &str, patient: &str, text: &str) -> Value {
+/// Something of a type about a patient; `key` goes into its identifier.
+pub fn record((kind, key): (&str, &str), patient: &str, text: &str) -> Value {
     let subject = json!({"reference": patient});
     let said = json!({"text": text});
     let mut record = json!({
         "resourceType": kind,
-        "identifier": [{"system": SYSTEM, "value": format!("{kind}-{text}")}],
+        "identifier": [{"system": SYSTEM, "value": format!("{kind}-{key}")}],
     });
     let more = match kind {
         "AllergyIntolerance" => json!({"patient": subject, "code": said}),
@@ -215,7 +215,7 @@ pub fn record(kind: &str, patient: &str, text: &str) -> Value {
         }
     };
     if kind == "QuestionnaireResponse" {
-        record["identifier"] = json!({"system": SYSTEM, "value": format!("{kind}-{text}")});
+        record["identifier"] = json!({"system": SYSTEM, "value": format!("{kind}-{key}")});
     }
     for (name, value) in more.as_object().expect("members") {
         record[name] = value.clone();

@@ -16,5 +16,5 @@ pub use self::{
     gateway::{Behaviour, Gateway},
     people::{Nurse, Patient, about, evidence_of, rule_of, ward},
     server::{Options, Server, vigie},
-    visitor::{AUTHENTICATOR, PASSWORD, Visitor, add_user, code_of, encoded, form, forms},
+    visitor::{PASSWORD, START, Visitor, add_user, code_of, encoded, form, forms},
 };

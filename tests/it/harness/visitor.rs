@@ -10,8 +10,12 @@ use super::{Client, Reply, Server, vigie};
 pub const PASSWORD: &str = "correct horse battery";
 
 /// The secret of everybody's authenticator, in base 32 and as it is.
-pub const AUTHENTICATOR: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+const AUTHENTICATOR: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 const AUTHENTICATOR_BYTES: &[u8] = b"12345678901234567890";
+
+/// Where the clock of a server starts that does not tell its time: `VIGIE_CLOCK_START`.
+pub const START: &str = "2026-03-02T08:00:00Z";
+const START_SECONDS: u64 = 1_772_438_400;
 
 /// A browser.
 pub struct Visitor {
@@ -45,7 +49,7 @@ impl Visitor {
             client: server.client(),
             origin: server.origin(),
             cookies: Vec::new(),
-            seconds: seconds.map_or(0, |at| at.as_second().unsigned_abs()),
+            seconds: seconds.map_or(START_SECONDS, |at| at.as_second().unsigned_abs()),
         }
     }
 

@@ -1,12 +1,13 @@
 //! From a name to a session, and what attackers do before it.
 
 use crate::harness::{
-    Options, PASSWORD, Reply, Server, Visitor, add_user, code_of, encoded, form, vigie,
+    Options, PASSWORD, Reply, START, Server, Visitor, add_user, code_of, encoded, form, vigie,
 };
 
 fn server() -> Server {
     let server = Server::start_with(Options {
         closed: true,
+        environment: vec![("VIGIE_CLOCK_START".to_owned(), START.to_owned())],
         ..Options::default()
     });
     add_user(

@@ -307,3 +307,21 @@ fn what_was_found_before_is_what_would_be_found() {
         assert_eq!(texts(&with), texts(&Context::new(&tree)), "{expression}");
     }
 }
+
+#[test]
+fn a_primitive_is_also_the_value_that_it_converts_to() {
+    check(
+        &patient(),
+        &[
+            ("name.first().family as String", "Chalmers"),
+            ("gender as String", "male"),
+            ("active as Boolean", "true"),
+            ("active as String", ""),
+            ("birthDate as DateTime", ""),
+            // The type of FHIR is the very type all the same.
+            ("gender as string", ""),
+            ("name.first().family.ofType(String)", ""),
+            ("name.first() as String", ""),
+        ],
+    );
+}

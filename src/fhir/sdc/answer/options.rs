@@ -2,7 +2,7 @@
 //!
 //! Specification: <http://hl7.org/fhir/R4/questionnaire-definitions.html#Questionnaire.item.answer_x_>.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     super::{
@@ -63,10 +63,14 @@ impl<'a> Judge<'a> {
             let says = format!("This is none of the options of `{}`.", shown(item));
             self.fault("code-invalid", place.to_owned(), says);
         }
-        if let Some(set) = item["answerValueSet"].as_str()
-            && value["code"].is_string()
-        {
-            self.member(set, value, place);
+        if let Some(set) = item["answerValueSet"].as_str() {
+            if value["code"].is_string() {
+                self.member(set, value, place);
+            } else if value.is_string() && !is_open {
+                // The text of a question that is no choice is one of the codes (`que-5`).
+                let found = self.found(set, &json!({ "code": value }));
+                self.verdict(set, found, place);
+            }
         }
         if value.get("value").is_some() {
             self.unit(item, value, place);
@@ -80,17 +84,24 @@ impl<'a> Judge<'a> {
             self.warn("code-invalid", place.to_owned(), says);
             return;
         }
-        let found = if let Some(id) = set.strip_prefix('#') {
-            contained(self.form, id, coding)
-        } else {
-            let coding = Coding {
-                system: coding["system"].as_str(),
-                version: coding["version"].as_str(),
-                code: coding["code"].as_str().unwrap_or_default(),
-                display: None,
-            };
-            self.setting.terminology.membership(set, &coding)
+        let found = self.found(set, coding);
+        self.verdict(set, found, place);
+    }
+
+    fn found(&self, set: &str, coding: &Value) -> Membership {
+        if let Some(id) = set.strip_prefix('#') {
+            return contained(self.form, id, coding);
+        }
+        let coding = Coding {
+            system: coding["system"].as_str(),
+            version: coding["version"].as_str(),
+            code: coding["code"].as_str().unwrap_or_default(),
+            display: None,
         };
+        self.setting.terminology.membership(set, &coding)
+    }
+
+    fn verdict(&mut self, set: &str, found: Membership, place: &str) {
         match found {
             Membership::Member => {}
             Membership::NotMember => {
@@ -168,7 +179,7 @@ fn contained(form: &Value, id: &str, coding: &Value) -> Membership {
         return unknown("The form contains no such value set.");
     };
     let same = |system: &Value, concept: &Value| {
-        *system == coding["system"] && concept["code"] == coding["code"]
+        is_of(system, coding) && concept["code"] == coding["code"]
     };
     if listed(&set["expansion"]["contains"], coding) {
         return Membership::Member;
@@ -191,9 +202,14 @@ fn contained(form: &Value, id: &str, coding: &Value) -> Membership {
     }
 }
 
+/// Whether a code is of a code system, as far as it says of which it is.
+fn is_of(system: &Value, coding: &Value) -> bool {
+    coding["system"].is_null() || *system == coding["system"]
+}
+
 fn listed(contains: &Value, coding: &Value) -> bool {
     items(contains).any(|one| {
-        (one["system"] == coding["system"] && one["code"] == coding["code"])
+        (is_of(&one["system"], coding) && one["code"] == coding["code"])
             || listed(&one["contains"], coding)
     })
 }

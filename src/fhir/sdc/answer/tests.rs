@@ -383,6 +383,35 @@ fn options_are_all_that_is_offered() {
 }
 
 #[test]
+fn a_text_with_a_value_set_is_one_of_its_codes() {
+    let text = |text: &str| one("a", &json!({ "valueString": text }));
+    let contained = json!([{ "resourceType": "ValueSet", "id": "vs", "compose": { "include": [
+        { "system": "urn:a", "concept": [{ "code": "1", "display": "One" }] }] } }]);
+    let of = |kind: &str| {
+        let mut form = form(&json!([{ "linkId": "a", "type": kind, "answerValueSet": "#vs" }]));
+        form["contained"] = contained.clone();
+        form
+    };
+    assert_eq!(
+        faults(&of("string"), &json!([text("1")])),
+        Vec::<String>::new()
+    );
+    assert_eq!(faults(&of("string"), &json!([text("One")])).len(), 1);
+    // An open choice takes any text beside its codes.
+    assert_eq!(
+        faults(&of("open-choice"), &json!([text("One")])),
+        Vec::<String>::new()
+    );
+    let gender = json!([{ "linkId": "a", "type": "string",
+        "answerValueSet": "http://hl7.org/fhir/ValueSet/administrative-gender" }]);
+    assert_eq!(
+        faults(&form(&gender), &json!([text("male")])),
+        Vec::<String>::new()
+    );
+    assert_eq!(faults(&form(&gender), &json!([text("Male")])).len(), 1);
+}
+
+#[test]
 fn a_great_answer_is_judged_within_bounds() {
     let form = form(
         &json!([{ "linkId": "g", "type": "group", "repeats": true, "item": [

@@ -43,6 +43,7 @@ impl<'a> Judge<'a> {
         };
         if binding.strength != Strength::Example {
             self.bound(node, binding, &codings);
+            self.displayed(node, &binding.value_set, &codings);
         }
         for value_set in binding.most.iter().chain(&binding.also) {
             if !codings.is_empty() {
@@ -68,6 +69,26 @@ impl<'a> Judge<'a> {
         };
         let verdict = self.among(&binding.value_set, codings);
         self.verdict(node, severity, (&binding.value_set, verdict));
+    }
+
+    /// The display that the value set gives is right here, whatever the code system says.
+    fn displayed(&mut self, node: &Node<'a, '_>, value_set: &str, codings: &[Coding<'a>]) {
+        for coding in codings {
+            if !self.knowledge.terminology.is_called(value_set, coding) {
+                continue;
+            }
+            let list = node.place.member("coding");
+            let all = node.get("coding").and_then(Value::as_array);
+            let here = |each: &Value| each.get("display").and_then(Value::as_str) == coding.display;
+            let path = match all.and_then(|all| all.iter().position(here)) {
+                Some(n) => list.item(n).member("display").path(),
+                None => node.place.member("display").path(),
+            };
+            self.issues.retain(|each| {
+                each.code != "code-invalid" || each.expression.as_ref() != Some(&path)
+            });
+            self.called.insert(path);
+        }
     }
 
     /// Whether one of the codes is in the value set.

@@ -13,6 +13,22 @@ use super::{
     node::Node,
 };
 
+/// Whether a resource in a bundle of this type must have an identity: what is sent to be stored may
+/// get one, and what an operation or a search says of itself has none.
+fn is_identified(kind: &str, resource: &Value) -> bool {
+    let text = |name: &str| resource.get(name).and_then(Value::as_str);
+    let is_said = kind == "searchset"
+        && text("resourceType") == Some("OperationOutcome")
+        && text("id").is_none();
+    let kinds = [
+        "transaction",
+        "batch",
+        "transaction-response",
+        "batch-response",
+    ];
+    !kinds.contains(&kind) && !is_said
+}
+
 impl<'a> Judge<'a> {
     pub(super) fn bundle(&mut self, node: &Node<'a, '_>) {
         let kind = node.text("type").unwrap_or_default();
@@ -29,11 +45,7 @@ impl<'a> Judge<'a> {
             };
             match entry.get("fullUrl").and_then(Value::as_str) {
                 Some(url) => self.full_url(&place, url, resource),
-                None if !matches!(
-                    kind,
-                    "transaction" | "batch" | "transaction-response" | "batch-response"
-                ) =>
-                {
+                None if is_identified(kind, resource) => {
                     self.error(
                         &place,
                         "invalid",

@@ -58,7 +58,9 @@ impl<'a> Judge<'a> {
             ),
         };
         let place = node.place.member(said.0);
-        self.error(&place, "code-invalid", said.1);
+        if said.0 != "display" || !self.called.contains(&place.path()) {
+            self.error(&place, "code-invalid", said.1);
+        }
     }
 
     /// What attachments say of their data.

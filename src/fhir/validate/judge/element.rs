@@ -79,8 +79,11 @@ impl<'a> Judge<'a> {
 
     /// Whether the type is one of those allowed, and conforms to one of the profiles asked of it.
     fn typed(&mut self, node: &Node<'a, '_>, definition: &Element) {
-        if definition.types.is_empty() || node.kind.contains('.') {
+        if definition.types.is_empty() {
             return;
+        }
+        if node.kind.contains('.') {
+            return self.part_of_profile(node, definition);
         }
         let fitting: Vec<_> = definition
             .types
@@ -106,16 +109,30 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// An inner element that is what an element of a profile is.
+    fn part_of_profile(&mut self, node: &Node<'a, '_>, definition: &Element) {
+        let profiles = definition.types.iter().flat_map(|each| &each.profiles);
+        let parts: Vec<&String> = profiles.filter(|each| each.contains('#')).collect();
+        if !parts.is_empty() {
+            self.one_of(node, &parts);
+        }
+    }
+
     /// Judges a node by the one profile, or sees that one of several holds.
     pub(super) fn one_of(&mut self, node: &Node<'a, '_>, canonicals: &[&String]) {
-        let known: Vec<Arc<Profile>> = canonicals
+        let known: Vec<(&str, Arc<Profile>)> = canonicals
             .iter()
-            .filter_map(|canonical| self.knowledge.profiles.get(canonical))
+            .filter_map(|canonical| {
+                let profile = self.knowledge.profiles.get(canonical)?;
+                profile
+                    .part(canonical)
+                    .is_some()
+                    .then_some((canonical.as_str(), profile))
+            })
             .collect();
         if known.len() < canonicals.len() {
-            let unknown = canonicals
-                .iter()
-                .find(|each| self.knowledge.profiles.get(each).is_none());
+            let is_known = |each: &&String| known.iter().any(|(name, _)| name == each);
+            let unknown = canonicals.iter().find(|each| !is_known(each));
             let name = unknown.map_or("", |name| name.as_str());
             let words = format!("The profile {name} is not loaded; it was not judged.");
             self.error(node.place, "not-found", words);
@@ -124,13 +141,18 @@ impl<'a> Judge<'a> {
             }
         }
         if let [one] = known.as_slice() {
-            return self.element(node, &one.root);
+            if let Some(part) = one.1.part(one.0) {
+                self.element(node, part);
+            }
+            return;
         }
-        let holds = |judge: &mut Self, profile: &Arc<Profile>| {
-            is_a(node.kind, &profile.kind) && judge.conforms(node, &profile.root)
+        let holds = |judge: &mut Self, (canonical, profile): &(&str, Arc<Profile>)| {
+            let is_of_type = canonical.contains('#') || is_a(node.kind, &profile.kind);
+            let part = profile.part(canonical);
+            is_of_type && part.is_some_and(|part| judge.conforms(node, part))
         };
         if !known.is_empty() && !known.iter().any(|profile| holds(self, profile)) {
-            let names: Vec<&str> = known.iter().map(|each| each.url.as_str()).collect();
+            let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
             let words = format!("None of these profiles holds: {}.", names.join(", "));
             self.error(node.place, "structure", words);
         }

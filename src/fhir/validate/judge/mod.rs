@@ -134,6 +134,8 @@ struct Judge<'a> {
     issues: Vec<Issue>,
     /// What has been judged: a node by its address, and a definition, constraint or binding by its.
     seen: HashSet<(usize, usize)>,
+    /// The displays that a value set gives, where its codes are called otherwise elsewhere.
+    called: HashSet<String>,
     /// How many evaluations are left.
     budget: u32,
     depth: u32,
@@ -151,6 +153,7 @@ impl<'a> Judge<'a> {
             rigour,
             issues: Vec::new(),
             seen: HashSet::new(),
+            called: HashSet::new(),
             budget: MOST_EVALUATIONS,
             depth: 0,
         }

@@ -1,6 +1,7 @@
 //! What the judge finds, by kinds of rules.
 
 mod later;
+mod parts;
 
 use std::sync::Arc;
 

@@ -129,7 +129,9 @@ impl<'a> Judge<'a> {
         profiles.iter().any(|canonical| {
             let profile = self.knowledge.profiles.get(canonical);
             profile.is_some_and(|profile| {
-                is_a(node.kind, &profile.kind) && self.conforms(node, &profile.root)
+                let is_of_type = canonical.contains('#') || is_a(node.kind, &profile.kind);
+                let part = profile.part(canonical);
+                is_of_type && part.is_some_and(|part| self.conforms(node, part))
             })
         })
     }
@@ -239,7 +241,10 @@ fn child(
     (name, rest): (&str, &[Step<'_>]),
     seen: Seen<'_>,
 ) {
-    if let Some(child) = definition.child(name) {
+    let mut profiles = definition.types.iter().flat_map(|each| &each.profiles);
+    // What is an element of a profile is told apart by what that says.
+    let elsewhere = profiles.any(|each| each.contains('#'));
+    if let Some(child) = definition.child(name).filter(|_| !elsewhere) {
         // What tells the outer slices apart stands in the inner ones.
         for slice in &child.slices {
             defined(knowledge, slice, rest, seen);
@@ -262,7 +267,7 @@ fn child(
                 .or_else(|| knowledge.profiles.of_type(canonical));
             if let Some(child) = profile
                 .as_ref()
-                .and_then(|profile| profile.root.child(name))
+                .and_then(|profile| profile.part(canonical)?.child(name))
             {
                 defined(knowledge, child, rest, seen);
             }

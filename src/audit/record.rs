@@ -1,0 +1,276 @@
+//! One access: in clear while it is in memory, under pseudonyms as a row.
+
+use std::{net::IpAddr, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::event::{Event, Outcome};
+use crate::{
+    erasure::Seal,
+    fhir::permit::{Actor, Login, Permit},
+    kernel::problem::{Problem, Result},
+    store::{AuditRow, Pseudonym},
+};
+
+/// Most patients that are named by one row; where there are more, it says so.
+pub const PATIENTS_MAX: usize = 1_000;
+
+/// Most bytes of what is told of an access.
+const DETAIL_BYTES_MAX: usize = 1_000;
+
+/// Who acted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Agent {
+    /// Nobody who is known.
+    #[default]
+    Unknown,
+    /// Whoever reaches a server without a login.
+    Development,
+    /// A task of the server, or a command of its operator.
+    System(&'static str),
+    /// Whoever holds a token.
+    Login(Arc<Login>),
+    /// An account that is logging in, or whose application asks.
+    Account {
+        /// Its id.
+        account: Option<String>,
+        /// The resource that the person is.
+        fhir_user: Option<String>,
+        /// The application.
+        client: Option<String>,
+    },
+}
+
+impl Agent {
+    /// Who acts by a permit.
+    #[must_use]
+    pub fn of(permit: &Permit) -> Self {
+        match permit.actor() {
+            Actor::System(task) => Self::System(task),
+            Actor::Development => Self::Development,
+            Actor::Login(login) => Self::Login(Arc::clone(login)),
+        }
+    }
+
+    /// What a pseudonym is made of: the resource that the person is, or their account.
+    fn person(&self) -> Option<String> {
+        let (account, fhir_user) = match self {
+            Self::Login(login) => (&login.account, &login.fhir_user),
+            Self::Account {
+                account, fhir_user, ..
+            } => (account, fhir_user),
+            Self::Unknown | Self::Development | Self::System(_) => return None,
+        };
+        let account = account.as_ref().map(|id| format!("Account:{id}"));
+        fhir_user.clone().or(account)
+    }
+
+    fn client(&self) -> Option<&str> {
+        match self {
+            Self::Unknown => None,
+            Self::Development => Some("development"),
+            Self::System(task) => Some(task),
+            Self::Login(login) => Some(&login.client),
+            Self::Account { client, .. } => client.as_deref(),
+        }
+    }
+}
+
+/// One access.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// When it was asked for.
+    pub at: Timestamp,
+    /// What was done.
+    pub event: Event,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The HTTP status, once there is one.
+    pub status: u16,
+    /// The type of resource.
+    pub kind: Option<&'static str>,
+    /// The logical id of the resource.
+    pub id: Option<String>,
+    /// Logical ids of the patients whose data it was.
+    pub patients: Vec<String>,
+    /// Who acted.
+    pub agent: Agent,
+    /// Where the request came from.
+    pub address: Option<IpAddr>,
+    /// The number of the request.
+    pub request: Option<String>,
+    /// Names of parameters, a version, a count; never a value of a resource or of a query.
+    pub detail: String,
+    /// Whether it must be durable before it is answered.
+    pub is_urgent: bool,
+}
+
+impl Record {
+    /// An access that has just begun.
+    #[must_use]
+    pub const fn begun(at: Timestamp, event: Event) -> Self {
+        Self {
+            at,
+            event,
+            outcome: Outcome::Unknown,
+            status: 0,
+            kind: None,
+            id: None,
+            patients: Vec::new(),
+            agent: Agent::Unknown,
+            address: None,
+            request: None,
+            detail: String::new(),
+            is_urgent: false,
+        }
+    }
+
+    /// Adds a word to what is told of it.
+    pub fn tell(&mut self, word: &str) {
+        if self.detail.len() + word.len() < DETAIL_BYTES_MAX {
+            if !self.detail.is_empty() {
+                self.detail.push(' ');
+            }
+            self.detail.push_str(word);
+        }
+    }
+
+    /// The row of it, number and hash apart.
+    ///
+    /// # Errors
+    /// `Fault`, never in practice: the key has its length.
+    pub(super) fn row(&self, seal: &Seal) -> Result<AuditRow> {
+        let mut detail = self.detail.clone();
+        let mut patients = self.patients.clone();
+        patients.sort_unstable();
+        patients.dedup();
+        if patients.len() > PATIENTS_MAX {
+            patients.truncate(PATIENTS_MAX);
+            detail.push_str(" +patients");
+        }
+        let mut patients = patients
+            .iter()
+            .map(|id| pseudonym(seal, &format!("Patient/{id}")))
+            .collect::<Result<Vec<_>>>()?;
+        patients.sort_unstable();
+        let entity = match (self.kind, &self.id) {
+            (Some(kind), Some(id)) => Some(pseudonym(seal, &format!("{kind}/{id}"))?),
+            _ => None,
+        };
+        let person = self.agent.person();
+        let agent = person.map(|person| pseudonym(seal, &person)).transpose()?;
+        let login = match &self.agent {
+            Agent::Login(login) => Some(login),
+            _ => None,
+        };
+        let roles = login.map(|login| login.roles.join(" "));
+        let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Ok(AuditRow {
+            at: self.at.as_millisecond(),
+            event: self.event.code().to_owned(),
+            action: self.event.action().to_string(),
+            outcome: self.outcome.code(),
+            status: self.status,
+            kind: self.kind.map(str::to_owned),
+            entity,
+            patients,
+            agent,
+            client: self.agent.client().and_then(said),
+            roles: roles.as_deref().and_then(said),
+            session: login.and_then(|login| said(&login.session)),
+            purpose: login.and_then(|login| login.purpose.clone()),
+            address: self.address.map(network),
+            request: self.request.clone(),
+            detail: said(&detail),
+            ..AuditRow::default()
+        })
+    }
+}
+
+/// What stands for `Type/id`, or for an account.
+///
+/// # Errors
+/// `Fault`, never in practice.
+pub fn pseudonym(seal: &Seal, reference: &str) -> Result<Pseudonym> {
+    let whole = seal.name(reference)?;
+    let half = whole.first_chunk();
+    half.copied()
+        .ok_or_else(|| Problem::fault("the HMAC is too short"))
+}
+
+/// The network of an address: the last byte of IPv4 is left out, and all behind the first six of
+/// IPv6.
+#[must_use]
+pub fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            format!("{a}.{b}.{c}.0/24")
+        }
+        IpAddr::V6(address) => {
+            let [a, b, c, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}::/48")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_names_nobody_and_the_same_by_the_same() {
+        let seal = Seal::of(&[7; 32]).unwrap();
+        let login = Login {
+            client: "app".to_owned(),
+            account: Some("a-1".to_owned()),
+            fhir_user: Some("Patient/Dupond".to_owned()),
+            roles: vec!["patient".to_owned(), "proxy".to_owned()],
+            session: "s-1".to_owned(),
+            ..Login::default()
+        };
+        let mut record = Record::begun(Timestamp::UNIX_EPOCH, Event::Interaction("read"));
+        record.kind = Some("Patient");
+        record.id = Some("Dupond".to_owned());
+        record.patients = vec![
+            "Dupond".to_owned(),
+            "Durand".to_owned(),
+            "Dupond".to_owned(),
+        ];
+        record.agent = Agent::Login(Arc::new(login));
+        record.address = Some("::ffff:192.0.2.77".parse().unwrap());
+        let row = record.row(&seal).unwrap();
+        assert_eq!(row.patients.len(), 2);
+        assert_eq!(row.entity, row.agent);
+        assert!(row.patients.contains(&row.entity.unwrap()));
+        assert_eq!(row.names().len(), 2);
+        assert_eq!(row.roles.as_deref(), Some("patient proxy"));
+        assert_eq!(row.address.as_deref(), Some("192.0.2.0/24"));
+        let shown = format!("{row:?}");
+        assert!(
+            !shown.contains("Dupond") && !shown.contains("a-1"),
+            "{shown}"
+        );
+        let other = Seal::of(&[8; 32]).unwrap();
+        assert_ne!(record.row(&other).unwrap().entity, row.entity);
+    }
+
+    #[test]
+    fn a_row_has_bounds() {
+        let seal = Seal::of(&[7; 32]).unwrap();
+        let mut record = Record::begun(Timestamp::UNIX_EPOCH, Event::Interaction("search-type"));
+        record.patients = (0..=PATIENTS_MAX).map(|n| n.to_string()).collect();
+        for _ in 0..1_000 {
+            record.tell("parameter");
+        }
+        let row = record.row(&seal).unwrap();
+        assert_eq!(row.patients.len(), PATIENTS_MAX);
+        let detail = row.detail.unwrap();
+        assert!(detail.len() < DETAIL_BYTES_MAX + 20, "{}", detail.len());
+        assert!(detail.ends_with("+patients"));
+        assert_eq!(
+            network("2001:db8:1:2::3".parse().unwrap()),
+            "2001:db8:1::/48"
+        );
+    }
+}

@@ -1,0 +1,302 @@
+//! Whom resources are about, and whom they put into whose care.
+
+use serde_json::json;
+
+use super::*;
+use crate::fhir::{definitions::definitions, search::extract::index_rows};
+
+fn about(tree: &Value) -> About {
+    let kind = ResourceType::named(tree["resourceType"].as_str().unwrap()).unwrap();
+    of(kind, "x", tree, &index_rows(tree, kind).references)
+}
+
+fn refer(to: &str) -> Value {
+    json!({ "reference": to })
+}
+
+#[test]
+fn a_resource_is_about_all_whom_it_names_as_its_subjects_or_about_nobody() {
+    let (a, b) = (refer("Patient/a"), refer("Patient/b"));
+    let both = json!([{ "actor": a }, { "actor": b }, { "actor": refer("Practitioner/p") }]);
+    for (tree, whom) in [
+        (
+            json!({ "resourceType": "Patient", "link": [{ "other": b }] }),
+            &["x"][..],
+        ),
+        (
+            json!({ "resourceType": "Observation", "subject": a, "performer": [b] }),
+            &["a"],
+        ),
+        (
+            json!({ "resourceType": "Observation", "subject": refer("Patient/a/_history/2") }),
+            &["a"],
+        ),
+        (
+            json!({ "resourceType": "Task", "for": a, "focus": refer("Patient/b") }),
+            &["a"],
+        ),
+        (
+            json!({ "resourceType": "Task", "for": a, "owner": b }),
+            &["a"],
+        ),
+        (json!({ "resourceType": "Device", "patient": a }), &["a"]),
+        (
+            json!({ "resourceType": "RelatedPerson", "patient": a }),
+            &["a"],
+        ),
+        (
+            json!({ "resourceType": "Coverage", "beneficiary": a, "subscriber": b }),
+            &["a"],
+        ),
+        (
+            json!({ "resourceType": "ResearchSubject", "individual": a }),
+            &["a"],
+        ),
+        (
+            json!({ "resourceType": "Provenance", "target": [a] }),
+            &["a"],
+        ),
+        (
+            json!({ "resourceType": "AuditEvent", "entity": [{ "what": a }] }),
+            &["a"],
+        ),
+        (json!({ "resourceType": "Basic", "subject": a }), &["a"]),
+        (
+            json!({ "resourceType": "Communication", "recipient": [a], "sender": b }),
+            &["a", "b"],
+        ),
+        (
+            json!({ "resourceType": "Appointment", "participant": both }),
+            &["a", "b"],
+        ),
+        (
+            json!({ "resourceType": "Group", "member": [{ "entity": a }, { "entity": b }] }),
+            &["a", "b"],
+        ),
+        (
+            json!({ "resourceType": "Account", "subject": [a, b] }),
+            &["a", "b"],
+        ),
+        (json!({ "resourceType": "Schedule", "actor": [a] }), &["a"]),
+        (
+            json!({ "resourceType": "Binary", "securityContext": a }),
+            &["a"],
+        ),
+        // Whoever these are about, it is not the patient whom they name besides.
+        (
+            json!({ "resourceType": "Observation", "subject": { "display": "Jeanne" }, "performer": [a] }),
+            &[],
+        ),
+        (
+            json!({ "resourceType": "Observation", "subject": refer("#p"), "performer": [a],
+            "contained": [{ "resourceType": "Patient", "id": "p" }] }),
+            &[],
+        ),
+        (
+            json!({ "resourceType": "Observation", "subject": { "identifier": { "value": "1" } } }),
+            &[],
+        ),
+        (
+            json!({ "resourceType": "Observation", "subject": refer("https://elsewhere.example/fhir/Patient/a") }),
+            &[],
+        ),
+        (
+            json!({ "resourceType": "Observation", "subject": refer("urn:uuid:0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b") }),
+            &[],
+        ),
+        (
+            json!({ "resourceType": "Observation", "subject": refer("Patient/a/b") }),
+            &[],
+        ),
+        (
+            json!({ "resourceType": "Observation", "subject": refer("Group/a"), "performer": [a] }),
+            &[],
+        ),
+        (
+            json!({ "resourceType": "Observation", "subject": { "extension": [] }, "performer": [a] }),
+            &[],
+        ),
+        (
+            json!({ "resourceType": "Account", "subject": [a, { "display": "and another" }] }),
+            &[],
+        ),
+        (
+            json!({ "resourceType": "Contract", "subject": [a, refer("Organization/o")] }),
+            &[],
+        ),
+        (json!({ "resourceType": "Observation" }), &[]),
+        (json!({ "resourceType": "Group" }), &[]),
+        (json!({ "resourceType": "List" }), &[]),
+        (json!({ "resourceType": "Device" }), &[]),
+        (json!({ "resourceType": "Subscription" }), &[]),
+        (json!({ "resourceType": "Binary" }), &[]),
+        (json!({ "resourceType": "Bundle" }), &[]),
+        // Everybody's.
+        (json!({ "resourceType": "Questionnaire" }), &[SHARED]),
+        (json!({ "resourceType": "Organization" }), &[SHARED]),
+        (json!({ "resourceType": "PlanDefinition" }), &[SHARED]),
+        // Their own.
+        (json!({ "resourceType": "CareTeam" }), &["@CareTeam/x"]),
+        (json!({ "resourceType": "CareTeam", "subject": a }), &["a"]),
+    ] {
+        assert_eq!(about(&tree).whom, whom, "{tree}");
+    }
+}
+
+#[test]
+fn every_shared_type_is_one_and_they_are_in_order() {
+    assert!(SHARED_TYPES.is_sorted());
+    for name in SHARED_TYPES {
+        assert!(ResourceType::named(name).is_some_and(is_shared), "{name}");
+    }
+    let all = definitions().resource_types.iter();
+    for kind in all.filter(|kind| kind.name().ends_with("Definition")) {
+        assert!(is_shared(*kind), "{kind}");
+    }
+}
+
+#[test]
+fn a_pathway_is_offered_to_its_audience_and_by_its_establishments() {
+    let pathway = |parts: Value| {
+        json!({ "resourceType": "PlanDefinition",
+            "extension": [{ "url": PATHWAY_POLICY, "extension": parts }] })
+    };
+    let by = |id: &str| json!({ "url": "establishment", "valueReference": refer(&format!("Organization/{id}")) });
+    let agency = json!({ "url": "audience", "valueCode": "agency" });
+    assert_eq!(about(&pathway(json!([agency]))).whom, ["@agency"]);
+    assert_eq!(about(&pathway(json!([]))).whom, ["@professional"]);
+    let offered = about(&pathway(json!([agency, by("1"), by("2")])));
+    assert_eq!(offered.whom, ["@PlanDefinition/x", "@agency"]);
+    let rows: Vec<(&str, &str)> = offered
+        .custody
+        .iter()
+        .map(|row| (row.patient.as_str(), row.custodian.as_str()))
+        .collect();
+    let own = "@PlanDefinition/x";
+    assert_eq!(
+        rows,
+        [
+            (own, "Organization/1"),
+            (own, "Organization/2"),
+            (own, "^Organization/1"),
+            (own, "^Organization/2"),
+        ]
+    );
+    // One that cannot be told offers it to nobody.
+    let nobody = about(&pathway(json!([{ "url": "establishment" }])));
+    assert_eq!(
+        (nobody.whom, nobody.custody),
+        (vec![own.to_owned(), "@professional".to_owned()], vec![])
+    );
+}
+
+/// The custody of a version, as `patient custodian`, with a minus where it is denied.
+fn custody(tree: &Value) -> Vec<String> {
+    let rows = about(tree).custody.into_iter().map(|row| {
+        let minus = if row.denied { "-" } else { "" };
+        format!("{minus}{} {}", row.patient, row.custodian)
+    });
+    rows.collect()
+}
+
+#[test]
+fn who_has_whom_in_their_care() {
+    let (a, p, o) = (
+        refer("Patient/a"),
+        refer("Practitioner/p"),
+        refer("Organization/o"),
+    );
+    let t = refer("CareTeam/t");
+    for (tree, rows) in [
+        (
+            json!({ "resourceType": "Patient", "managingOrganization": o,
+                "generalPractitioner": [p, refer("PractitionerRole/r"), { "display": "?" }] }),
+            &[
+                "x Organization/o",
+                "x Practitioner/p",
+                "x PractitionerRole/r",
+            ][..],
+        ),
+        (
+            json!({ "resourceType": "CarePlan", "subject": a, "author": p, "careTeam": [t],
+                "contributor": [o, a, refer("RelatedPerson/f")] }),
+            &["a CareTeam/t", "a Organization/o", "a Practitioner/p"],
+        ),
+        (
+            json!({ "resourceType": "EpisodeOfCare", "patient": a, "managingOrganization": o,
+                "careManager": p, "team": [t] }),
+            &["a CareTeam/t", "a Organization/o", "a Practitioner/p"],
+        ),
+        (
+            json!({ "resourceType": "Encounter", "subject": a, "serviceProvider": o,
+                "participant": [{ "individual": p }] }),
+            &["a Organization/o", "a Practitioner/p"],
+        ),
+        (
+            json!({ "resourceType": "CareTeam", "subject": a, "managingOrganization": [o],
+                "participant": [{ "member": p, "onBehalfOf": refer("Organization/b") }],
+                "extension": [{ "url": ON_CALL, "valueReference": refer("Practitioner/c") }] }),
+            &[
+                "@CareTeam/x Organization/b",
+                "@CareTeam/x Organization/o",
+                "@CareTeam/x Practitioner/c",
+                "@CareTeam/x Practitioner/p",
+                "a Organization/b",
+                "a Organization/o",
+                "a Practitioner/c",
+                "a Practitioner/p",
+            ],
+        ),
+        (
+            json!({ "resourceType": "CarePlan", "status": "entered-in-error", "subject": a, "author": p }),
+            &[],
+        ),
+        (
+            json!({ "resourceType": "CarePlan", "subject": refer("Group/g"), "author": p }),
+            &[],
+        ),
+        (
+            json!({ "resourceType": "Observation", "subject": a, "performer": [p] }),
+            &[],
+        ),
+        (
+            json!({ "resourceType": "Organization", "partOf": o }),
+            &["@Organization/x Organization/o"],
+        ),
+        (
+            json!({ "resourceType": "PractitionerRole", "practitioner": p, "organization": o }),
+            &["@PractitionerRole/x Practitioner/p"],
+        ),
+        (
+            json!({ "resourceType": "PractitionerRole", "active": false, "practitioner": p }),
+            &[],
+        ),
+    ] {
+        assert_eq!(custody(&tree), rows, "{tree}");
+    }
+}
+
+#[test]
+fn an_active_consent_denies_whom_its_provisions_name() {
+    let consent = |status: &str, provision: Value| {
+        json!({ "resourceType": "Consent", "status": status, "patient": refer("Patient/a"),
+            "provision": provision })
+    };
+    let deny = json!({ "type": "deny", "actor": [{ "reference": refer("Practitioner/p") }] });
+    let denied = ["-a Practitioner/p", "-a ^Practitioner/p"];
+    assert_eq!(custody(&consent("active", deny.clone())), denied);
+    let nested = json!({ "type": "permit", "provision": [deny] });
+    assert_eq!(custody(&consent("active", nested)), denied);
+    assert!(custody(&consent("rejected", deny.clone())).is_empty());
+    let permit = json!({ "type": "permit", "actor": [{ "reference": refer("Practitioner/p") }] });
+    assert!(custody(&consent("active", permit)).is_empty());
+}
+
+#[test]
+fn what_names_itself_is_about_nobody_before_it_has_an_id() {
+    for name in ["Patient", "CareTeam"] {
+        let tree = json!({ "resourceType": name });
+        let kind = ResourceType::named(name).unwrap();
+        assert!(index_rows(&tree, kind).about.whom.is_empty(), "{name}");
+    }
+}
