@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use futures_util::future::BoxFuture;
 
+use super::settings;
 use crate::{
     bulk::{NoLogins, Renew, asker::Identity},
     config::Config,
@@ -14,7 +15,7 @@ use crate::{
         chance::Generator,
         problem::{Problem, Result},
     },
-    outbound::{Cache, Internet, Outbound, Rules},
+    outbound::Cache,
     people::People,
     smart::{Parts, Settings, Smart, keys::Keys, persons::Persons},
 };
@@ -42,14 +43,14 @@ pub(super) fn open(
             auth.style_url.clone()
         },
     };
-    let fetch = Outbound::open(Arc::new(Internet), Rules::default())?;
+    let fetch = settings::outbound(&config.outbound)?;
     let parts = Parts {
         store: context.store.clone(),
         clock: Arc::clone(&context.clock),
         // Whatever the server's own chance is, secrets are drawn from the system's.
         chance: Arc::new(Generator::from_system()),
         keys: Keys::open(&auth.key_file(&config.database.path()))?,
-        sets: Arc::new(Cache::new(Arc::new(fetch), Arc::clone(&context.clock))),
+        sets: Arc::new(Cache::new(fetch, Arc::clone(&context.clock))),
         persons: Arc::clone(people) as Arc<dyn Persons>,
     };
     Ok(Some(Arc::new(Smart::new(settings, parts))))
