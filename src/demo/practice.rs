@@ -243,6 +243,7 @@ async fn enrol(config: &Config, chance: &Arc<dyn Chance>) -> Result<Vec<Login>> 
             tenant: String::new(),
             password: Some(Phi::new(password.clone())),
             authenticator: Some(Phi::new(authenticator::typed(&secret))),
+            identity: None,
         };
         people.add(enrolment).await?;
         logins.push(Login {
