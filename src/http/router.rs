@@ -212,7 +212,10 @@ pub(super) fn router_with(state: Arc<State>, operations: &'static [Operation]) -
     for endpoint in operations.iter().flat_map(Operation::endpoints) {
         router = add(router, &state, endpoint);
     }
-    let origins = state.origins.clone();
+    let origins = match &state.smart {
+        Some(smart) => (state.origins.clone()).with_registered(Arc::clone(smart) as _),
+        None => state.origins.clone(),
+    };
     let (unknown, wrong_verb) = (state.clone(), state);
     let router = router
         .fallback(move |uri: Uri, headers: HeaderMap| {

@@ -17,6 +17,8 @@ mod audit;
 #[cfg(test)]
 mod authoring;
 #[cfg(test)]
+mod authorization;
+#[cfg(test)]
 mod backend_services;
 #[cfg(test)]
 mod bad_input;
@@ -42,6 +44,8 @@ mod forms;
 mod fuzz;
 #[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod leaks;
 #[cfg(test)]
 mod library;
 #[cfg(test)]
