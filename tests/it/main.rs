@@ -13,6 +13,8 @@ mod harness;
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod authoring;
 #[cfg(test)]
 mod authorization;
