@@ -225,6 +225,20 @@ fn each_requirement_of_smart_has_a_test_or_a_reason() {
 }
 
 #[test]
+fn the_documents_say_what_smart_asks_of_them() {
+    hold(
+        |path| path == "SECURITY.md",
+        |file| {
+            let said = ["`Patient.link` opens nothing", "sends it again"];
+            let missing = said.iter().filter(|text| !file.text.contains(**text));
+            missing
+                .map(|text| format!("nothing says '{text}'"))
+                .collect()
+        },
+    );
+}
+
+#[test]
 fn nothing_speaks_of_the_machine_it_was_written_on() {
     hold(|_| true, |file| documents::private_paths(&file.text));
 }

@@ -9,9 +9,12 @@ use crate::{
     bulk::{NoLogins, Renew, asker::Identity},
     config::Config,
     fhir::permit::Permit,
-    http::Access,
+    http::{Access, Origins, cors::KnownOrigins},
     interactions::Context,
-    kernel::problem::{Problem, Result},
+    kernel::{
+        chance::Generator,
+        problem::{Problem, Result},
+    },
     outbound::Cache,
     people::People,
     smart::{Parts, Settings, Smart, keys::Keys, persons::Persons},
@@ -34,13 +37,18 @@ pub(super) fn open(
         backend: auth.backend(),
         offline: auth.offline(),
         registration: auth.registration,
-        style: (!auth.style_url.is_empty()).then(|| auth.style_url.clone()),
+        style: if auth.style_url.is_empty() {
+            format!("{}/auth/style.json", auth.issuer(&context.base))
+        } else {
+            auth.style_url.clone()
+        },
     };
     let fetch = settings::outbound(&config.outbound)?;
     let parts = Parts {
         store: context.store.clone(),
         clock: Arc::clone(&context.clock),
-        chance: Arc::clone(&context.chance),
+        // Whatever the server's own chance is, secrets are drawn from the system's.
+        chance: Arc::new(Generator::from_system()),
         keys: Keys::open(&auth.key_file(&config.database.path()))?,
         sets: Arc::new(Cache::new(fetch, Arc::clone(&context.clock))),
         persons: Arc::clone(people) as Arc<dyn Persons>,
@@ -66,5 +74,14 @@ impl Renew for Again {
             Some(None) => NoLogins.renew(who),
             None => Box::pin(async { Err(Problem::busy("No server serves yet.")) }),
         }
+    }
+}
+
+/// The origins whose pages may call: those that the operator names, and those of clients.
+pub(super) fn origins(config: &Config, smart: Option<&Arc<Smart>>) -> Origins {
+    let named = Origins::read(&config.server.cors_origins);
+    match smart {
+        Some(smart) => named.with_registered(Arc::clone(smart) as Arc<dyn KnownOrigins>),
+        None => named,
     }
 }

@@ -146,7 +146,7 @@ fn audience(path: &str) -> Audience {
     };
     match (path.strip_prefix(BASE_PATH), path.strip_prefix("/auth/")) {
         (Some(inner), _) if inner.is_empty() || inner.starts_with('/') => below(inner),
-        (_, Some("jwks")) => Audience::Anybody,
+        (_, Some("jwks" | "style.json")) => Audience::Anybody,
         (_, Some(inner)) if CALLED.contains(&inner) => Audience::Known,
         _ if path.starts_with("/.well-known/") => Audience::Anybody,
         _ => Audience::Own,

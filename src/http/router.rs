@@ -14,7 +14,7 @@ use axum::{
 use jiff::Timestamp;
 
 use super::{
-    accounts, bulk, clock, cors,
+    accounts, audit, bulk, clock, cors,
     fhir::{self, Body, Run},
     health, later,
     negotiate::{self, Wanted},
@@ -201,8 +201,8 @@ pub(super) fn router_with(state: Arc<State>, operations: &'static [Operation]) -
         .merge(health::routes(&state))
         .merge(clock::routes(&state))
         .merge(sms::routes(&state))
-        .merge(smart::routes(&state))
-        .merge(accounts::routes(&state))
+        .merge(audit::door(&state, smart::routes(&state)))
+        .merge(audit::door(&state, accounts::routes(&state)))
         .merge(pages::routes())
         .merge(bulk::routes(&state))
         .merge(openapi::routes(&state, operations));
