@@ -9,7 +9,7 @@ use crate::{
     bulk::{NoLogins, Renew, asker::Identity},
     config::Config,
     fhir::permit::Permit,
-    http::{Access, Origins, cors::KnownOrigins},
+    http::Access,
     interactions::Context,
     kernel::{
         chance::Generator,
@@ -74,14 +74,5 @@ impl Renew for Again {
             Some(None) => NoLogins.renew(who),
             None => Box::pin(async { Err(Problem::busy("No server serves yet.")) }),
         }
-    }
-}
-
-/// The origins whose pages may call: those that the operator names, and those of clients.
-pub(super) fn origins(config: &Config, smart: Option<&Arc<Smart>>) -> Origins {
-    let named = Origins::read(&config.server.cors_origins);
-    match smart {
-        Some(smart) => named.with_registered(Arc::clone(smart) as Arc<dyn KnownOrigins>),
-        None => named,
     }
 }

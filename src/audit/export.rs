@@ -40,7 +40,10 @@ pub fn rows(settings: &Settings, span: Span, take: &mut dyn FnMut(&AuditRow)) ->
             return Ok(());
         };
         after = last.seq;
-        batch.iter().filter(|row| span.holds(row.at)).for_each(&mut *take);
+        batch
+            .iter()
+            .filter(|row| span.holds(row.at))
+            .for_each(&mut *take);
     }
 }
 

@@ -59,13 +59,11 @@ impl KnownOrigins for Smart {
     fn knows<'a>(&'a self, origin: &'a str) -> BoxFuture<'a, bool> {
         Box::pin(async move {
             // Who cannot be looked up is not known.
-            self.is_client_origin(origin)
-                .await
-                .unwrap_or_else(|problem| {
-                    let reason = problem.internal;
-                    tracing::error!(reason, "the origins of clients cannot be read");
-                    false
-                })
+            self.is_client_origin(origin).unwrap_or_else(|problem| {
+                let reason = problem.internal;
+                tracing::error!(reason, "the origins of clients cannot be read");
+                false
+            })
         })
     }
 }

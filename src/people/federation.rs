@@ -7,14 +7,15 @@
 //! Specification: <https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowAuth>,
 //! <https://www.rfc-editor.org/rfc/rfc9700>.
 
+use futures_util::future::BoxFuture;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
 use oauth2::{
-    AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EmptyExtraTokenFields,
-    ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
-    Scope, StandardRevocableToken, StandardTokenIntrospectionResponse, StandardTokenResponse,
-    TokenUrl,
+    AsyncHttpClient, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
+    EmptyExtraTokenFields, ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge,
+    PkceCodeVerifier, RedirectUrl, Scope, StandardRevocableToken,
+    StandardTokenIntrospectionResponse, StandardTokenResponse, TokenUrl,
     basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenType},
     http,
 };
@@ -107,15 +108,15 @@ type Client<A, T> = oauth2::Client<
 
 /// What a browser brings back from the provider.
 #[derive(Debug, Clone)]
-pub struct Brought<'a> {
+pub struct Brought {
     /// By which it is known.
-    pub state: &'a str,
+    pub state: String,
     /// What is exchanged for the provider's word; empty, if it refused.
-    pub code: &'a str,
+    pub code: String,
     /// Who sent it, where the provider says so (RFC 9207); empty, if not.
-    pub issuer: &'a str,
+    pub issuer: String,
     /// The browser's cookie.
-    pub cookie: &'a str,
+    pub cookie: String,
 }
 
 fn unreachable(failure: Failure) -> Problem {
@@ -183,34 +184,32 @@ impl Federation {
     }
 
     /// Exchanges a code for the provider's word.
-    async fn exchange(
+    fn exchange(
         &self,
-        found: &Discovered,
-        (code, verifier): (&str, &str),
+        token: String,
+        (code, verifier): (String, String),
         redirect: String,
-    ) -> Result<String> {
-        let token = TokenUrl::new(found.token.clone()).map_err(Problem::fault)?;
-        let redirect = RedirectUrl::new(redirect).map_err(Problem::fault)?;
-        let client = self
-            .client()
-            .set_token_uri(token)
-            .set_redirect_uri(redirect);
-        let carrier = |request: HttpRequest| {
-            let fetch = Arc::clone(&self.fetch);
-            async move { carry(fetch.as_ref(), request).await }
-        };
-        let answer = client
-            .exchange_code(AuthorizationCode::new(code.to_owned()))
-            .set_pkce_verifier(PkceCodeVerifier::new(verifier.to_owned()))
-            .request_async(&carrier)
-            .await
-            // What the provider says may hold what nobody is to read in a log.
-            .map_err(|error| match error {
-                oauth2::RequestTokenError::Request(failure) => unreachable(failure),
-                _ => refused("the provider did not take the code"),
-            })?;
-        let identity = answer.extra_fields().id_token.clone();
-        identity.ok_or_else(|| refused("the provider gave no ID token"))
+    ) -> BoxFuture<'static, Result<String>> {
+        let client = self.client();
+        let carrier = Carrier(Arc::clone(&self.fetch));
+        Box::pin(async move {
+            let token = TokenUrl::new(token).map_err(Problem::fault)?;
+            let redirect = RedirectUrl::new(redirect).map_err(Problem::fault)?;
+            let answer = client
+                .set_token_uri(token)
+                .set_redirect_uri(redirect)
+                .exchange_code(AuthorizationCode::new(code))
+                .set_pkce_verifier(PkceCodeVerifier::new(verifier))
+                .request_async(&carrier)
+                .await
+                // What the provider says may hold what nobody is to read in a log.
+                .map_err(|error| match error {
+                    oauth2::RequestTokenError::Request(failure) => unreachable(failure),
+                    _ => refused("the provider did not take the code"),
+                })?;
+            let identity = answer.extra_fields().id_token.clone();
+            identity.ok_or_else(|| refused("the provider gave no ID token"))
+        })
     }
 
     /// Whom the provider's word is about.
@@ -233,6 +232,19 @@ impl Federation {
         // Its keys may be new.
         let keys = self.known.renew(&found.keys).await.map_err(unreachable)?;
         id_token::subject(token, &keys.json().map_err(unreachable)?, expected)
+    }
+}
+
+/// What carries the requests of the OAuth library. It is no closure: of that the compiler could not
+/// tell that what is to come may be sent to another thread.
+struct Carrier(Arc<dyn Fetch>);
+
+impl<'c> AsyncHttpClient<'c> for Carrier {
+    type Error = Failure;
+    type Future = BoxFuture<'c, std::result::Result<HttpResponse, Failure>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(carry(self.0.as_ref(), request))
     }
 }
 
@@ -329,10 +341,10 @@ impl People {
     /// # Errors
     /// `Unauthenticated`, if it is not good or nobody with an account; `Busy`, if the provider does
     /// not answer.
-    pub async fn come_back(&self, brought: Brought<'_>) -> Result<(Step, String)> {
+    pub async fn come_back(&self, brought: Brought) -> Result<(Step, String)> {
         let federation = self.provider()?;
         let away = self.recall(&brought).await?;
-        let is_long = [brought.code, brought.issuer]
+        let is_long = [&brought.code, &brought.issuer]
             .iter()
             .any(|one| one.len() > BROUGHT_MAX);
         if brought.code.is_empty() || is_long {
@@ -343,8 +355,10 @@ impl People {
             return Err(refused("the answer is another provider's"));
         }
         let found = federation.discover().await?;
-        let code = (brought.code, away.verifier.as_str());
-        let token = federation.exchange(&found, code, self.redirect()).await?;
+        let code = (brought.code, away.verifier);
+        let token = federation
+            .exchange(found.token.clone(), code, self.redirect())
+            .await?;
         let expected = Expected {
             issuer,
             client: &federation.provider.client,
@@ -359,8 +373,8 @@ impl People {
     }
 
     /// What was kept for a browser that was sent away: once, and for that browser alone.
-    async fn recall(&self, brought: &Brought<'_>) -> Result<Away> {
-        let (hash, now) = (secret::digest(brought.state), self.now());
+    async fn recall(&self, brought: &Brought) -> Result<Away> {
+        let (hash, now) = (secret::digest(&brought.state), self.now());
         let ticket = self
             .store
             .write(&PERMIT, move |tx| {
@@ -373,7 +387,7 @@ impl People {
             .await?;
         let ticket = ticket.ok_or_else(|| refused("nobody was sent away with this state"))?;
         let away: Away = serde_json::from_str(ticket.content.reveal()).map_err(Problem::fault)?;
-        if brought.cookie.is_empty() || away.browser != self.form_token(brought.cookie)? {
+        if brought.cookie.is_empty() || away.browser != self.form_token(&brought.cookie)? {
             return Err(refused("it is not the browser that was sent away"));
         }
         Ok(away)

@@ -23,7 +23,7 @@ use serde_json::Value;
 use crate::{
     audit::{Agent, Event, Outcome, Record},
     fhir::permit::Login,
-    http::{accounts, accounts::browser, peer::Peer, state::State},
+    http::{accounts::browser, peer::Peer, state::State},
     people::fold,
     store::{Account, LoginSession},
 };
@@ -168,7 +168,11 @@ async fn pass(state: &State, request: Request, next: Next) -> Response<Body> {
 fn begin(record: &mut Record, way: Way, address: Option<IpAddr>) {
     record.is_urgent = true;
     record.address = address;
-    record.tell(if way.is_endpoint() { "endpoint" } else { "page" });
+    record.tell(if way.is_endpoint() {
+        "endpoint"
+    } else {
+        "page"
+    });
 }
 
 fn conclude(record: &mut Record, asking: &Asking<'_>, status: StatusCode) {
