@@ -151,6 +151,19 @@ fn the_paths_that_documents_and_comments_name_exist() {
 }
 
 #[test]
+fn the_tests_that_the_table_of_attacks_names_exist() {
+    let sources: Vec<File> = files()
+        .into_iter()
+        .filter(|file| is_rust(&file.path))
+        .collect();
+    let exists = |name: &str| sources.iter().any(|file| code::has_test(&file.text, name));
+    hold(
+        |path| path == "SECURITY.md",
+        |file| documents::missing_tests(&file.text, exists),
+    );
+}
+
+#[test]
 fn each_dependency_has_a_reason_and_the_lock_file_a_bound() {
     hold(
         |path| path == "Cargo.toml",

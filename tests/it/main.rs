@@ -43,6 +43,8 @@ mod fuzz;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod leaks;
+#[cfg(test)]
 mod library;
 #[cfg(test)]
 mod people;
