@@ -15,6 +15,8 @@ mod attacks;
 #[cfg(test)]
 mod authoring;
 #[cfg(test)]
+mod authorization;
+#[cfg(test)]
 mod backend_services;
 #[cfg(test)]
 mod bad_input;
@@ -40,6 +42,8 @@ mod forms;
 mod fuzz;
 #[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod leaks;
 #[cfg(test)]
 mod library;
 #[cfg(test)]

@@ -110,7 +110,8 @@ fn is_styled(style: &str) -> bool {
         return false;
     }
     style.match_indices('(').all(|(at, _)| {
-        let before = &style[..at];
+        // Some browsers look past white space.
+        let before = style[..at].trim_end();
         let begin = before
             .rfind(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_')))
             .map_or(0, |last| {
@@ -118,7 +119,9 @@ fn is_styled(style: &str) -> bool {
             });
         let name = &before[begin..];
         // Variables lead to what a sheet of the page holds, and brackets group.
-        name.is_empty() || name == "var" || RECKONING.contains(&name)
+        !name.contains(|c: char| c.is_ascii_alphanumeric())
+            || name == "var"
+            || RECKONING.contains(&name)
     })
 }
 

@@ -6,4 +6,5 @@
 
 mod ground;
 mod keys;
+mod logins;
 mod objects;
