@@ -41,6 +41,8 @@ mod fuzz;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod later;
+#[cfg(test)]
 mod library;
 #[cfg(test)]
 mod people;
