@@ -232,9 +232,7 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     let audit = audit::open(config, &composed.time, composed.context.chance.as_ref())?;
     let smart = smart::open(config, &composed.context, (access, &people))?;
     composed.again.by(smart.as_ref());
-    let origins = smart::origins(config, smart.as_ref());
     let mut state = state(composed.context, access, config)?
-        .with_origins(origins)
         .with_eraser(composed.eraser)
         .with_audit(audit.clone())
         .with_people(people)

@@ -4,17 +4,18 @@ use std::sync::{Arc, OnceLock};
 
 use futures_util::future::BoxFuture;
 
+use super::settings;
 use crate::{
     bulk::{NoLogins, Renew, asker::Identity},
     config::Config,
     fhir::permit::Permit,
-    http::{Access, Origins, cors::KnownOrigins},
+    http::Access,
     interactions::Context,
     kernel::{
         chance::Generator,
         problem::{Problem, Result},
     },
-    outbound::{Cache, Internet, Outbound, Rules},
+    outbound::Cache,
     people::People,
     smart::{Parts, Settings, Smart, keys::Keys, persons::Persons},
 };
@@ -42,14 +43,14 @@ pub(super) fn open(
             auth.style_url.clone()
         },
     };
-    let fetch = Outbound::open(Arc::new(Internet), Rules::default())?;
+    let fetch = settings::outbound(&config.outbound)?;
     let parts = Parts {
         store: context.store.clone(),
         clock: Arc::clone(&context.clock),
         // Whatever the server's own chance is, secrets are drawn from the system's.
         chance: Arc::new(Generator::from_system()),
         keys: Keys::open(&auth.key_file(&config.database.path()))?,
-        sets: Arc::new(Cache::new(Arc::new(fetch), Arc::clone(&context.clock))),
+        sets: Arc::new(Cache::new(fetch, Arc::clone(&context.clock))),
         persons: Arc::clone(people) as Arc<dyn Persons>,
     };
     Ok(Some(Arc::new(Smart::new(settings, parts))))
@@ -73,14 +74,5 @@ impl Renew for Again {
             Some(None) => NoLogins.renew(who),
             None => Box::pin(async { Err(Problem::busy("No server serves yet.")) }),
         }
-    }
-}
-
-/// The origins whose pages may call: those that the operator names, and those of clients.
-pub(super) fn origins(config: &Config, smart: Option<&Arc<Smart>>) -> Origins {
-    let named = Origins::read(&config.server.cors_origins);
-    match smart {
-        Some(smart) => named.with_registered(Arc::clone(smart) as Arc<dyn KnownOrigins>),
-        None => named,
     }
 }

@@ -35,6 +35,8 @@ pub mod tls;
 pub mod watch;
 
 #[cfg(test)]
+mod matrix;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;

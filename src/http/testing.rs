@@ -142,7 +142,8 @@ impl Site {
 /// The header of a resource.
 pub const JSON: &[(&str, &str)] = &[("content-type", "application/fhir+json")];
 
-async fn read(response: Response<Body>) -> Answer {
+/// Reads an answer to its end.
+pub async fn read(response: Response<Body>) -> Answer {
     let (parts, body) = response.into_parts();
     Answer {
         status: parts.status,

@@ -25,7 +25,7 @@ pub struct Bench {
     pub context: Context,
     /// The context's clock.
     pub clock: Arc<SimulatedClock>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Bench {
@@ -54,8 +54,13 @@ impl Bench {
         Self {
             context,
             clock,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// The folder of the database.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     /// Creates a resource.

@@ -13,6 +13,8 @@ mod harness;
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod authoring;
 #[cfg(test)]
 mod authorization;
@@ -42,6 +44,9 @@ mod forms;
 mod fuzz;
 #[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod leaks;
+mod later;
 #[cfg(test)]
 mod library;
 #[cfg(test)]

@@ -20,18 +20,10 @@ use std::sync::Arc;
 
 use axum::Router;
 
-use super::{cors::KnownOrigins, state::State};
-use crate::smart::Smart;
+use super::state::State;
 
 /// Most bytes of what is sent to an endpoint.
 const BODY_MAX: usize = 64 << 10;
-
-impl KnownOrigins for Smart {
-    fn knows(&self, origin: &str) -> bool {
-        // What cannot be found out is not known.
-        self.is_client_origin(origin).unwrap_or(false)
-    }
-}
 
 /// All paths, where tokens are given out at all.
 pub(super) fn routes(state: &Arc<State>) -> Router {
