@@ -47,6 +47,9 @@ fn programs_register_themselves_only_where_that_is_wanted() {
     add_user(&server, "anne", "Practitioner/anne", &["professional"]);
     let tokens = app.tokens(&server, "openid user/Task.rs user/Patient.rs", "anne");
     assert_eq!(tokens["scope"], "openid user/Task.rs");
+    let mut client = app.client(&server, "user/Task.rs", "anne");
+    client.get("Task").expect(200);
+    client.get("Flag").expect(403);
     let mut secret = asked();
     secret["token_endpoint_auth_method"] = "client_secret_basic".into();
     let answer = send(&server, &secret).expect(201).json();
