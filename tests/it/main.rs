@@ -44,6 +44,7 @@ mod fuzz;
 mod kill;
 #[cfg(test)]
 mod leaks;
+mod later;
 #[cfg(test)]
 mod library;
 #[cfg(test)]
