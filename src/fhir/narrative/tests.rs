@@ -25,12 +25,7 @@ fn what_does_something_is_refused() {
         .filter(|div| read(div, Rigour::Inert(Images::Own)).is_ok())
         .collect();
     assert!(shown.is_empty(), "{shown:#?}");
-<<<<<<< HEAD
     let families: BTreeSet<_> = (vectors.iter())
-=======
-    let families: BTreeSet<_> = vectors
-        .iter()
->>>>>>> gates
         .map(|vector| vector["family"].as_str())
         .collect();
     assert!(vectors.len() >= 200 && families.len() >= 8);
