@@ -47,6 +47,7 @@ mod kill;
 mod later;
 #[cfg(test)]
 mod leaks;
+mod later;
 #[cfg(test)]
 mod library;
 #[cfg(test)]
