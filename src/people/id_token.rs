@@ -169,10 +169,7 @@ fn fits(key: &Jwk, algorithm: Algorithm) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use aws_lc_rs::{
-        encoding::AsDer as _,
-        signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _},
-    };
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     use jsonwebtoken::{EncodingKey, Header, encode};
     use serde_json::json;
@@ -191,8 +188,7 @@ mod tests {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
         let point = pair.public_key().as_ref()[1..].to_vec();
         let half = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-        let der: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair.to_pkcs8v1().unwrap();
-        let _ = &der;
+        let der = pair.to_pkcs8v1().unwrap();
         Provider {
             key: EncodingKey::from_ec_der(der.as_ref()),
             keys: json!({ "keys": [{

@@ -25,7 +25,10 @@ fn what_does_something_is_refused() {
         .filter(|div| read(div, Rigour::Inert(Images::Own)).is_ok())
         .collect();
     assert!(shown.is_empty(), "{shown:#?}");
-    let families: BTreeSet<_> = vectors.iter().map(|vector| vector["family"].as_str()).collect();
+    let families: BTreeSet<_> = vectors
+        .iter()
+        .map(|vector| vector["family"].as_str())
+        .collect();
     assert!(vectors.len() >= 200 && families.len() >= 8);
 }
 

@@ -201,10 +201,10 @@ pub(super) fn go_away<'a>(people: &'a People, _: &'a State, browser: Browser) ->
 pub(super) fn come_back<'a>(people: &'a People, state: &'a State, browser: Browser) -> Page<'a> {
     Box::pin(async move {
         let brought = Brought {
-            state: browser.text("state"),
-            code: browser.text("code"),
-            issuer: browser.text("iss"),
-            cookie: browser.cookie().unwrap_or_default(),
+            state: browser.text("state").to_owned(),
+            code: browser.text("code").to_owned(),
+            issuer: browser.text("iss").to_owned(),
+            cookie: browser.cookie().unwrap_or_default().to_owned(),
         };
         let (step, request) = people.come_back(brought).await?;
         let Step::Opened(cookie) = step else {
