@@ -47,7 +47,6 @@ mod kill;
 mod later;
 #[cfg(test)]
 mod leaks;
-mod later;
 #[cfg(test)]
 mod library;
 #[cfg(test)]
