@@ -151,6 +151,19 @@ fn the_paths_that_documents_and_comments_name_exist() {
 }
 
 #[test]
+fn the_tests_that_the_table_of_attacks_names_exist() {
+    let sources: Vec<File> = files()
+        .into_iter()
+        .filter(|file| is_rust(&file.path))
+        .collect();
+    let exists = |name: &str| sources.iter().any(|file| code::has_test(&file.text, name));
+    hold(
+        |path| path == "SECURITY.md",
+        |file| documents::missing_tests(&file.text, exists),
+    );
+}
+
+#[test]
 fn each_dependency_has_a_reason_and_the_lock_file_a_bound() {
     hold(
         |path| path == "Cargo.toml",
@@ -208,6 +221,20 @@ fn each_requirement_of_smart_has_a_test_or_a_reason() {
     hold(
         |path| path == "conformance/smart.tsv",
         |file| requirements::faults(&file.text, &proofs),
+    );
+}
+
+#[test]
+fn the_documents_say_what_smart_asks_of_them() {
+    hold(
+        |path| path == "SECURITY.md",
+        |file| {
+            let said = ["`Patient.link` opens nothing", "sends it again"];
+            let missing = said.iter().filter(|text| !file.text.contains(**text));
+            missing
+                .map(|text| format!("nothing says '{text}'"))
+                .collect()
+        },
     );
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::clock::Time;
 use crate::{
-    audit::{Durability, Log, Settings},
+    audit::{Agent, Durability, Event, Log, Outcome, Record, Settings, log::add},
     config::{self, Config},
     erasure::beside,
     kernel::{chance::Chance, problem::Result},
@@ -25,6 +25,21 @@ pub fn settings(config: &Config) -> Settings {
         retention_days: config.audit.retention_days,
         queue_max: usize::try_from(config.audit.queue_max).unwrap_or(usize::MAX),
     }
+}
+
+/// Records what a command does beside the server; nothing, where no record has been begun.
+///
+/// # Errors
+/// `Fault`, if it cannot be recorded.
+pub fn note(config: &Config, event: Event, command: &'static str) -> Result<()> {
+    let settings = settings(config);
+    if !settings.file.exists() {
+        return Ok(());
+    }
+    let mut record = Record::begun(Time::of(&config.clock).clock().now(), event);
+    record.agent = Agent::System(command);
+    record.outcome = Outcome::Success;
+    add(&settings, &record)
 }
 
 /// Opens the record; none, where nobody logs in and the operator does not ask for it.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Channels, clock::Time, open_store, sender};
+use super::{Channels, clock::Time, open_store, sender, settings};
 use crate::{
     config::Config,
     erasure::beside,
@@ -10,9 +10,16 @@ use crate::{
     interactions::Context,
     kernel::{
         chance::{Chance, Generator},
+        phi::Phi,
         problem::Result,
     },
-    people::{People, key::Key, tell::TellHandler},
+    outbound::Cache,
+    people::{
+        People,
+        federation::{Federation, Provider},
+        key::Key,
+        tell::TellHandler,
+    },
 };
 
 /// The people of a server. Whatever the server's own chance is, secrets are drawn from the system's.
@@ -21,7 +28,30 @@ pub(super) fn of(config: &Config, context: &Context) -> Result<Arc<People>> {
     let key = key(config, chance.as_ref())?;
     let (store, clock) = (context.store.clone(), Arc::clone(&context.clock));
     let people = People::new(store, clock, chance, key);
-    Ok(Arc::new(people.with_origin(origin_of(&context.base))))
+    let people = people.with_origin(origin_of(&context.base));
+    Ok(Arc::new(
+        people.with_federation(federation(config, context)?),
+    ))
+}
+
+/// The OpenID provider of a configuration, if there is one.
+fn federation(config: &Config, context: &Context) -> Result<Option<Federation>> {
+    let asked = &config.federation;
+    if asked.issuer.is_empty() {
+        return Ok(None);
+    }
+    let provider = Provider {
+        issuer: asked.issuer.clone(),
+        client: asked.client.clone(),
+        secret: Phi::new(asked.secret.reveal().to_owned()),
+        claim: asked.claim.clone(),
+        scopes: asked.scopes.split_whitespace().map(str::to_owned).collect(),
+        acr: asked.acr.clone(),
+        name: asked.name.clone(),
+    };
+    let fetch = settings::outbound(&config.outbound)?;
+    let known = Cache::new(Arc::clone(&fetch), Arc::clone(&context.clock));
+    Ok(Some(Federation::new(provider, fetch, Arc::new(known))))
 }
 
 /// What sends to people what concerns their accounts; it waits until it is told who they are.

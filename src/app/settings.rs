@@ -71,7 +71,6 @@ pub(super) async fn entrance(listener: TcpListener, server: &Server) -> Result<E
 }
 
 /// The one door to other servers.
-#[expect(dead_code, reason = "its callers are still to come")]
 pub(super) fn outbound(outbound: &Outbound) -> Result<Arc<dyn Fetch>> {
     let hosts = outbound.inside_hosts.split_whitespace();
     let rules = outbound::Rules {

@@ -4,14 +4,18 @@ use std::sync::{Arc, OnceLock};
 
 use futures_util::future::BoxFuture;
 
+use super::settings;
 use crate::{
     bulk::{NoLogins, Renew, asker::Identity},
     config::Config,
     fhir::permit::Permit,
     http::Access,
     interactions::Context,
-    kernel::problem::{Problem, Result},
-    outbound::{Cache, Internet, Outbound, Rules},
+    kernel::{
+        chance::Generator,
+        problem::{Problem, Result},
+    },
+    outbound::Cache,
     people::People,
     smart::{Parts, Settings, Smart, keys::Keys, persons::Persons},
 };
@@ -33,15 +37,20 @@ pub(super) fn open(
         backend: auth.backend(),
         offline: auth.offline(),
         registration: auth.registration,
-        style: (!auth.style_url.is_empty()).then(|| auth.style_url.clone()),
+        style: if auth.style_url.is_empty() {
+            format!("{}/auth/style.json", auth.issuer(&context.base))
+        } else {
+            auth.style_url.clone()
+        },
     };
-    let fetch = Outbound::open(Arc::new(Internet), Rules::default())?;
+    let fetch = settings::outbound(&config.outbound)?;
     let parts = Parts {
         store: context.store.clone(),
         clock: Arc::clone(&context.clock),
-        chance: Arc::clone(&context.chance),
+        // Whatever the server's own chance is, secrets are drawn from the system's.
+        chance: Arc::new(Generator::from_system()),
         keys: Keys::open(&auth.key_file(&config.database.path()))?,
-        sets: Arc::new(Cache::new(Arc::new(fetch), Arc::clone(&context.clock))),
+        sets: Arc::new(Cache::new(fetch, Arc::clone(&context.clock))),
         persons: Arc::clone(people) as Arc<dyn Persons>,
     };
     Ok(Some(Arc::new(Smart::new(settings, parts))))

@@ -15,9 +15,11 @@ pub enum Event {
     Status,
     /// Asynchronous work was called off or forgotten.
     Forget,
-    /// Somebody logged in.
+    /// The first of two steps of a login.
+    FirstFactor,
+    /// Somebody logged in, or tried to.
     Login,
-    /// A second factor was asked for and shown.
+    /// A second factor was not the right one.
     SecondFactor,
     /// Somebody logged out.
     Logout,
@@ -39,6 +41,8 @@ pub enum Event {
     TokenRevoked,
     /// A token was looked into.
     Introspection,
+    /// A context was made for an application that is to be started.
+    Launch,
     /// A client was registered, changed or removed.
     Client,
     /// An account was made, changed or removed.
@@ -56,10 +60,11 @@ pub enum Event {
 }
 
 /// Codes of what is no interaction, with what each does.
-const CODES: [(Event, &str, char); 22] = [
+const CODES: [(Event, &str, char); 24] = [
     (Event::Download, "download", 'R'),
     (Event::Status, "async-status", 'R'),
     (Event::Forget, "async-forget", 'D'),
+    (Event::FirstFactor, "first-factor", 'E'),
     (Event::Login, "login", 'E'),
     (Event::SecondFactor, "second-factor", 'E'),
     (Event::Logout, "logout", 'E'),
@@ -72,6 +77,7 @@ const CODES: [(Event, &str, char); 22] = [
     (Event::TokenIssued, "token-issued", 'C'),
     (Event::TokenRevoked, "token-revoked", 'D'),
     (Event::Introspection, "introspection", 'R'),
+    (Event::Launch, "launch", 'C'),
     (Event::Client, "client", 'U'),
     (Event::Account, "account", 'U'),
     (Event::Export, "audit-export", 'R'),

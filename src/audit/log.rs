@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::{
+    chain,
     event::{Event, Outcome},
     head::{self, Head, Told},
     record::{Agent, Record},
@@ -26,7 +27,7 @@ use super::{
 use crate::{
     erasure::Seal,
     kernel::{
-        chance::Chance,
+        chance::{Chance, Generator},
         clock::Clock,
         problem::{Problem, Result},
     },
@@ -307,6 +308,31 @@ impl Drop for Log {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// Adds one record from beside the server, such as that of a command; durable when it returns.
+///
+/// # Errors
+/// `Fault`, if there is no record yet, or it cannot be written.
+pub fn add(settings: &Settings, record: &Record) -> Result<()> {
+    if !settings.file.exists() {
+        return Err(Problem::fault(format!(
+            "there is no record of accesses {}",
+            settings.file.display()
+        )));
+    }
+    // The key is there, or nothing is drawn: no chance is taken.
+    let seal = key(settings, &Generator::from_seed(0))?;
+    let head = Head::open(&settings.head, seal.clone())?;
+    let mut file = AuditFile::open(&settings.file)?;
+    let row = record.row(&seal)?;
+    let tip = file.append(&mut |tip| {
+        let mut rows = vec![row.clone()];
+        chain::link(tip, &mut rows);
+        Ok(rows)
+    })?;
+    head.set(&tip)?;
+    head.sync()
 }
 
 /// The key; it is drawn only where there is no record yet.

@@ -24,6 +24,7 @@
 
 pub mod chain;
 pub mod event;
+pub mod export;
 pub mod head;
 pub mod log;
 pub mod mention;

@@ -30,15 +30,8 @@ pub enum Agent {
     System(&'static str),
     /// Whoever holds a token.
     Login(Arc<Login>),
-    /// An account that is logging in, or whose application asks.
-    Account {
-        /// Its id.
-        account: Option<String>,
-        /// The resource that the person is.
-        fhir_user: Option<String>,
-        /// The application.
-        client: Option<String>,
-    },
+    /// Who is not let in, by the name that was given: of a person, or of a client.
+    Named(String),
 }
 
 impl Agent {
@@ -52,26 +45,25 @@ impl Agent {
         }
     }
 
-    /// What a pseudonym is made of: the resource that the person is, or their account.
+    /// What a pseudonym is made of: the resource that the person is, their account, or the name that
+    /// they gave.
     fn person(&self) -> Option<String> {
-        let (account, fhir_user) = match self {
-            Self::Login(login) => (&login.account, &login.fhir_user),
-            Self::Account {
-                account, fhir_user, ..
-            } => (account, fhir_user),
-            Self::Unknown | Self::Development | Self::System(_) => return None,
-        };
-        let account = account.as_ref().map(|id| format!("Account:{id}"));
-        fhir_user.clone().or(account)
+        match self {
+            Self::Login(login) => {
+                let account = login.account.as_ref().map(|id| format!("User/{id}"));
+                login.fhir_user.clone().or(account)
+            }
+            Self::Named(name) => Some(format!("Login/{name}")),
+            Self::Unknown | Self::Development | Self::System(_) => None,
+        }
     }
 
     fn client(&self) -> Option<&str> {
         match self {
-            Self::Unknown => None,
+            Self::Unknown | Self::Named(_) => None,
             Self::Development => Some("development"),
             Self::System(task) => Some(task),
             Self::Login(login) => Some(&login.client),
-            Self::Account { client, .. } => client.as_deref(),
         }
     }
 }
@@ -127,7 +119,7 @@ impl Record {
 
     /// Adds a word to what is told of it.
     pub fn tell(&mut self, word: &str) {
-        if self.detail.len() + word.len() < DETAIL_BYTES_MAX {
+        if !word.is_empty() && self.detail.len() + word.len() < DETAIL_BYTES_MAX {
             if !self.detail.is_empty() {
                 self.detail.push(' ');
             }

@@ -45,7 +45,8 @@ const PATTERNS: &str = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IH
 const PATTERN_ENTITIES: &str = "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType";
 
 /// Events that have codes of DICOM: code, type, and subtype where there is one.
-const DICOM_CODES: [(&str, &str, Option<&str>); 9] = [
+const DICOM_CODES: [(&str, &str, Option<&str>); 10] = [
+    ("first-factor", "110114", None),
     ("login", "110114", Some("110122")),
     ("logout", "110114", Some("110123")),
     ("second-factor", "110114", None),

@@ -7,9 +7,10 @@ use clap::{Args, Subcommand};
 use super::configuration;
 use crate::{
     app::{self, command::Ending, logging, terminal},
-    audit::{Settings, verify},
+    audit::{self, Event, Settings, export::Span, verify},
     config::Config,
-    kernel::problem::Result,
+    fhir::date,
+    kernel::problem::{Problem, Result},
 };
 
 /// What is to be done.
@@ -24,6 +25,25 @@ enum Command {
     /// Tell whether every row stands as it was written, from the beginning to the end. Ends with 1
     /// if not. The server may run meanwhile.
     Verify(Which),
+    /// Print the record as AuditEvents, one a line, oldest first. That it was given out is recorded.
+    Export(Export),
+}
+
+/// What is printed.
+#[derive(Debug, Args)]
+struct Export {
+    #[command(flatten)]
+    which: Which,
+    /// Only what was recorded at this date or later, such as 2020-05-18.
+    #[arg(long, value_name = "DATE")]
+    from: Option<String>,
+    /// Only what was recorded before this date.
+    #[arg(long, value_name = "DATE")]
+    until: Option<String>,
+    /// Rows as they are kept, with their hashes, instead of AuditEvents: whoever has them can check the
+    /// chain.
+    #[arg(long)]
+    rows: bool,
 }
 
 /// Which record.
@@ -50,7 +70,35 @@ impl Which {
 pub(super) fn run(arguments: Arguments) -> Result<Ending> {
     match arguments.command {
         Command::Verify(which) => examine(&app::audit::settings(&which.config()?)),
+        Command::Export(wanted) => export(wanted),
     }
+}
+
+fn export(wanted: Export) -> Result<Ending> {
+    let config = wanted.which.config()?;
+    let span = Span {
+        from: instant(wanted.from.as_deref(), "--from")?,
+        until: instant(wanted.until.as_deref(), "--until")?,
+    };
+    app::audit::note(&config, Event::Export, "audit.export")?;
+    let base = config.server.base(config.server.listen);
+    audit::export::rows(&app::audit::settings(&config), span, &mut |row| {
+        let line = if wanted.rows {
+            audit::export::plain(row)
+        } else {
+            audit::resource::audit_event(row, &base)
+        };
+        terminal::say(&line.to_string());
+    })?;
+    Ok(Ending::Done)
+}
+
+fn instant(text: Option<&str>, flag: &str) -> Result<Option<i64>> {
+    let Some(text) = text else { return Ok(None) };
+    let at = date::start(text).ok_or_else(|| {
+        Problem::invalid("value", "It is a date such as 2020-05-18, or an instant.").at(flag)
+    })?;
+    Ok(Some(at.as_millisecond()))
 }
 
 fn examine(settings: &Settings) -> Result<Ending> {

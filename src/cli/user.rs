@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use super::configuration;
 use crate::{
     app::{self, command::Ending, logging, terminal},
+    audit::Event,
     kernel::{
         chance::Generator,
         phi::Phi,
@@ -73,6 +74,10 @@ struct Add {
     /// it, they enrol one at their first login.
     #[arg(long, value_name = "FILE")]
     authenticator_file: Option<PathBuf>,
+    /// The name by which the OpenID provider of the configuration knows the person: they log in
+    /// with it, and need no password.
+    #[arg(long, value_name = "SUBJECT")]
+    identity: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -86,10 +91,14 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending> {
     let flags = arguments.database.map(|text| ("database.url", text));
     let config = configuration(arguments.config, flags.into_iter().collect())?.config;
     logging::start(&config.log);
+    if !matches!(arguments.what, What::List) {
+        app::audit::note(&config, Event::Account, "vigie user")?;
+    }
     let people = app::open_people(&config, Arc::new(Generator::from_system())).await?;
+    let issuer = config.federation.issuer.as_str();
     match arguments.what {
-        What::Add(add) => say(&people.add(enrolment(add)?).await?),
-        What::Invite(add) => say(&people.invite(enrolment(add)?).await?),
+        What::Add(add) => say(&people.add(enrolment(add, issuer)?).await?),
+        What::Invite(add) => say(&people.invite(enrolment(add, issuer)?).await?),
         What::Lock(named) => say(&people.lock(&named.login).await?),
         What::Unlock(named) => say(&people.unlock(&named.login).await?),
         What::List => list(&people).await?,
@@ -116,7 +125,7 @@ fn say(account: &Account) {
     terminal::say(&line);
 }
 
-fn enrolment(add: Add) -> Result<Enrolment> {
+fn enrolment(add: Add, issuer: &str) -> Result<Enrolment> {
     let roles: Vec<AccountRole> = add.roles.iter().map(|text| role(text)).collect();
     let kind = add.kind.or_else(|| first_kind(&roles));
     let kind = kind
@@ -126,6 +135,10 @@ fn enrolment(add: Add) -> Result<Enrolment> {
             let text = "An account is professional, patient, proxy or agent.";
             Problem::invalid("value", text).at("--kind")
         })?;
+    if add.identity.is_some() && issuer.is_empty() {
+        let text = "The configuration has no OpenID provider (federation.issuer).";
+        return Err(Problem::invalid("value", text).at("--identity"));
+    }
     Ok(Enrolment {
         kind,
         login: add.login,
@@ -134,6 +147,7 @@ fn enrolment(add: Add) -> Result<Enrolment> {
         tenant: add.tenant,
         password: add.password_file.as_ref().map(secret).transpose()?,
         authenticator: add.authenticator_file.as_ref().map(secret).transpose()?,
+        identity: add.identity.map(|subject| (issuer.to_owned(), subject)),
     })
 }
 

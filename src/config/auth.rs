@@ -25,7 +25,7 @@ pub struct Auth {
     pub key_file: PathBuf,
     /// `auth.registration`.
     pub registration: bool,
-    /// `auth.style_url`; empty for none.
+    /// `auth.style_url`; empty for the server's own.
     pub style_url: String,
 }
 

@@ -4,7 +4,12 @@
 pub const DEFAULT: &str = include_str!("default.toml");
 
 /// Keys whose values are never printed.
-pub(super) const SECRETS: [&str; 3] = ["mail.password", "sms.authorization", "sms.callback_secret"];
+pub(super) const SECRETS: [&str; 4] = [
+    "mail.password",
+    "sms.authorization",
+    "sms.callback_secret",
+    "federation.secret",
+];
 
 /// Every key as `section.key`, in the order of the manual.
 pub(super) fn keys() -> Vec<String> {

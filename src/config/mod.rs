@@ -8,6 +8,7 @@ mod audit;
 mod auth;
 mod clock;
 mod database;
+mod federation;
 mod fhir;
 mod figures;
 mod findings;
@@ -32,6 +33,7 @@ pub use self::{
     auth::Auth,
     clock::Clock,
     database::Database,
+    federation::Federation,
     fhir::{Answers, ConditionalDelete, Fhir, Narrative, OnWrite, Validation},
     figures::Figures,
     log::{Format, Log},
@@ -56,6 +58,8 @@ pub struct Config {
     pub server: Server,
     /// Who may come in, and for how long.
     pub auth: Auth,
+    /// With whom people may log in beside this server.
+    pub federation: Federation,
     /// Where resources are kept.
     pub database: Database,
     /// What the server may fetch from others.
@@ -89,6 +93,7 @@ impl Config {
         let mut findings = Findings::default();
         self.server.check(&mut findings);
         self.auth.check(&mut findings);
+        self.federation.check(&mut findings);
         self.database.check(&mut findings);
         self.outbound.check(&self.server, &mut findings);
         self.fhir.check(&mut findings);

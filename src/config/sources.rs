@@ -79,6 +79,7 @@ pub fn load(sources: &Sources) -> Result<Effective> {
     let mut config = values.read()?;
     config.mail.read_files()?;
     config.sms.read_files()?;
+    config.federation.read_files()?;
     config.outbound.read_files()?;
     config.check()?;
     Ok(Effective { config, values })

@@ -13,7 +13,7 @@ use crate::{
     fhir::{belonging::Scope, reference::LocalReference, resource::Resource},
     figures,
     kernel::problem::Result,
-    store::{ErasureRecord, Prepared, Stored, Tx},
+    store::{AccountBy, ErasureRecord, Prepared, Stored, Tx},
 };
 
 /// Ids shorter than this may be a client's own, and the same in several types.
@@ -147,9 +147,18 @@ async fn remove(
         clear_other(tx, other, target.scope(), &found.gone).await?;
     }
     let mut ids = HashSet::new();
+    if target.is_person() {
+        let patients = HashSet::from([target.patient.clone()]);
+        tx.forget_delegations_about(&patients).await?;
+    }
     for stored in &found.own {
         tx.expunge(stored).await?;
         ids.insert(stored.reference());
+        // Their account goes with them, and what waits to be told to it.
+        if let Some(account) = tx.account(AccountBy::Person(&stored.reference())).await? {
+            tx.forget_account(&account.id).await?;
+            ids.insert(account.id);
+        }
         if stored.id.len() >= TELLING_ID_CHARS {
             ids.insert(stored.id.clone());
         }
@@ -157,7 +166,13 @@ async fn remove(
             record.messages.push(stored.id.clone());
         }
     }
+    if target.is_person() {
+        tx.forget_patient(&target.patient).await?;
+    }
     tx.forget_errands_about(&ids).await?;
+    let patients = found.own.iter().filter(|one| one.kind.name() == "Patient");
+    let patients = patients.map(|one| one.id.clone()).collect();
+    tx.forget_delegations_about(&patients).await?;
     let dropped = tx.drop_jobs(&ids, &[]).await?;
     record.not_before = record
         .not_before

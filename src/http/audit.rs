@@ -4,14 +4,21 @@
 //! request that is given up in between is recorded with what is known of it. Values of a query or
 //! of a resource are never told: they are health information.
 
+mod door;
 mod told;
 
-use axum::http::{Extensions, Method, StatusCode};
+use axum::{
+    body::Body as Bytestream,
+    http::{Extensions, HeaderMap, Method, Response, StatusCode},
+};
 use bytes::Bytes;
 
+pub(super) use self::door::door;
 use super::{
+    auth,
     fhir::{Body, Call, Endpoint},
     peer::Peer,
+    reply,
     state::State,
 };
 use crate::{
@@ -180,6 +187,49 @@ impl Hook {
         }
         ticket.conclude(self.others).await
     }
+}
+
+/// Records what is done beside the tables of routes: `work` is done once there is a place for it.
+///
+/// # Errors
+/// As `work`; `Busy`, if it cannot be recorded.
+pub(super) async fn around(
+    state: &State,
+    headers: &HeaderMap,
+    (event, name): (Event, &str),
+    work: impl Future<Output = Result<Response<Bytestream>>>,
+) -> Result<Response<Bytestream>> {
+    let Some(log) = &state.audit else {
+        return work.await;
+    };
+    let mut ticket = log.begin(event)?;
+    let agent = match auth::permit(state, headers).await {
+        Ok(permit) => Agent::of(&permit),
+        Err(_) => Agent::Unknown,
+    };
+    if let Some(record) = ticket.record() {
+        record.agent = agent;
+        record.is_urgent = record.event.action() != 'R';
+    }
+    let outcome = work.await;
+    let status = match &outcome {
+        Ok(answer) => answer.status(),
+        Err(problem) => reply::status(problem.category),
+    };
+    if status == StatusCode::UNAUTHORIZED && !log.admits_refusal() {
+        ticket.forget();
+        return outcome;
+    }
+    if let Some(record) = ticket.record() {
+        record.status = status.as_u16();
+        record.outcome = Outcome::of_status(status.as_u16());
+        // Of what was refused the name is whatever a client has written there.
+        if outcome.is_ok() {
+            record.tell(name);
+        }
+    }
+    ticket.conclude(Vec::new()).await?;
+    outcome
 }
 
 /// The resource that it came to, and whose data that is.

@@ -2,7 +2,7 @@
 //!
 //! Whoever names a format of FHIR in `Accept` or `_format` gets the resource, everybody else what
 //! it holds. It comes from a client and is served at this server's address, so that a browser is
-//! told to run nothing of it and to guess nothing about it.
+//! told to keep it as a file, to run nothing of it and to guess nothing about it.
 //!
 //! Specification: <http://hl7.org/fhir/R4/binary.html#rest>.
 
@@ -99,6 +99,7 @@ pub(super) fn response(stored: &Stored) -> Option<Response<Body>> {
     headers.insert(header::CONTENT_TYPE, kind.unwrap_or(octets));
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_DISPOSITION, "attachment"),
         (
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; sandbox",

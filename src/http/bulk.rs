@@ -22,7 +22,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 
 use super::{
-    auth,
+    audit, auth,
     auth::Access,
     later,
     negotiate::{self, Wanted},
@@ -31,6 +31,7 @@ use super::{
     state::State,
 };
 use crate::{
+    audit::Event,
     bulk::{
         errand, export,
         import::{self, Input},
@@ -66,11 +67,9 @@ pub(super) fn routes(state: &Arc<State>) -> Router {
                 move |headers: HeaderMap, uri: Uri, Path(id): Path<String>| {
                     let state = status.clone();
                     async move {
-                        told(
-                            (&state, &headers, &uri),
-                            look((&state, &headers), &id).await,
-                        )
-                        .await
+                        let work = look((&state, &headers), &id);
+                        let work = audit::around(&state, &headers, (Event::Status, &id), work);
+                        told((&state, &headers, &uri), work.await).await
                     }
                 },
             )
@@ -78,11 +77,9 @@ pub(super) fn routes(state: &Arc<State>) -> Router {
                 move |headers: HeaderMap, uri: Uri, Path(id): Path<String>| {
                     let state = forget.clone();
                     async move {
-                        told(
-                            (&state, &headers, &uri),
-                            call_off((&state, &headers), &id).await,
-                        )
-                        .await
+                        let work = call_off((&state, &headers), &id);
+                        let work = audit::around(&state, &headers, (Event::Forget, &id), work);
+                        told((&state, &headers, &uri), work.await).await
                     }
                 },
             ),
@@ -93,8 +90,10 @@ pub(super) fn routes(state: &Arc<State>) -> Router {
                 move |headers: HeaderMap, uri: Uri, Path((id, name)): Path<(String, String)>| {
                     let state = file.clone();
                     async move {
-                        let outcome = download((&state, &headers), (&id, &name)).await;
-                        told((&state, &headers, &uri), outcome).await
+                        let what = format!("{id}/{name}");
+                        let work = download((&state, &headers), (&id, &name));
+                        let work = audit::around(&state, &headers, (Event::Download, &what), work);
+                        told((&state, &headers, &uri), work.await).await
                     }
                 },
             ),
@@ -104,7 +103,12 @@ pub(super) fn routes(state: &Arc<State>) -> Router {
             post(move |request: Request| {
                 let state = import.clone();
                 let (headers, uri) = (request.headers().clone(), request.uri().clone());
-                async move { told((&state, &headers, &uri), take_in(&state, request).await).await }
+                async move {
+                    let what = (Event::Operation("$import".into()), "");
+                    let work = take_in(&state, request);
+                    let work = audit::around(&state, &headers, what, work);
+                    told((&state, &headers, &uri), work.await).await
+                }
             }),
         )
 }

@@ -22,7 +22,10 @@ use axum::{
     middleware::{self, Next},
 };
 
+use futures_util::future::BoxFuture;
+
 use super::router::BASE_PATH;
+use crate::smart::Smart;
 
 /// What a page may read of an answer's head.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
@@ -49,7 +52,20 @@ const CALLED: [&str; 5] = ["token", "introspect", "revoke", "userinfo", "registe
 /// Knows whose pages registered clients are.
 pub trait KnownOrigins: Send + Sync {
     /// Whether a client is registered with exactly this origin.
-    fn knows(&self, origin: &str) -> bool;
+    fn knows<'a>(&'a self, origin: &'a str) -> BoxFuture<'a, bool>;
+}
+
+impl KnownOrigins for Smart {
+    fn knows<'a>(&'a self, origin: &'a str) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            // Who cannot be looked up is not known.
+            self.is_client_origin(origin).unwrap_or_else(|problem| {
+                let reason = problem.internal;
+                tracing::error!(reason, "the origins of clients cannot be read");
+                false
+            })
+        })
+    }
 }
 
 /// The origins whose pages may call.
@@ -103,17 +119,18 @@ impl Origins {
     }
 
     /// What is said to this origin, if its pages may call.
-    fn allowed(&self, origin: &HeaderValue) -> Option<HeaderValue> {
+    async fn allowed(&self, origin: &HeaderValue) -> Option<HeaderValue> {
         if self.any {
             return Some(ANYBODY);
         }
-        (self.named.contains(origin) || self.is_registered(origin)).then(|| origin.clone())
+        let is_known = self.named.contains(origin) || self.is_registered(origin).await;
+        is_known.then(|| origin.clone())
     }
 
-    fn is_registered(&self, origin: &HeaderValue) -> bool {
+    async fn is_registered(&self, origin: &HeaderValue) -> bool {
         // `null` is what a sandboxed frame of anybody calls itself.
         match (&self.registered, origin.to_str()) {
-            (Some(registered), Ok(origin)) if origin != "null" => registered.knows(origin),
+            (Some(registered), Ok(origin)) if origin != "null" => registered.knows(origin).await,
             _ => false,
         }
     }
@@ -127,7 +144,7 @@ fn audience(path: &str) -> Audience {
     };
     match (path.strip_prefix(BASE_PATH), path.strip_prefix("/auth/")) {
         (Some(inner), _) if inner.is_empty() || inner.starts_with('/') => below(inner),
-        (_, Some("jwks")) => Audience::Anybody,
+        (_, Some("jwks" | "style.json")) => Audience::Anybody,
         (_, Some(inner)) if CALLED.contains(&inner) => Audience::Known,
         _ if path.starts_with("/.well-known/") => Audience::Anybody,
         _ => Audience::Own,
@@ -147,7 +164,7 @@ async fn answer(origins: &Origins, request: Request, next: Next) -> Response<Bod
     let audience = audience(request.uri().path());
     let allowed = match (audience, request.headers().get(header::ORIGIN)) {
         (Audience::Anybody, _) => Some(ANYBODY),
-        (Audience::Known, Some(origin)) => origins.allowed(origin),
+        (Audience::Known, Some(origin)) => origins.allowed(origin).await,
         (Audience::Known, None) | (Audience::Own, _) => None,
     };
     let asks_first = request.method() == Method::OPTIONS
@@ -212,21 +229,20 @@ mod tests {
     struct Registered;
 
     impl KnownOrigins for Registered {
-        fn knows(&self, origin: &str) -> bool {
+        fn knows<'a>(&'a self, origin: &'a str) -> BoxFuture<'a, bool> {
             // As wrong as a register can be.
-            origin == "https://app.example" || origin == "null"
+            let known = origin == "https://app.example" || origin == "null";
+            Box::pin(async move { known })
         }
     }
 
-    #[test]
-    fn an_origin_is_known_by_its_whole_name() {
+    #[tokio::test]
+    async fn an_origin_is_known_by_its_whole_name() {
         let origins = Origins::read("https://named.example").with_registered(Arc::new(Registered));
-        let allowed = |origin: &'static str| {
-            let said = origins.allowed(&HeaderValue::from_static(origin));
-            said.map(|said| said == origin)
-        };
-        assert_eq!(allowed("https://named.example"), Some(true));
-        assert_eq!(allowed("https://app.example"), Some(true));
+        for known in ["https://named.example", "https://app.example"] {
+            let origin = HeaderValue::from_static(known);
+            assert_eq!(origins.allowed(&origin).await.unwrap(), known);
+        }
         for foreign in [
             "null",
             "*",
@@ -237,7 +253,8 @@ mod tests {
             "https://evil.example/https://named.example",
             "https://NAMED.example",
         ] {
-            assert_eq!(allowed(foreign), None, "{foreign}");
+            let origin = HeaderValue::from_static(foreign);
+            assert_eq!(origins.allowed(&origin).await, None, "{foreign}");
         }
     }
 }

@@ -14,7 +14,7 @@ use axum::{
 use jiff::Timestamp;
 
 use super::{
-    accounts, bulk, clock, cors,
+    accounts, audit, bulk, clock, cors,
     fhir::{self, Body, Run},
     health, later,
     negotiate::{self, Wanted},
@@ -201,8 +201,8 @@ pub(super) fn router_with(state: Arc<State>, operations: &'static [Operation]) -
         .merge(health::routes(&state))
         .merge(clock::routes(&state))
         .merge(sms::routes(&state))
-        .merge(smart::routes(&state))
-        .merge(accounts::routes(&state))
+        .merge(audit::door(&state, smart::routes(&state)))
+        .merge(audit::door(&state, accounts::routes(&state)))
         .merge(pages::routes())
         .merge(bulk::routes(&state))
         .merge(openapi::routes(&state, operations));
@@ -212,7 +212,10 @@ pub(super) fn router_with(state: Arc<State>, operations: &'static [Operation]) -
     for endpoint in operations.iter().flat_map(Operation::endpoints) {
         router = add(router, &state, endpoint);
     }
-    let origins = state.origins.clone();
+    let origins = match &state.smart {
+        Some(smart) => (state.origins.clone()).with_registered(Arc::clone(smart) as _),
+        None => state.origins.clone(),
+    };
     let (unknown, wrong_verb) = (state.clone(), state);
     let router = router
         .fallback(move |uri: Uri, headers: HeaderMap| {

@@ -54,7 +54,7 @@ impl Bench {
         Self {
             context,
             clock,
-            folder: folder,
+            folder,
         }
     }
 

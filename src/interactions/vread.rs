@@ -25,8 +25,12 @@ pub async fn vread(
 
 /// Our versions are numbers; any other text is a version that never was.
 pub(super) fn number(version: &str) -> Result<u64> {
-    let number = version.parse();
-    number.map_err(|_| Problem::not_found("There is no such version."))
+    // `01` and `+1` can be read as numbers too, and name nothing.
+    let number = version
+        .parse()
+        .ok()
+        .filter(|n: &u64| n.to_string() == version);
+    number.ok_or_else(|| Problem::not_found("There is no such version."))
 }
 
 #[cfg(test)]
@@ -51,7 +55,7 @@ mod tests {
         assert_eq!(old, Ok(Reply::Version(first.clone())));
         let current = vread(&bench.context, &permit, target, "2").await;
         assert_eq!(current, Ok(Reply::Version(second)));
-        for absent in ["3", "x", "-1"] {
+        for absent in ["3", "x", "-1", "01", "+1"] {
             assert!(
                 vread(&bench.context, &permit, target, absent)
                     .await

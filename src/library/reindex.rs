@@ -99,6 +99,8 @@ pub async fn status(store: &Store, permit: &Permit) -> Result<Vec<Reindex>> {
 async fn open(tx: &mut Tx) -> Result<Vec<Reindex>> {
     let mut all = tx.reindexes().await?;
     all.retain(|each| each.ended.is_none());
+    // Whom a Consent keeps out is known before anything lets them in.
+    all.sort_by_key(|each| each.kind.name() != "Consent");
     Ok(all)
 }
 

@@ -35,6 +35,8 @@ pub struct Enrolment {
     pub password: Option<Phi<String>>,
     /// The secret of an authenticator that the person has already, in base 32.
     pub authenticator: Option<Phi<String>>,
+    /// The name by which an OpenID provider knows them: issuer and subject.
+    pub identity: Option<(String, String)>,
 }
 
 impl People {
@@ -59,7 +61,7 @@ impl People {
             kind: enrolment.kind,
             login: Phi::new(fold(&enrolment.login)),
             fhir_user: enrolment.fhir_user,
-            state: if password.is_empty() {
+            state: if password.is_empty() && enrolment.identity.is_none() {
                 AccountState::Invited
             } else {
                 AccountState::Active
@@ -72,11 +74,22 @@ impl People {
             created: now,
             roles: enrolment.roles,
         };
-        let kept = account.clone();
+        let (kept, identity) = (account.clone(), enrolment.identity);
         let is_new = self
             .store
             .write(&PERMIT, move |tx| {
-                Box::pin(async move { tx.keep_account(&kept).await })
+                Box::pin(async move {
+                    let is_new = tx.keep_account(&kept).await?;
+                    let Some((issuer, subject)) = identity.filter(|_| is_new) else {
+                        return Ok(is_new);
+                    };
+                    let is_theirs = tx.keep_identity((&issuer, &subject), &kept.id).await?;
+                    if is_theirs {
+                        return Ok(true);
+                    }
+                    let text = "Somebody else has this name at the provider's.";
+                    Err(Problem::new(Category::Conflict, "duplicate", text))
+                })
             })
             .await?;
         if is_new {

@@ -94,6 +94,7 @@ impl People {
             tenant: String::new(),
             password: None,
             authenticator: None,
+            identity: None,
         };
         self.invite(enrolment).await
     }

@@ -8,6 +8,7 @@
 //! - [`login`]: the steps from a name to a session; `stay`: what becomes of it; `charge`: what tries
 //!   cost.
 //! - [`invite`], [`tell`]: invitations, ways back, and the letters that bring them.
+//! - [`federation`]: logging in with an OpenID provider; [`id_token`]: what it says. The latter is pure.
 //! - [`enrol`]: accounts made, locked and ended.
 //! - [`reach`]: whom somebody reaches by each of their roles.
 //!
@@ -17,6 +18,8 @@
 pub mod authenticator;
 mod charge;
 pub mod enrol;
+pub mod federation;
+pub mod id_token;
 pub mod invite;
 pub mod key;
 pub mod login;
@@ -33,7 +36,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use self::{key::Key, password::Passwords};
+use self::{federation::Federation, key::Key, password::Passwords};
 use crate::{
     fhir::permit::Permit,
     kernel::{chance::Chance, clock::Clock, problem::Result},
@@ -54,6 +57,7 @@ pub struct People {
     key: Key,
     passwords: Passwords,
     origin: String,
+    federation: Option<Federation>,
 }
 
 impl People {
@@ -67,6 +71,7 @@ impl People {
             chance,
             key,
             origin: String::new(),
+            federation: None,
         }
     }
 
@@ -75,6 +80,13 @@ impl People {
     #[must_use]
     pub fn with_origin(mut self, origin: impl Into<String>) -> Self {
         self.origin = origin.into();
+        self
+    }
+
+    /// The same, with a provider with which people may log in.
+    #[must_use]
+    pub fn with_federation(mut self, federation: Option<Federation>) -> Self {
+        self.federation = federation;
         self
     }
 

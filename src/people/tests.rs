@@ -63,6 +63,7 @@ fn somebody(kind: AccountKind, name: &str) -> Enrolment {
         tenant: String::new(),
         password: Some(Phi::new(PASSWORD.to_owned())),
         authenticator: None,
+        identity: None,
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Smart, assertion};
 
 /// What the server can, in SMART's words.
-const CAPABILITIES: [&str; 16] = [
+const CAPABILITIES: [&str; 18] = [
     "launch-ehr",
     "launch-standalone",
     "authorize-post",
@@ -26,10 +26,9 @@ const CAPABILITIES: [&str; 16] = [
     "permission-patient",
     "permission-user",
     "permission-v1",
+    "permission-v2",
+    "context-style",
 ];
-
-/// The one that is told by what it is: scopes of SMART 2.
-const PERMISSION_V2: &str = "permission-v2";
 
 /// Scopes that clients may ask for; others are supported as well.
 const SCOPES: [&str; 16] = [
@@ -56,12 +55,7 @@ impl Smart {
     #[must_use]
     pub fn configuration(&self) -> Value {
         let mut document = self.common();
-        let mut capabilities: Vec<&str> = CAPABILITIES.to_vec();
-        capabilities.push(PERMISSION_V2);
-        if self.settings.style.is_some() {
-            capabilities.push("context-style");
-        }
-        document["capabilities"] = capabilities.into();
+        document["capabilities"] = json!(CAPABILITIES);
         let own = json!([{ "url": self.settings.base, "capabilities": document["capabilities"] }]);
         document["associated_endpoints"] = own;
         document

@@ -31,6 +31,7 @@ pub mod patients;
 pub mod permit;
 pub mod persons;
 pub mod refusal;
+pub mod register;
 pub mod registration;
 mod renew;
 pub mod scopes;
@@ -45,7 +46,7 @@ use serde_json::Value;
 use self::{keys::Keys, persons::Persons};
 use crate::{
     fhir::permit::Permit,
-    kernel::{chance::Chance, clock::Clock, id},
+    kernel::{chance::Chance, clock::Clock, id, problem::Result},
     outbound::Cache,
     store::Store,
 };
@@ -68,7 +69,7 @@ pub struct Settings {
     /// Whether programs may register themselves.
     pub registration: bool,
     /// Where the look of the server is described, for programs that want to look alike.
-    pub style: Option<String>,
+    pub style: String,
 }
 
 /// What an authorization server is made of.
@@ -116,8 +117,8 @@ impl Smart {
     ///
     /// # Errors
     /// `Fault`, if the database fails.
-    pub async fn is_client_origin(&self, origin: &str) -> crate::kernel::problem::Result<bool> {
-        self.parts.store.is_client_origin(&PERMIT, origin).await
+    pub fn is_client_origin(&self, origin: &str) -> Result<bool> {
+        self.parts.store.is_client_origin(&PERMIT, origin)
     }
 
     /// The public keys that ID tokens are signed with, as a set.

@@ -112,7 +112,9 @@ pub fn allowed(asked: &str, registered: &[String], whom: For) -> Granted<Vec<Wis
         .collect();
     let mut granted = Vec::new();
     for wish in words.into_iter().filter_map(Wish::read) {
-        if wish.needs_person() == (whom == For::Client) && wish != Wish::Introspect {
+        // A system launches for people, and a person launches for themselves.
+        let is_anybodys = matches!(wish, Wish::Introspect | Wish::MakeLaunch);
+        if wish.needs_person() == (whom == For::Client) && !is_anybodys {
             continue;
         }
         match wish {
@@ -269,10 +271,13 @@ mod tests {
 
     #[test]
     fn who_acts_for_itself_is_granted_nothing_of_a_persons() {
-        let own = "system/*.rs user/*.rs patient/*.rs launch openid __introspect offline_access";
+        let own =
+            "system/*.rs user/*.rs patient/*.rs launch openid __introspect __launch offline_access";
         let asked = "system/Task.r user/Task.r patient/Task.r launch openid offline_access";
         assert_eq!(grant(asked, own, For::Client), "system/Task.r");
         assert_eq!(grant("__introspect", own, For::Client), "__introspect");
+        assert_eq!(grant("__launch", own, For::Client), "__launch");
+        assert_eq!(grant("__launch", own, For::Person), "__launch");
     }
 
     #[test]

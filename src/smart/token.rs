@@ -40,9 +40,7 @@ impl Smart {
     pub(super) async fn answer(&self, issued: &Issued, delegation: &Delegation) -> Granted<Value> {
         let mut answer = told(issued);
         context_into(&mut answer, delegation);
-        if let (Some(style), true) = (&self.settings.style, delegation.account.is_some()) {
-            answer["smart_style_url"] = style.as_str().into();
-        }
+        answer["smart_style_url"] = self.settings.style.as_str().into();
         let wishes = scopes::read(&issued.scopes);
         if wishes.contains(&scopes::Wish::OpenId) {
             answer["id_token"] = self.id_token(delegation, &wishes).await?.into();

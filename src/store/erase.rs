@@ -62,6 +62,9 @@ pub(super) trait Erasing: Send {
     /// Removes every row of a resource.
     fn expunge<'a>(&'a mut self, stored: &'a Stored) -> BoxFuture<'a, Result<()>>;
 
+    /// Removes what others' rows still say of a patient who is erased.
+    fn forget_patient<'a>(&'a mut self, patient: &'a str) -> BoxFuture<'a, Result<()>>;
+
     /// Writes a superseded version anew, under its own number.
     fn amend<'a>(&'a mut self, version: &'a Stored) -> BoxFuture<'a, Result<()>>;
 
@@ -131,6 +134,15 @@ impl Tx {
     /// `Fault`, if the database fails.
     pub async fn expunge(&mut self, stored: &Stored) -> Result<()> {
         self.session().expunge(stored).await
+    }
+
+    /// Removes what rows of others, deleted or amended, still say of a patient who is erased: that
+    /// they were about them, or put them into somebody's care.
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails.
+    pub async fn forget_patient(&mut self, patient: &str) -> Result<()> {
+        self.session().forget_patient(patient).await
     }
 
     /// Writes a superseded version anew: what it said of somebody erased is taken out.

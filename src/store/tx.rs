@@ -220,8 +220,8 @@ impl Tx {
         check_version(if_match, current.as_ref())?;
         match current {
             None => {
-                let actions = [Action::Update, Action::Create];
-                let stored = self.insert(id, prepared, &actions).await?;
+                // SMART has the scope of updates cover those that create.
+                let stored = self.insert(id, prepared, &[Action::Update]).await?;
                 Ok(Written {
                     stored,
                     created: true,
@@ -236,7 +236,8 @@ impl Tx {
     }
 
     /// Writes a resource, as an update that creates, under an id that has just been drawn: nobody
-    /// can learn by it what stands elsewhere, so the permit need not reach everything.
+    /// can learn by it what stands elsewhere, so the permit need not reach everything. It has to
+    /// cover both, so that who may only change what stands makes nothing.
     ///
     /// # Errors
     /// `Forbidden`, if the permit does not reach what is written.

@@ -16,6 +16,17 @@ pub fn code(text: &str) -> String {
     scan(text).code
 }
 
+/// Whether `text` has a test of this name: a function under an attribute that makes it one.
+pub fn has_test(text: &str, name: &str) -> bool {
+    let begins = format!("fn {name}()");
+    text.match_indices(&begins).any(|(at, _)| {
+        let above = text[..at]
+            .rsplit_once("\n\n")
+            .map_or(&text[..at], |(_, own)| own);
+        above.contains("#[test]") || above.contains("#[tokio::test")
+    })
+}
+
 /// The comments of `text`, line by line.
 pub fn comments(text: &str) -> String {
     scan(text).comments

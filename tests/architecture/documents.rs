@@ -44,6 +44,28 @@ fn spans(text: &str) -> Vec<&str> {
     found
 }
 
+/// The tests that a table of attacks names and that `exists` does not know; at least one is named.
+pub fn missing_tests(text: &str, exists: impl Fn(&str) -> bool) -> Vec<String> {
+    let rows = text.lines().filter(|line| line.starts_with("| "));
+    let last_cells = rows.filter_map(|row| row.trim_end_matches(['|', ' ']).rsplit_once("| "));
+    let named: Vec<&str> = last_cells
+        .flat_map(|(_, cell)| cell.split('`').skip(1).step_by(2))
+        .filter(|name| name.contains('_') && name.bytes().all(is_of_a_name))
+        .collect();
+    if named.is_empty() {
+        return vec!["names no test at all".to_owned()];
+    }
+    named
+        .into_iter()
+        .filter(|name| !exists(name))
+        .map(|name| format!("names the test `{name}`, which does not exist"))
+        .collect()
+}
+
+const fn is_of_a_name(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'
+}
+
 fn is_path(span: &str) -> bool {
     let plain = span
         .chars()
@@ -157,7 +179,8 @@ fn begins_a_path(text: &str, at: usize) -> bool {
 
 mod tests {
     use super::{
-        PACKAGES_MAX, bare_dependencies, missing_lints, names, packages, private_paths, stale_paths,
+        PACKAGES_MAX, bare_dependencies, missing_lints, missing_tests, names, packages,
+        private_paths, stale_paths,
     };
 
     #[test]
@@ -177,6 +200,19 @@ mod tests {
         ] {
             assert_eq!(stale_paths(fine, exists), Vec::<String>::new(), "{fine}");
         }
+    }
+
+    #[test]
+    fn an_attack_that_nobody_tries_is_found() {
+        let exists = |name: &str| name == "it_is_tried";
+        let table =
+            |cell: &str| format!("| attack | tests |\n|---|---|\n| `an_attack` | {cell} |\n");
+        assert!(missing_tests(&table("`it_is_tried`"), exists).is_empty());
+        assert_eq!(
+            missing_tests(&table("`it_is_tried`, `it_is_not`"), exists).len(),
+            1
+        );
+        assert_eq!(missing_tests(&table("none"), exists).len(), 1);
     }
 
     #[test]

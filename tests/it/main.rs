@@ -13,7 +13,11 @@ mod harness;
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod authoring;
+#[cfg(test)]
+mod authorization;
 #[cfg(test)]
 mod backend_services;
 #[cfg(test)]
@@ -40,8 +44,9 @@ mod forms;
 mod fuzz;
 #[cfg(test)]
 mod kill;
-#[cfg(test)]
 mod later;
+#[cfg(test)]
+mod leaks;
 #[cfg(test)]
 mod library;
 #[cfg(test)]

@@ -150,13 +150,23 @@ impl Browser {
     }
 
     /// A page for it, with the token and the request that its forms carry.
-    pub(super) fn page(&self, state: &State, name: &str, mut context: Value) -> Response<Body> {
+    pub(super) fn page(&self, state: &State, name: &str, context: Value) -> Response<Body> {
+        self.page_to(state, (name, context), None)
+    }
+
+    /// The same, whose forms may end at an origin of somebody else's.
+    pub(super) fn page_to(
+        &self,
+        state: &State,
+        (name, mut context): (&str, Value),
+        target: Option<String>,
+    ) -> Response<Body> {
         context["csrf"] = json!(self.token);
         context["request"] = json!(self.request());
         if context.get("wrong").is_none() {
             context["wrong"] = json!("");
         }
-        let mut response = pages::page(name, context, self.language);
+        let mut response = pages::page_to(name, context, self.language, target.as_deref());
         if let Some(fresh) = &self.fresh {
             set_cookie(state, &mut response, fresh.reveal());
         }

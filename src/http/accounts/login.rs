@@ -13,6 +13,7 @@ use crate::{
     kernel::problem::{Category, Problem, Result},
     people::{
         People, authenticator,
+        federation::{Brought, Federation},
         login::{Second, Step},
     },
     store::{Account, LoginSession, LoginStage},
@@ -26,7 +27,7 @@ pub(super) fn show<'a>(people: &'a People, state: &'a State, browser: Browser) -
         if browser.text("again").is_empty() && is_in(people, &browser).await? {
             return Ok(see_other(&browser.next()));
         }
-        Ok(form(state, &browser, ""))
+        Ok(form(people, state, &browser, "").await)
     })
 }
 
@@ -37,8 +38,18 @@ async fn is_in(people: &People, browser: &Browser) -> Result<bool> {
     }
 }
 
-fn form(state: &State, browser: &Browser, wrong: &str) -> Response<Body> {
-    browser.page(state, "login", json!({ "wrong": wrong }))
+async fn form(people: &People, state: &State, browser: &Browser, wrong: &str) -> Response<Body> {
+    let federation = people.federation().map_or("", Federation::name);
+    let given = json!({ "wrong": wrong, "federation": federation });
+    browser.page_to(state, ("login", given), target(state, browser).await)
+}
+
+/// Where the login may end elsewhere: the origin of the client that waits for it, to which a form's
+/// answer may lead without another page.
+async fn target(state: &State, browser: &Browser) -> Option<String> {
+    let request = Some(browser.request()).filter(|id| !id.is_empty())?;
+    let target = state.smart.as_ref()?.target(request).await;
+    target.ok().flatten()
 }
 
 /// `POST /auth/login`: a login and its password.
@@ -63,7 +74,7 @@ pub(super) fn enter<'a>(people: &'a People, state: &'a State, browser: Browser) 
             Step::Wait(_) => (StatusCode::TOO_MANY_REQUESTS, "login_wait"),
         };
         let text = pages::text(wrong.1, browser.language);
-        let mut response = form(state, &browser, text);
+        let mut response = form(people, state, &browser, text).await;
         *response.status_mut() = wrong.0;
         Ok(response)
     })
@@ -103,23 +114,24 @@ async fn ask(
     ((login, account), wrong): (&(LoginSession, Account), &str),
 ) -> Result<Response<Body>> {
     let says = |key: &str| Value::from(pages::text(key, browser.language));
-    Ok(match people.second(login, account).await? {
+    let page = match people.second(login, account).await? {
         Second::Enrol(secret) => {
             let issuer = pages::text("notice_title", browser.language);
             let address = authenticator::address(secret.reveal(), issuer, account.login.reveal());
             let secret = authenticator::typed(secret.reveal());
             let given = json!({ "wrong": wrong, "secret": secret, "address": address });
-            browser.page(state, "enrol", given)
+            ("enrol", given)
         }
         Second::Authenticator => {
             let given = json!({ "wrong": wrong, "says": says("second_app"), "sent": false });
-            browser.page(state, "second", given)
+            ("second", given)
         }
         Second::Sent => {
             let given = json!({ "wrong": wrong, "says": says("second_sent"), "sent": true });
-            browser.page(state, "second", given)
+            ("second", given)
         }
-    })
+    };
+    Ok(browser.page_to(state, page, target(state, browser).await))
 }
 
 /// `POST /auth/second`: the code.
@@ -170,6 +182,41 @@ pub(super) fn send_again<'a>(people: &'a People, _: &'a State, browser: Browser)
             people.send_code((&login, &account)).await?;
         }
         Ok(see_other(&second_path(&browser)))
+    })
+}
+
+/// `GET /auth/federation`: off to the OpenID provider.
+pub(super) fn go_away<'a>(people: &'a People, _: &'a State, browser: Browser) -> Page<'a> {
+    Box::pin(async move {
+        // Whoever has no cookie could not be known again: the login page gives one.
+        let Some(cookie) = browser.cookie() else {
+            return Ok(see_other(&super::login_path(browser.request())));
+        };
+        let address = people.go_away(cookie, browser.request()).await?;
+        Ok(see_other(&address))
+    })
+}
+
+/// `GET /auth/federation/callback`: back from there.
+pub(super) fn come_back<'a>(people: &'a People, state: &'a State, browser: Browser) -> Page<'a> {
+    Box::pin(async move {
+        let brought = Brought {
+            state: browser.text("state").to_owned(),
+            code: browser.text("code").to_owned(),
+            issuer: browser.text("iss").to_owned(),
+            cookie: browser.cookie().unwrap_or_default().to_owned(),
+        };
+        let (step, request) = people.come_back(brought).await?;
+        let Step::Opened(cookie) = step else {
+            let text = "The account is not open.";
+            return Err(Problem::new(Category::Unauthenticated, "security", text));
+        };
+        let mut response = see_other(&match request.as_str() {
+            "" => "/auth/account".to_owned(),
+            id => format!("/auth/continue/{id}"),
+        });
+        browser::set_cookie(state, &mut response, cookie.reveal());
+        Ok(response)
     })
 }
 

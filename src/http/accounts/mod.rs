@@ -102,6 +102,8 @@ pub(super) fn routes(state: &Arc<State>) -> Router {
             "/auth/second",
             get(on(login::second)).post(on(login::prove)),
         )
+        .route("/auth/federation", get(on(login::go_away)))
+        .route("/auth/federation/callback", get(on(login::come_back)))
         .route("/auth/code", post(on(login::send_again)))
         .route(
             "/auth/recover",
@@ -147,6 +149,7 @@ pub(in crate::http) fn refused(
         Category::Busy | Category::TooManyRequests => "notice_busy",
         Category::Fault => "notice_failed",
         Category::NotFound => "notice_none",
+        Category::Unauthenticated => "notice_refused",
         _ => "notice_form",
     };
     let mut response = pages::notice(super::reply::status(problem.category), says, language);

@@ -291,7 +291,7 @@ fn smart(bench: &Bench) -> Smart {
         backend: hour,
         offline: hour,
         registration: false,
-        style: None,
+        style: String::new(),
     };
     let clock = Arc::clone(&context.clock);
     let parts = Parts {

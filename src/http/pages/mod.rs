@@ -193,7 +193,8 @@ pub fn guard(headers: &mut HeaderMap, target: Option<&str>) {
     for (name, value) in [
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        // Under `no-referrer` a browser would send a form with `Origin: null`.
+        (header::REFERRER_POLICY, "same-origin"),
         (header::CACHE_CONTROL, "no-store"),
         (header::PRAGMA, "no-cache"),
         (

@@ -72,7 +72,7 @@ async fn what_is_given_is_escaped_and_the_page_is_guarded() {
     );
     assert!(!policy.contains("unsafe"));
     assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
-    assert_eq!(response.headers()[header::REFERRER_POLICY], "no-referrer");
+    assert_eq!(response.headers()[header::REFERRER_POLICY], "same-origin");
     assert_eq!(response.headers()[header::X_FRAME_OPTIONS], "DENY");
     let body = response.into_body().collect().await.unwrap().to_bytes();
     let html = String::from_utf8(body.to_vec()).unwrap();

@@ -24,13 +24,11 @@ pub(super) fn json(status: StatusCode, value: &Value) -> Response<Body> {
     response
 }
 
-/// JSON that everybody may read, from every page.
+/// JSON that everybody may read, and keep for some minutes.
 pub(super) fn public(value: &Value) -> Response<Body> {
     let mut response = Response::new(Body::from(value.to_string()));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, JSON);
-    let any = HeaderValue::from_static("*");
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
     let minutes = HeaderValue::from_static("public, max-age=300");
     headers.insert(header::CACHE_CONTROL, minutes);
     response

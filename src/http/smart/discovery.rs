@@ -6,11 +6,9 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    body::Body,
-    http::{HeaderValue, Response, StatusCode, header},
-    routing::get,
+    routing::{MethodRouter, get},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::answer;
 use crate::{http::BASE_PATH, smart::Smart};
@@ -30,25 +28,29 @@ pub(super) fn routes(smart: &Arc<Smart>) -> Router {
             document(provider),
         )
         .route("/auth/jwks", document(keys))
+        .route("/auth/style.json", document(style()))
 }
 
-fn document(document: Value) -> axum::routing::MethodRouter {
+/// How the server looks, for programs that want to look alike: the colours of its own pages.
+///
+/// Specification: <https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html#styling>.
+fn style() -> Value {
+    json!({
+        "color_background": "#ffffff",
+        "color_error": "#a4160b",
+        "color_highlight": "#0b57a4",
+        "color_modal_backdrop": "#000000",
+        "color_success": "#1c6b36",
+        "color_text": "#1b1b1b",
+        "dim_border_radius": "4px",
+        "dim_font_size": "16px",
+        "dim_spacing_size": "16px",
+        "font_family_body": "system-ui, sans-serif",
+        "font_family_heading": "system-ui, sans-serif",
+    })
+}
+
+fn document(document: Value) -> MethodRouter {
     let document = Arc::new(document);
-    get(move || async move { answer::public(&document) }).options(async || preflight())
-}
-
-/// What a browser is told before a page's request.
-fn preflight() -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, "Accept, Content-Type"),
-        (header::ACCESS_CONTROL_MAX_AGE, "600"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    response
+    get(move || async move { answer::public(&document) })
 }

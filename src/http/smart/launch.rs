@@ -1,4 +1,5 @@
-//! `/auth/launch` and `/auth/userinfo`: for who shows an access token.
+//! `/auth/launch` and `/auth/userinfo`, for who shows an access token; `/auth/register`, for
+//! programs that register themselves.
 
 use std::sync::Arc;
 
@@ -39,8 +40,20 @@ pub(super) fn routes(smart: &Arc<Smart>) -> Router {
         let smart = by_post.clone();
         async move { info(&smart, &headers).await }
     });
+    let registering = smart.clone();
+    let register = post(move |body: Bytes| {
+        let smart = registering.clone();
+        async move {
+            let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
+            match smart.register(&asked).await {
+                Ok(value) => answer::json(StatusCode::CREATED, &value),
+                Err(refusal) => answer::refusal(&refusal),
+            }
+        }
+    });
     Router::new()
         .route("/auth/launch", launch)
+        .route("/auth/register", register)
         .route("/auth/userinfo", info)
         .layer(DefaultBodyLimit::max(BODY_MAX))
 }

@@ -13,6 +13,7 @@ use axum::{
 };
 use futures_util::future::BoxFuture;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use super::{BODY_MAX, answer};
 use crate::smart::{
@@ -63,6 +64,11 @@ fn revoke<'a>(
     Box::pin(smart.revoke(fields, authorization))
 }
 
+/// Requests for tokens that are looked at together; more are sent away for a moment.
+const AT_ONCE_MAX: usize = 64;
+
+static SEATS: Semaphore = Semaphore::const_new(AT_ONCE_MAX);
+
 async fn respond(smart: &Smart, headers: &HeaderMap, body: &[u8], serve: Serve) -> Response<Body> {
     match serve_form(smart, headers, body, serve).await {
         Ok(value) => answer::json(StatusCode::OK, &value),
@@ -76,6 +82,12 @@ async fn serve_form(
     body: &[u8],
     serve: Serve,
 ) -> Granted<Value> {
+    let _seat = SEATS.try_acquire().map_err(|_| {
+        Refusal::new(
+            Fault::TemporarilyUnavailable,
+            "There is no room at the moment; come again.",
+        )
+    })?;
     if !is_form(headers) {
         return Err(Refusal::new(
             Fault::InvalidRequest,

@@ -33,10 +33,13 @@ const KEEP_LOGIN: &str = "insert or replace into login_session (hash, account, g
      factor, created, seen, authenticated, pending) values (?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 /// Everything that belongs to an account; the account itself comes last.
-const OWN_ROWS: [&str; 5] = [
+const OWN_ROWS: [&str; 7] = [
     "delete from account_role where account = ?",
     "delete from account_identity where account = ?",
     "delete from login_session where account = ?",
+    "delete from oauth_token where delegation in \
+         (select id from oauth_delegation where account = ?)",
+    "delete from oauth_delegation where account = ?",
     "delete from account_ticket where account = ?",
     "delete from account where id = ?",
 ];

@@ -103,8 +103,4 @@ impl Clients for SqliteSession {
     fn forget_client<'a>(&'a mut self, id: &'a str) -> BoxFuture<'a, Result<bool>> {
         Box::pin(async move { forget(&self.connection, id) })
     }
-
-    fn is_client_origin<'a>(&'a mut self, origin: &'a str) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(async move { is_origin(&self.connection, origin) })
-    }
 }

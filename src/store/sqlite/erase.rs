@@ -80,21 +80,16 @@ fn expunge(connection: &Connection, stored: &Stored) -> Result<()> {
     }
     // What others once referred to is gone: nobody will look for it again.
     let sql = "delete from former where target_id = ? and target_type = ?";
-    run(connection, sql, params![stored.id, stored.kind.name()])?;
-    if stored.kind.name() == "Patient" {
-        run(
-            connection,
-            "delete from about_former where whom = ?",
-            params![stored.id],
-        )?;
-        run(
-            connection,
-            "delete from custody where patient = ?",
-            params![stored.id],
-        )?;
-    }
-    Ok(())
+    run(connection, sql, params![stored.id, stored.kind.name()]).map(|_| ())
 }
+
+/// What is left of a patient where permits are looked up, once nothing that stands is about them.
+const PATIENT_ROWS: [&str; 3] = [
+    "delete from about_former where whom = ?",
+    "delete from custody where patient = ?",
+    "delete from about where whom = ? \
+     and key in (select key from resource where deleted <> 0)",
+];
 
 fn signed(version: u64) -> Result<i64> {
     i64::try_from(version).map_err(Problem::fault)
@@ -283,6 +278,15 @@ impl Erasing for SqliteSession {
         Box::pin(async move { expunge(&self.connection, stored) })
     }
 
+    fn forget_patient<'a>(&'a mut self, patient: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            for sql in PATIENT_ROWS {
+                run(&self.connection, sql, params![patient])?;
+            }
+            Ok(())
+        })
+    }
+
     fn amend<'a>(&'a mut self, version: &'a Stored) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move { amend(&self.connection, version) })
     }
@@ -329,7 +333,7 @@ impl Erasing for SqliteSession {
     fn is_erased<'a>(&'a mut self, subject: &'a [u8]) -> BoxFuture<'a, Result<bool>> {
         Box::pin(async move {
             let sql = "select 1 from erasure where subject = ? limit 1";
-            let found: Option<i64> = one(&self.connection, sql, params![subject])?;
+            let found: Option<i64> = one(self.connection.without_rows(), sql, params![subject])?;
             Ok(found.is_some())
         })
     }

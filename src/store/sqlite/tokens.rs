@@ -11,18 +11,20 @@ use crate::{
         problem::{Problem, Result},
     },
     store::{
-        Delegation, DelegationsOf, Digest, Held, PendingKind, Token, TokenKind, tokens::Tokens,
+        Client, Delegation, DelegationsOf, Digest, Held, PendingKind, Token, TokenKind,
+        tokens::Tokens,
     },
 };
 
 /// A token, what it came of, and who was given it: three steps down three trees.
-const HELD: &str = "select t.hash, t.kind, t.delegation, t.scopes, t.issued, t.expires, t.used, \
-         d.client, d.account, d.session, d.patient, d.terms, d.created, d.expires, d.ended, \
-         c.registration \
+const HELD: &str = "select d.id, d.client, d.account, d.session, d.patient, d.terms, \
+         d.created, d.expires, d.ended, c.registration, \
+         t.hash, t.kind, t.scopes, t.issued, t.expires, t.used \
      from oauth_token t join oauth_delegation d on d.id = t.delegation \
      join oauth_client c on c.id = d.client where t.hash = ?";
 
-/// What has expired, some of it; each table has an index by it.
+/// What has expired, some of it; each table has an index by it. What was granted is kept for a week
+/// more: work that is answered later asks whether it was revoked.
 const SWEEPS: [&str; 4] = [
     "delete from oauth_token where hash in \
          (select hash from oauth_token where expires <= ?1 order by expires limit ?2)",
@@ -31,7 +33,7 @@ const SWEEPS: [&str; 4] = [
     "delete from oauth_assertion where (client, hash) in \
          (select client, hash from oauth_assertion where expires <= ?1 order by expires limit ?2)",
     "delete from oauth_delegation where id in \
-         (select id from oauth_delegation where expires <= ?1 order by expires limit ?2)",
+         (select id from oauth_delegation where expires <= ?1 - 604800000 order by expires limit ?2)",
 ];
 
 fn run(connection: &Connection, sql: &str, values: &[&dyn ToSql]) -> Result<usize> {
@@ -105,35 +107,43 @@ fn keep_token(connection: &Connection, token: &Token) -> Result<()> {
     .map(|_| ())
 }
 
-fn read(row: &Row<'_>) -> Result<Held> {
+/// What the first ten columns say.
+fn read_delegation(row: &Row<'_>) -> Result<(Delegation, Client)> {
     let text = |at: usize| row.get::<_, String>(at).map_err(fault);
     let option = |at: usize| row.get::<_, Option<String>>(at).map_err(fault);
     let instant = |at: usize| row.get(at).map(from_millis).map_err(fault);
-    let kind = TokenKind::named(&text(1)?);
-    let token = Token {
-        hash: row.get(0).map_err(fault)?,
-        kind: kind.ok_or_else(|| Problem::fault("a token of no known kind"))?,
-        delegation: text(2)?,
-        scopes: text(3)?,
-        issued: instant(4)?,
-        expires: instant(5)?,
-        used: row.get(6).map_err(fault)?,
-    };
     let delegation = Delegation {
-        id: token.delegation.clone(),
-        client: text(7)?,
-        account: option(8)?,
-        session: option(9)?,
-        patient: option(10)?,
-        terms: serde_json::from_str(&text(11)?).map_err(Problem::fault)?,
-        created: instant(12)?,
-        expires: instant(13)?,
-        ended: row.get(14).map_err(fault)?,
+        id: text(0)?,
+        client: text(1)?,
+        account: option(2)?,
+        session: option(3)?,
+        patient: option(4)?,
+        terms: serde_json::from_str(&text(5)?).map_err(Problem::fault)?,
+        created: instant(6)?,
+        expires: instant(7)?,
+        ended: row.get(8).map_err(fault)?,
+    };
+    Ok((delegation, clients::read(&text(9)?)?))
+}
+
+fn read(row: &Row<'_>) -> Result<Held> {
+    let (delegation, client) = read_delegation(row)?;
+    let text = |at: usize| row.get::<_, String>(at).map_err(fault);
+    let instant = |at: usize| row.get(at).map(from_millis).map_err(fault);
+    let kind = TokenKind::named(&text(11)?);
+    let token = Token {
+        hash: row.get(10).map_err(fault)?,
+        kind: kind.ok_or_else(|| Problem::fault("a token of no known kind"))?,
+        delegation: delegation.id.clone(),
+        scopes: text(12)?,
+        issued: instant(13)?,
+        expires: instant(14)?,
+        used: row.get(15).map_err(fault)?,
     };
     Ok(Held {
         token,
         delegation,
-        client: clients::read(&text(15)?)?,
+        client,
     })
 }
 

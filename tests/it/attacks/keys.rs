@@ -1,13 +1,21 @@
-//! B6: a client says where its keys are, and means somewhere inside of the house.
+//! B6: a client says where its keys are, and means somewhere inside of the house; and that keys
+//! which are where they should be are found.
 
 use std::{
-    io::ErrorKind,
+    io::{BufRead, BufReader, ErrorKind, Write},
     net::{Ipv4Addr, TcpListener},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
     time::{Duration, Instant},
 };
 
+use serde_json::Value;
+
 use super::ground::Ground;
-use crate::harness::{Backend, Reply, Server, backend, client_command};
+use crate::harness::{Backend, Options, Reply, Server, backend, client_command};
 
 /// Addresses of this machine and of its network, in all the ways that they can be written.
 fn inside(port: u16) -> Vec<String> {
@@ -136,5 +144,101 @@ fn b6_an_assertion_does_not_say_where_its_key_is() {
             Some(ErrorKind::WouldBlock),
             "somebody was asked for keys"
         );
+    }
+}
+
+/// Where a client keeps its public keys.
+struct Keys {
+    url: String,
+    set: Arc<Mutex<String>>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Keys {
+    /// Serves a set that may be kept for a minute.
+    fn serve(set: &Value) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let url = format!(
+            "http://{}/keys",
+            listener.local_addr().expect("its address")
+        );
+        let (set, asked) = (
+            Arc::new(Mutex::new(set.to_string())),
+            Arc::new(AtomicUsize::new(0)),
+        );
+        let (shown, counted) = (Arc::clone(&set), Arc::clone(&asked));
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
+                let first = lines.next().unwrap_or_default();
+                lines.take_while(|line| !line.is_empty()).for_each(drop);
+                assert!(first.starts_with("GET /keys "), "{first}");
+                counted.fetch_add(1, Ordering::SeqCst);
+                let body = shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\
+                            Cache-Control: max-age=60\r\nConnection: close\r\n";
+                let _ = write!(
+                    &stream,
+                    "{head}Content-Length: {}\r\n\r\n{body}",
+                    body.len()
+                );
+            }
+        });
+        Self { url, set, asked }
+    }
+
+    fn show(&self, set: &Value) {
+        *self.set.lock().unwrap_or_else(PoisonError::into_inner) = set.to_string();
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+/// The public keys of a client that was registered with them.
+fn public(server: &Server, id: &str) -> Value {
+    let listing = client_command(server, &["list"]);
+    let listing = String::from_utf8_lossy(&listing.stdout).into_owned();
+    let clients = listing
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let client = clients
+        .into_iter()
+        .find(|client| client["id"] == id)
+        .expect("a client");
+    client["proof"]["keys"].clone()
+}
+
+#[test]
+fn keys_are_fetched_where_they_were_registered_and_kept_as_long_as_they_say() {
+    let server = Server::start_with(Options {
+        closed: true,
+        environment: vec![("VIGIE_OUTBOUND_LOOPBACK".to_owned(), "true".to_owned())],
+        ..Options::default()
+    });
+    let first = Backend::register(&server, "system/Patient.rs");
+    let second = Backend::register(&server, "system/Patient.rs");
+    let keys = Keys::serve(&public(&server, &first.id));
+    assert!(registered(&server, "by-url", &keys.url));
+    tried(&server, &first, "by-url").expect(200);
+    tried(&server, &first, "by-url").expect(200);
+    assert_eq!(keys.asked(), 1, "they are kept");
+    server.set_clock(&server.later(61));
+    tried(&server, &first, "by-url").expect(200);
+    assert_eq!(keys.asked(), 2, "and not for longer than they say");
+    // A key that is not among them yet is looked for once more.
+    tried(&server, &second, "by-url").expect(401);
+    keys.show(&public(&server, &second.id));
+    server.set_clock(&server.later(61));
+    tried(&server, &second, "by-url").expect(200);
+    tried(&server, &first, "by-url").expect(401);
+    for (jku, status) in [(keys.url.clone(), 200), (format!("{}?x", keys.url), 401)] {
+        let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::ES384);
+        (header.kid, header.jku) = (Some(second.kid.clone()), Some(jku));
+        let mut claims = second.claims(&server);
+        (claims["iss"], claims["sub"]) = ("by-url".into(), "by-url".into());
+        let signed = jsonwebtoken::encode(&header, &claims, &second.key).expect("a token");
+        backend::ask(&server, "system/Patient.rs", &signed).expect(status);
     }
 }

@@ -1,6 +1,7 @@
 //! What the tests stand on: a server to start and kill, a client to speak to it, actors to speak
 //! as, chance from a seed.
 
+pub mod app;
 pub mod backend;
 mod chance;
 mod client;
@@ -10,6 +11,7 @@ mod server;
 mod visitor;
 
 pub use self::{
+    app::App,
     backend::{Backend, client_command, printed},
     chance::Chance,
     client::{Client, Reply},

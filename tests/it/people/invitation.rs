@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Options, PASSWORD, Reply, START, Server, Visitor, form};
+use crate::harness::{Options, PASSWORD, Reply, START, Server, Visitor, form, vigie};
 
 /// An open server whose mails are files, and a patient with a mail address.
 struct House {
@@ -427,4 +427,56 @@ fn somebody_changes_their_password_and_ends_their_other_sessions() {
     assert_eq!(send(&mut one, change("wrong")).status, 403);
     assert_eq!(send(&mut one, change(PASSWORD)).status, 200);
     assert!(is_in(&mut one) && !is_in(&mut two) && !is_in(&mut three));
+}
+
+#[test]
+fn an_erasure_takes_the_account_along() {
+    let mut house = House::open();
+    house.come();
+    let mut paul = Visitor::new(&house.server);
+    let page = paul.get("/auth/login").expect(200);
+    let answer = paul.submit(
+        &page,
+        &[("login", "paul@example.org"), ("password", PASSWORD)],
+    );
+    let page = paul.follow(answer).expect(200);
+    house.work();
+    let code = house.code();
+    paul.submit(&page, &[("code", &code)]).expect(303);
+    assert!(is_in(&mut paul));
+    // A letter that waits when it happens.
+    let page = paul.get("/auth/recover").expect(200);
+    paul.submit(&page, &[("login", "paul@example.org")])
+        .expect(200);
+    let before = house.mails().len();
+
+    let purged = house
+        .server
+        .client()
+        .post("Patient/paul/$purge", &nothing());
+    assert!(purged.status < 300, "{}", purged.text());
+    assert!(!is_in(&mut paul));
+    for _ in 0..3 {
+        house.work();
+    }
+    assert_eq!(house.mails().len(), before, "nobody is written to any more");
+    let page = paul.get("/auth/login").expect(200);
+    paul.submit(
+        &page,
+        &[("login", "paul@example.org"), ("password", PASSWORD)],
+    )
+    .expect(401);
+    let database = format!("sqlite:{}", house.server.database().display());
+    let listed = vigie(&["user", "list", "--database", &database]);
+    assert!(
+        listed.status.success() && listed.stdout.is_empty(),
+        "{listed:?}"
+    );
+    for file in ["vigie.sqlite", "vigie.sqlite-wal"] {
+        let bytes = fs::read(house.server.database().with_file_name(file)).unwrap_or_default();
+        let is_there = bytes
+            .windows(16)
+            .any(|part| part.eq_ignore_ascii_case(b"paul@example.org"));
+        assert!(!is_there, "{file}");
+    }
 }

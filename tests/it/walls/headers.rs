@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Client, Options, Reply, Server};
+use crate::harness::{Backend, Client, Options, Reply, Server, client_command};
 
 /// Said by every answer, whatever it is.
 const ALWAYS: [(&str, &str); 5] = [
@@ -42,7 +42,7 @@ fn every_answer_is_shielded() {
         ("GET", "metadata", 200),
         ("GET", "openapi.json", 200),
         ("GET", "Patient?birthdate=then", 400),
-        ("PUT", "Patient/x", 400),
+        ("PUT", "Patient/x", 415),
         ("POST", "Patient/x", 405),
         ("GET", "/nowhere", 404),
         ("GET", "/healthz", 200),
@@ -144,4 +144,40 @@ fn any_origin_is_let_in_by_a_star_without_credentials() {
         assert_eq!(said, vec![Some("*".to_owned()); 2], "{origin}");
         assert_eq!(told(&mut client, "/auth/login", origin), [None, None]);
     }
+}
+
+#[test]
+fn pages_of_a_registered_client_may_call_until_it_is_removed() {
+    let server = Server::start_with(Options {
+        closed: true,
+        ..Options::default()
+    });
+    let origin = "https://spa.example";
+    let registered = Backend::register_with(&server, "system/*.rs", &["--origin", origin]);
+    let mut client = server.client();
+    let both = vec![Some(origin.to_owned()); 2];
+    for path in ["Patient", "Patient/1", "/auth/token", "/auth/introspect"] {
+        assert_eq!(told(&mut client, path, origin), both, "{path}");
+        for other in [
+            "https://spa.example.evil.example",
+            "http://spa.example",
+            "null",
+        ] {
+            assert_eq!(
+                told(&mut client, path, other),
+                [None, None],
+                "{path} {other}"
+            );
+        }
+    }
+    for path in ["/auth/login", "/auth/authorize", "/auth/account", "/clock"] {
+        assert_eq!(told(&mut client, path, origin), [None, None], "{path}");
+    }
+    for path in [".well-known/smart-configuration", "/auth/jwks", "metadata"] {
+        let said = told(&mut client, path, "https://evil.example");
+        assert_eq!(said, vec![Some("*".to_owned()); 2], "{path}");
+    }
+    let removed = client_command(&server, &["remove", &registered.id]);
+    assert!(removed.status.success());
+    assert_eq!(told(&mut client, "Patient", origin), [None, None]);
 }

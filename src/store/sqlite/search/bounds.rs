@@ -112,7 +112,7 @@ impl Scope<'_> {
             ordered: bounds.len() == 1,
             rank: 3,
         };
-        for (at, bound) in bounds.iter().enumerate() {
+        for bound in &bounds {
             let Reach::Of { marks, custodians } = bound.reach else {
                 return None;
             };
@@ -120,28 +120,39 @@ impl Scope<'_> {
                 .iter()
                 .filter(|mark| is_shared || *mark != SHARED)
                 .collect();
-            keys.sql.push(if at > 0 { " union all " } else { "" });
-            keys.sql
-                .push("select a.key as key from about a where a.whom in ");
-            keys.sql.list(&marks, ", ", |sql, mark| {
-                sql.text(mark);
-            });
-            keys.ordered &= marks.len() == 1 && custodians.is_empty();
+            keys.ordered &= marks.len() <= 1 && custodians.is_empty();
+            if !marks.is_empty() {
+                or(
+                    &mut keys.sql,
+                    "select a.key as key from about a where a.whom in ",
+                );
+                keys.sql.list(&marks, ", ", |sql, mark| {
+                    sql.text(mark);
+                });
+            }
             if !custodians.is_empty() {
                 in_custody(&mut keys.sql, custodians);
             }
         }
-        if bounds.is_empty() {
+        if keys.sql.text.is_empty() {
             keys.sql.push("select key from resource where 0");
         }
         Some(keys)
     }
 }
 
-/// ` union all …`: keys of what is about those whom somebody has in custody.
+/// Begins one more way to find keys.
+fn or(sql: &mut Sql, text: &str) {
+    let is_first = sql.text.is_empty();
+    sql.push(if is_first { "" } else { " union all " })
+        .push(text);
+}
+
+/// Keys of what is about those whom somebody has in custody.
 fn in_custody(sql: &mut Sql, custodians: &[String]) {
-    sql.push(
-        " union all select a.key as key from (select distinct u.patient as whom \
+    or(
+        sql,
+        "select a.key as key from (select distinct u.patient as whom \
          from custody u where u.denied = 0 and u.custodian in (select value from json_each(",
     );
     sql.text(&json!(custodians).to_string());

@@ -1,5 +1,7 @@
 //! Where searches begin, and how SQLite runs them: none of everyday walks a whole table.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::{
@@ -9,6 +11,11 @@ use super::{
         statements, whole,
     },
     Base, observation, parse, patient,
+};
+use crate::fhir::{
+    self,
+    about::SHARED,
+    permit::{Grant, Permit, Reach},
 };
 
 /// Whether a search begins as it should.
@@ -138,6 +145,96 @@ async fn a_compartment_is_a_place_to_begin() {
                 .any(|step| step.contains("compartment_by_patient")),
             "{url}"
         );
+    }
+}
+
+/// A permit of grants for everything, whose data as said.
+fn login(marks: &[&str], custodians: &[&str]) -> Permit {
+    let texts = |texts: &[&str]| texts.iter().map(|&one| one.to_owned()).collect();
+    let grant = Grant {
+        scope: fhir::scope::Scope::read("user/*.cruds").unwrap(),
+        reach: Reach::Of {
+            marks: texts(marks),
+            custodians: texts(custodians),
+        },
+    };
+    Permit::login(Arc::default(), vec![grant])
+}
+
+/// Whether a step only looks at a list that is bound, or at the patients of somebody.
+fn is_list(step: &str) -> bool {
+    step.starts_with("SCAN json_each") || step == "SCAN p"
+}
+
+#[tokio::test]
+async fn what_one_patient_reaches_is_a_place_to_begin() {
+    let mut base = populated().await;
+    base.permit = login(&[SHARED, "p9"], &[]);
+    for url in [
+        "Observation?code=urn:codes|8867-4",
+        "Observation?_sort=-date",
+        "Observation?_sort=date&code=urn:codes|8867-4",
+        "Observation?",
+        "Observation?_include=Observation:subject",
+    ] {
+        let (start, steps) = explained(&mut base, url).await;
+        assert_eq!(start, Start::Keys, "{url}");
+        assert!(
+            !steps.iter().any(|step| is_full_scan(step)),
+            "{url}: {steps:#?}"
+        );
+        assert!(
+            steps.iter().any(|step| step.contains("about_by_whom")),
+            "{url}"
+        );
+        assert_eq!(
+            base.ids(url).await.len(),
+            if url.contains("code") { 1 } else { 3 },
+            "{url}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn those_in_custody_are_looked_up_one_by_one() {
+    let mut base = populated().await;
+    for n in 0..300 {
+        let patient = json!({ "reference": format!("Patient/p{n}") });
+        let author = json!({ "reference": format!("Organization/{}", n % 2) });
+        let plan = json!({ "resourceType": "CarePlan", "id": format!("c{n}"),
+            "subject": patient, "author": author });
+        base.put(plan).await;
+    }
+    base.permit = login(&[SHARED], &["Organization/0", "CareTeam/none"]);
+    for (url, found) in [
+        ("Observation?_count=20", 20),
+        ("Observation?_sort=-date&_count=20", 20),
+        ("Observation?code=urn:codes|8867-4&_count=1000", 150),
+        ("Observation?patient=p7", 0),
+        ("Observation?patient=p8", 3),
+    ] {
+        let (_, steps) = explained(&mut base, url).await;
+        for step in &steps {
+            assert!(is_list(step) || !is_full_scan(step), "{url}: {steps:#?}");
+        }
+        assert_eq!(base.ids(url).await.len(), found, "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_permit_without_bounds_costs_nothing() {
+    let mut base = populated().await;
+    for url in ["Observation?", "Observation?subject:Patient.name=Family3"] {
+        for permit in [
+            Permit::development(),
+            login(&[], &[]).acting("test"),
+            Permit::system("test"),
+        ] {
+            base.permit = permit;
+            let (_, steps) = explained(&mut base, url).await;
+            let touches = |step: &String| step.contains("about") || step.contains("custody");
+            assert!(!steps.iter().any(touches), "{url}: {steps:#?}");
+        }
     }
 }
 
