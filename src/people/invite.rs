@@ -177,7 +177,7 @@ impl People {
             return Ok(());
         }
         let account = self.by_login(&login).await?;
-        match account.filter(|account| account.state == AccountState::Active) {
+        match account.filter(has_password) {
             Some(account) => self.write_link(&account, TicketKind::Recovery).await,
             None => {
                 // The same number of commits, so that time does not tell.
@@ -399,6 +399,11 @@ async fn set(
     end_sessions(tx, &account).await?;
     tx.keep_account(&account).await?;
     Ok(Taken::Done)
+}
+
+/// Whether there is a password to lose: a mailbox gives none to who logs in by another's word.
+fn has_password(account: &Account) -> bool {
+    account.state == AccountState::Active && !account.password.reveal().is_empty()
 }
 
 /// Who is known by a date of birth: those who have no authenticator.
