@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::configuration;
 use crate::{
     app::{self, command::Ending, logging, terminal},
+    audit::Event,
     fhir::permit::Permit,
     kernel::{
         chance::{Chance, Generator},
@@ -107,6 +108,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending> {
     let config = configuration(arguments.config, flags.into_iter().collect())?.config;
     logging::start(&config.log);
     let chance = Arc::new(Generator::from_system());
+    if !matches!(arguments.action, Action::List) {
+        app::audit::note(&config, Event::Client, "vigie client")?;
+    }
     let store = app::open_store(&config, Arc::clone(&chance) as Arc<dyn Chance>).await?;
     match arguments.action {
         Action::Add(add) => register(&store, *add, chance.as_ref()).await,

@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use super::configuration;
 use crate::{
     app::{self, command::Ending, logging, terminal},
+    audit::Event,
     kernel::{
         chance::Generator,
         phi::Phi,
@@ -90,6 +91,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending> {
     let flags = arguments.database.map(|text| ("database.url", text));
     let config = configuration(arguments.config, flags.into_iter().collect())?.config;
     logging::start(&config.log);
+    if !matches!(arguments.what, What::List) {
+        app::audit::note(&config, Event::Account, "vigie user")?;
+    }
     let people = app::open_people(&config, Arc::new(Generator::from_system())).await?;
     let issuer = config.federation.issuer.as_str();
     match arguments.what {

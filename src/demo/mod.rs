@@ -3,6 +3,7 @@
 //! - `people`, `course`, `script`, `timeline`, `form`, `answer`: the generator, pure and seeded.
 //! - `enrol`, `play`, `staff`: its people, through the public HTTP API of a server of its own.
 //! - `erase`, `canary`: the end of the agency's data, and the search for what may be left of it.
+//! - `practice`: a server with a login beside it, and an app that is launched against it.
 //! - `count`, `measure`, `table`: what the server says has come of it, and at what speed.
 
 mod answer;
@@ -16,6 +17,7 @@ mod form;
 mod measure;
 mod people;
 mod play;
+mod practice;
 mod progress;
 mod script;
 mod staff;
@@ -128,6 +130,13 @@ async fn serve_on(running: &Running, played: &play::Played, place: &Place) -> Re
     for line in table::worth_typing(running.base(), played) {
         terminal::say(&line);
     }
+    let folder = Place::passing("practice")?;
+    let practice = practice::Practice::open(folder.folder()).await?;
+    terminal::say("");
+    for line in practice.lines() {
+        terminal::say(&line);
+    }
+    terminal::say("");
     if place.is_kept() {
         terminal::say(&format!(
             "The database stays in {}; Ctrl-C ends the server.",
@@ -136,7 +145,9 @@ async fn serve_on(running: &Running, played: &play::Played, place: &Place) -> Re
     } else {
         terminal::say("Ctrl-C ends the server and removes its database.");
     }
-    signals::stop_wanted().await
+    signals::stop_wanted().await?;
+    practice.stop().await;
+    Ok(())
 }
 
 /// The demo's own configuration: neither a file nor the environment changes it.
@@ -174,7 +185,13 @@ impl Place {
             }
             return Ok(Self::Kept(path.to_owned()));
         }
-        let folder = std::env::temp_dir().join(format!("vigie-demo-{}", std::process::id()));
+        Self::passing("cohort")
+    }
+
+    /// A folder that is removed at the end.
+    fn passing(name: &str) -> Result<Self> {
+        let name = format!("vigie-demo-{}-{name}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
         std::fs::create_dir(&folder)
             .map_err(|e| Problem::fault(format!("{}: {e}", folder.display())))?;
         Ok(Self::Passing(folder))

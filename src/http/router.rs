@@ -241,6 +241,7 @@ pub(super) fn offer(base: &str, since: Timestamp) -> Offer {
     Offer {
         base: base.to_owned(),
         since,
+        door: None,
         parameters: Arc::clone(Parameters::core()),
         interactions: ROUTES
             .iter()

@@ -86,6 +86,15 @@ pub struct OfferedOperation {
     pub kind: Option<&'static str>,
 }
 
+/// Where programs are let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Door {
+    /// The endpoints of the authorization server: what SMART calls them, and their addresses.
+    pub endpoints: Vec<(&'static str, String)>,
+    /// Whether pages of other origins may call.
+    pub cors: bool,
+}
+
 /// What a server offers.
 #[derive(Debug, Clone)]
 pub struct Offer {
@@ -93,6 +102,8 @@ pub struct Offer {
     pub base: String,
     /// When the server started.
     pub since: Timestamp,
+    /// Where programs are let in, if a login is asked for.
+    pub door: Option<Door>,
     /// The search parameters.
     pub parameters: Arc<Parameters>,
     /// The interactions in the router's table.
@@ -111,6 +122,9 @@ pub fn statement(offer: &Offer) -> Bytes {
         .collect();
     let mut rest = Map::new();
     rest.insert("mode".to_owned(), "server".into());
+    if let Some(door) = &offer.door {
+        rest.insert("security".to_owned(), security(door));
+    }
     rest.insert("resource".to_owned(), resource.into());
     if offer.interactions.contains(&Interaction::SearchType) {
         rest.insert("searchParam".to_owned(), of_every_type());
@@ -139,6 +153,24 @@ pub fn statement(offer: &Offer) -> Bytes {
         "rest": [rest],
     });
     statement.to_string().into()
+}
+
+/// How programs are let in, as programs look for it that do not know `.well-known`.
+///
+/// Specification: <https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html#declaring-support-for-oauth2-endpoints>.
+fn security(door: &Door) -> Value {
+    const URIS: &str = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris";
+    const SERVICE: &str = "http://terminology.hl7.org/CodeSystem/restful-security-service";
+    let uris = door.endpoints.iter();
+    let uris: Vec<Value> = uris
+        .map(|(name, address)| json!({ "url": name, "valueUri": address }))
+        .collect();
+    json!({
+        "extension": [{ "url": URIS, "extension": uris }],
+        "cors": door.cors,
+        "service": [{ "coding": [{ "system": SERVICE, "code": "SMART-on-FHIR" }],
+                      "text": "OAuth2 using SMART-on-FHIR profile (see http://docs.smarthealthit.org)" }],
+    })
 }
 
 /// The parameters that searches of every type take, and that are none of a resource's elements.
@@ -262,6 +294,7 @@ mod tests {
 
     fn offer(interactions: &[Interaction]) -> Value {
         let bytes = statement(&Offer {
+            door: None,
             base: "http://vigie.test/fhir".to_owned(),
             since: from_millis(0),
             parameters: Arc::clone(Parameters::core()),

@@ -3,6 +3,8 @@
 //! What is underway is kept here, under a name that cannot be guessed; pages carry the name and
 //! nothing else, so that no page can be made to say anything that was not checked.
 
+mod grant;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -17,18 +19,16 @@ use super::{
     secret,
 };
 use crate::{
+    fhir::scope::{Actions, Scope},
     kernel::{
         clock::from_millis,
         problem::{Problem, Result},
     },
-    store::{Client, Delegation, Digest, LaunchContext, PendingKind, Terms, Token, TokenKind},
+    store::{Client, Digest, PendingKind},
 };
 
 /// How long pages may take.
 pub const REQUEST_LIFETIME: std::time::Duration = std::time::Duration::from_secs(600);
-
-/// How long what was granted without `offline_access` lasts: no login lasts longer.
-const ONLINE_MAX: std::time::Duration = std::time::Duration::from_secs(12 * 3_600);
 
 /// Who sits before the browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -365,76 +365,6 @@ impl Smart {
             wishes,
         })))
     }
-
-    /// Writes what was granted, and gives the client its code.
-    async fn grant(
-        &self,
-        (hash, asked): (&Digest, &Asked),
-        visitor: &Visitor,
-        question: Question,
-        wishes: Vec<Wish>,
-    ) -> Granted<Step> {
-        let now = self.now();
-        let is_offline = wishes.contains(&Wish::Offline);
-        let lifetime = if is_offline {
-            self.settings.offline
-        } else {
-            ONLINE_MAX
-        };
-        let needs_patient = scopes::needs_patient(&wishes) || wishes.contains(&Wish::Launch);
-        let patient = question.patient.filter(|_| needs_patient);
-        let mut context = launched_context(asked, &wishes);
-        if patient.is_some() && context.need_patient_banner.is_none() {
-            context.need_patient_banner = Some(true);
-        }
-        let delegation = Delegation {
-            id: self.new_id(),
-            client: asked.client.clone(),
-            account: Some(visitor.account.clone()),
-            session: (!is_offline).then(|| visitor.session.clone()),
-            patient,
-            terms: Terms {
-                redirect_uri: asked.redirect_uri.clone(),
-                challenge: asked.challenge.clone(),
-                refresh: is_offline || wishes.contains(&Wish::Online),
-                nonce: asked.nonce.clone(),
-                auth_time: Some(visitor.authenticated.as_second()),
-                context,
-            },
-            created: now,
-            expires: after(now, lifetime),
-            ended: false,
-        };
-        let code = self.draw(secret::CODE);
-        let token = Token {
-            hash: secret::digest(&code),
-            kind: TokenKind::Code,
-            delegation: delegation.id.clone(),
-            scopes: scopes::told(&wishes),
-            issued: now,
-            // A code is kept longer than it is good, so that it is known if it comes again.
-            expires: delegation.expires,
-            used: false,
-        };
-        let hash = *hash;
-        let written = self.store().write(&PERMIT, move |tx| {
-            Box::pin(async move {
-                if !tx
-                    .forget_pending((PendingKind::Authorization, &hash))
-                    .await?
-                {
-                    return Ok(false);
-                }
-                tx.keep_delegation(&delegation).await?;
-                tx.keep_token(&token).await?;
-                Ok(true)
-            })
-        });
-        if !written.await? {
-            return Err(gone());
-        }
-        Ok(Step::Answer(self.way(asked).granted(&code)))
-    }
 }
 
 /// The origin of an address, as policies name it.
@@ -468,6 +398,17 @@ fn grantable(wishes: &[Wish], person: &Person, launch: Option<&Launch>) -> Vec<W
     let has_encounter = launch.is_some_and(|launch| launch.context.encounter.is_some());
     for wish in wishes {
         match wish {
+            // A scope for every type stays one word: which types a role allows is looked up at
+            // each use.
+            Wish::Resources(scope) if scope.kind.is_none() => {
+                let bounds = person.bounded(scope);
+                let actions = bounds.iter().map(|bound| bound.actions);
+                let bound = Scope {
+                    actions: actions.fold(Actions::NONE, Actions::or),
+                    ..scope.clone()
+                };
+                all.extend(scopes::meet(scope, &bound).map(Wish::Resources));
+            }
             Wish::Resources(scope) => person
                 .bounded(scope)
                 .into_iter()
@@ -479,21 +420,6 @@ fn grantable(wishes: &[Wish], person: &Person, launch: Option<&Launch>) -> Vec<W
         }
     }
     all
-}
-
-/// What of a launch the client is told: what it asked to be told.
-fn launched_context(asked: &Asked, wishes: &[Wish]) -> LaunchContext {
-    let Some(launch) = &asked.launch else {
-        return LaunchContext::default();
-    };
-    if wishes.contains(&Wish::Launch) {
-        return launch.context.clone();
-    }
-    let wants_encounter = wishes.contains(&Wish::LaunchEncounter);
-    LaunchContext {
-        encounter: launch.context.encounter.clone().filter(|_| wants_encounter),
-        ..LaunchContext::default()
-    }
 }
 
 /// A refusal on its way to a client: what only the operator may read is written down here.

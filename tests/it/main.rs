@@ -13,6 +13,8 @@ mod harness;
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod authoring;
 #[cfg(test)]
 mod authorization;
@@ -42,6 +44,7 @@ mod forms;
 mod fuzz;
 #[cfg(test)]
 mod kill;
+mod later;
 #[cfg(test)]
 mod leaks;
 #[cfg(test)]

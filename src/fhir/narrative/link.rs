@@ -54,7 +54,7 @@ pub(super) fn inert(name: &str, value: &str, images: Images<'_>) -> Result<(), S
     match name {
         "href" | "cite" | "longdesc" if !is_followed(&value) => refused(NOT_FOLLOWED),
         "src" if !is_loaded(&value, images) => refused(NOT_LOADED),
-        "style" if !is_styled(&value) => refused(NOT_STYLED),
+        "style" if !is_styled(&value, images) => refused(NOT_STYLED),
         _ => Ok(()),
     }
 }
@@ -100,7 +100,7 @@ fn is_loaded(address: &str, images: Images<'_>) -> bool {
     }
 }
 
-fn is_styled(style: &str) -> bool {
+fn is_styled(style: &str, images: Images<'_>) -> bool {
     let style = style.to_ascii_lowercase();
     // Escapes and comments make one word look like another.
     if style.contains('\\') || style.contains("/*") {
@@ -110,19 +110,38 @@ fn is_styled(style: &str) -> bool {
         return false;
     }
     style.match_indices('(').all(|(at, _)| {
-        // Some browsers look past white space.
-        let before = style[..at].trim_end();
-        let begin = before
-            .rfind(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_')))
-            .map_or(0, |last| {
-                last + before[last..].chars().next().map_or(1, char::len_utf8)
-            });
-        let name = &before[begin..];
-        // Variables lead to what a sheet of the page holds, and brackets group.
-        !name.contains(|c: char| c.is_ascii_alphanumeric())
-            || name == "var"
-            || RECKONING.contains(&name)
+        let (before, after) = (&style[..at], &style[at + 1..]);
+        match function(before) {
+            // Variables lead to what a sheet of the page holds, and brackets group.
+            "" | "var" => true,
+            "url" => before.ends_with("url") && is_image(after, images),
+            name => RECKONING.contains(&name),
+        }
     })
+}
+
+/// The name of the function whose bracket comes next; empty, if it is a bracket that groups.
+fn function(before: &str) -> &str {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    // Some browsers look past white space.
+    let before = before.trim_end();
+    let rest = before.trim_end_matches(is_part);
+    let name = &before[rest.len()..];
+    if name.contains(|c: char| c.is_ascii_alphanumeric()) {
+        name
+    } else {
+        ""
+    }
+}
+
+/// Whether what stands in the brackets of `url(…)` is an image that may be loaded.
+fn is_image(after: &str, images: Images<'_>) -> bool {
+    let Some((inner, _)) = after.split_once(')') else {
+        return false;
+    };
+    let inner = inner.trim();
+    let bare = inner.trim_matches(['"', '\'']);
+    !bare.contains(['"', '\'', '(']) && is_loaded(bare, images)
 }
 
 /// A value with its entities replaced.

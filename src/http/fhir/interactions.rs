@@ -12,11 +12,13 @@ use crate::{
         auditing,
         negotiate::{self, Return},
         operations, reply, router,
+        state::State,
     },
     interactions::{
         Reply, VersionTag,
         bundle::{self, BundleOptions, Returned},
-        capabilities, compartment, conditional_delete, conditional_update, create,
+        capabilities::{self, Door},
+        compartment, conditional_delete, conditional_update, create,
         criteria::Criteria,
         delete, history as versions, patch as patching, read as reading, search as searching,
         terminology, update as updating, vread as version_reading,
@@ -239,8 +241,23 @@ pub fn capabilities(call: Call) -> Outcome {
         let bytes = call.state.capabilities(&known, || {
             let mut offer = router::offer(&context.base, context.clock.now());
             offer.parameters = Arc::clone(&known);
+            offer.door = door(&call.state);
             capabilities::statement(&offer)
         });
         Ok(Reply::Document(bytes))
+    })
+}
+
+/// Where programs are let in, as far as it is told to whoever asks.
+fn door(state: &State) -> Option<Door> {
+    let smart = state.smart.as_ref()?;
+    let mut names = vec!["authorize", "token", "introspect", "revoke"];
+    if smart.settings().registration {
+        names.push("register");
+    }
+    let endpoints = names.into_iter().map(|name| (name, smart.endpoint(name)));
+    Some(Door {
+        endpoints: endpoints.collect(),
+        cors: true,
     })
 }

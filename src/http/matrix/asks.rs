@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     cast::Owner,
-    world::{self, canary, id},
+    world::{self, id},
 };
 use crate::{
     fhir::definitions::ResourceType,
@@ -133,15 +133,14 @@ pub fn of_type(kind: ResourceType) -> Vec<Ask> {
     all
 }
 
+/// What is asked by a tag that names whose it is and which type it has.
+const TAGGED: &str = "/fhir/{type}?_tag=urn:tag|tag-{id}-{type}&_summary=count";
+
 fn of_instance(kind: ResourceType, owner: Owner, tree: &Value) -> Vec<Ask> {
     let ask = |verb: Method, path: &str| Ask::of(kind, verb, path);
     let mut own = tree.clone();
     own["id"] = "{id}".into();
     let patch = json!([{ "op": "test", "path": "/resourceType", "value": kind.name() }]);
-    let form = format!(
-        "/fhir/{{type}}?_tag=urn:canary|{}&_summary=count",
-        canary(owner, kind)
-    );
     let entry = json!({ "resourceType": "Bundle", "type": "batch", "entry": [
         { "request": { "method": "GET", "url": format!("{kind}/{{id}}") } },
     ] });
@@ -151,7 +150,7 @@ fn of_instance(kind: ResourceType, owner: Owner, tree: &Value) -> Vec<Ask> {
         ask(Method::GET, "/fhir/{type}/{id}/_history").needing("r", Shape::Resource),
         ask(Method::GET, "/fhir/{type}/{id}/_history/1").needing("r", Shape::Resource),
         ask(Method::GET, "/fhir/{type}?_id={id}&_total=accurate").needing("s", Shape::Total),
-        ask(Method::GET, &form).needing("s", Shape::Total),
+        ask(Method::GET, TAGGED).needing("s", Shape::Total),
         ask(Method::POST, "/fhir").with(entry),
         ask(Method::PATCH, "/fhir/{type}/{id}")
             .with(patch)

@@ -222,7 +222,8 @@ fn text(answer: &Answer) -> String {
 fn told(answer: &Answer, name: &str) -> Told {
     let neutral = |text: &str| {
         let marked = text.replace(&format!("/{name}"), "/·");
-        marked.replace(&format!("_id={name}"), "_id=·")
+        let marked = marked.replace(&format!("_id={name}"), "_id=·");
+        marked.replace(&format!("tag-{name}-"), "tag-·-")
     };
     let mut headers: Vec<(String, String)> = answer
         .headers

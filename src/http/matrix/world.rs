@@ -183,7 +183,11 @@ pub fn resource(kind: ResourceType, owner: Owner) -> Option<Value> {
     let canary = canary(owner, kind);
     tree["resourceType"] = kind.name().into();
     tree["id"] = id(owner).into();
-    tree["meta"] = json!({ "tag": [{ "system": "urn:canary", "code": canary }] });
+    let tag = format!("tag-{}-{kind}", id(owner));
+    tree["meta"] = json!({ "tag": [
+        { "system": "urn:canary", "code": canary },
+        { "system": "urn:tag", "code": tag },
+    ] });
     tree["language"] = canary.as_str().into();
     if kind.name() == "Binary" {
         tree["contentType"] = "text/plain".into();

@@ -333,7 +333,7 @@ impl Erasing for SqliteSession {
     fn is_erased<'a>(&'a mut self, subject: &'a [u8]) -> BoxFuture<'a, Result<bool>> {
         Box::pin(async move {
             let sql = "select 1 from erasure where subject = ? limit 1";
-            let found: Option<i64> = one(&self.connection, sql, params![subject])?;
+            let found: Option<i64> = one(self.connection.without_rows(), sql, params![subject])?;
             Ok(found.is_some())
         })
     }

@@ -393,11 +393,13 @@ impl Session for SqliteSession {
         limit: u32,
         except: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<LeasedJob>>> {
-        Box::pin(async move { jobs::lease(&self.connection, now, until, limit, except) })
+        Box::pin(
+            async move { jobs::lease(self.connection.without_rows(), now, until, limit, except) },
+        )
     }
 
     fn finish<'a>(&'a mut self, job: &'a LeasedJob) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(async move { jobs::finish(&self.connection, job) })
+        Box::pin(async move { jobs::finish(self.connection.without_rows(), job) })
     }
 
     fn postpone<'a>(
@@ -406,19 +408,19 @@ impl Session for SqliteSession {
         at: Timestamp,
         error: &'a str,
     ) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(async move { jobs::postpone(&self.connection, job, at, error) })
+        Box::pin(async move { jobs::postpone(self.connection.without_rows(), job, at, error) })
     }
 
     fn release<'a>(&'a mut self, job: &'a LeasedJob) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(async move { jobs::release(&self.connection, job) })
+        Box::pin(async move { jobs::release(self.connection.without_rows(), job) })
     }
 
     fn release_all(&mut self) -> BoxFuture<'_, Result<u64>> {
-        Box::pin(async move { jobs::release_all(&self.connection) })
+        Box::pin(async move { jobs::release_all(self.connection.without_rows()) })
     }
 
     fn bury<'a>(&'a mut self, job: &'a LeasedJob, error: &'a str) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(async move { jobs::bury(&self.connection, job, error) })
+        Box::pin(async move { jobs::bury(self.connection.without_rows(), job, error) })
     }
 
     fn count<'a>(&'a mut self, count: &'a Count) -> BoxFuture<'a, Result<()>> {
