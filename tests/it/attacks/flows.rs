@@ -146,7 +146,12 @@ fn b8_no_secret_is_left_in_the_log_or_in_an_address() {
         .client()
         .send("GET", "/auth/login", &[], b"")
         .expect("a reply");
-    assert_eq!(page.header("referrer-policy"), Some("same-origin"));
+    let policy = page.header("referrer-policy");
+    // Nothing is told to other origins; pages tell their own, so that forms say where they are from.
+    assert!(
+        matches!(policy, Some("no-referrer" | "same-origin")),
+        "{policy:?}"
+    );
     let mut secrets = vec![
         code,
         access,
