@@ -44,9 +44,9 @@ mod forms;
 mod fuzz;
 #[cfg(test)]
 mod kill;
+mod later;
 #[cfg(test)]
 mod leaks;
-mod later;
 #[cfg(test)]
 mod library;
 #[cfg(test)]
