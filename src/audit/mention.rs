@@ -46,6 +46,17 @@ pub fn patients_of_client(json: &[u8], into: &mut Vec<String>) {
     }
 }
 
+/// The resources of a page, as `Type`, `id`: those whose `fullUrl` is below the service base URL.
+pub fn entries<'j>(json: &'j [u8], base: &str) -> Vec<(&'j str, &'j str)> {
+    let text = std::str::from_utf8(json).unwrap_or_default();
+    let begin = format!("\"fullUrl\":\"{base}/");
+    let found = text.match_indices(&begin).filter_map(|(at, begin)| {
+        let url = text[at + begin.len()..].split('"').next()?;
+        url.split_once('/')
+    });
+    found.collect()
+}
+
 /// The id at the beginning of what follows `Patient/`, if the reference ends behind it.
 fn id(rest: &[u8]) -> Option<&str> {
     let is_of_id = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
@@ -107,6 +118,14 @@ mod tests {
         assert_eq!(ids, [""; 0]);
         patients_of_client(json.as_bytes(), &mut ids);
         assert_eq!(ids, ["a", "b"]);
+    }
+
+    #[test]
+    fn the_entries_of_a_page_are_known_by_their_addresses() {
+        let page = r#"{"entry":[{"fullUrl":"https://x.example/fhir/Patient/a","resource":{}},
+            {"fullUrl":"https://x.example/fhir/Task/b"},{"fullUrl":"https://y.example/Task/c"}]}"#;
+        let all = entries(page.as_bytes(), "https://x.example/fhir");
+        assert_eq!(all, [("Patient", "a"), ("Task", "b")]);
     }
 
     #[test]

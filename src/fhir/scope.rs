@@ -93,6 +93,12 @@ impl Actions {
         Self(self.0 & other.0)
     }
 
+    /// Those that are in either.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether there are none.
     #[must_use]
     pub const fn is_none(self) -> bool {

@@ -39,6 +39,8 @@ pub(super) struct Hook {
     bundle: Bytes,
     /// The entries of the bundle.
     others: Vec<Record>,
+    /// Whether the answer leaves elements out, such as those that say whose data it is.
+    is_partial: bool,
 }
 
 impl Hook {
@@ -67,6 +69,7 @@ impl Hook {
             ticket,
             bundle: Bytes::new(),
             others: Vec::new(),
+            is_partial: false,
         })
     }
 
@@ -83,6 +86,8 @@ impl Hook {
 
     /// What the path and the query ask for.
     pub(super) fn asks(&mut self, call: &Call) {
+        let mut names = call.query.iter().map(|(name, _)| name.as_str());
+        self.is_partial = names.any(|name| matches!(name, "_elements" | "_summary"));
         let Some(record) = self.record() else { return };
         record.kind = call.kind.map(ResourceType::name);
         record.id.clone_from(&call.id);
@@ -123,8 +128,16 @@ impl Hook {
             Reply::Deleted(Some(gone)) => before(state, gone).await,
             _ => None,
         };
+        let whole = if self.is_partial {
+            whole(state, reply).await
+        } else {
+            Vec::new()
+        };
         let bundle = std::mem::take(&mut self.bundle);
         let Some(record) = self.record() else { return };
+        for body in whole.iter().filter_map(|stored| stored.body.as_ref()) {
+            mention::patients(body, &mut record.patients);
+        }
         match reply {
             Reply::Version(stored)
             | Reply::Created(stored)
@@ -253,6 +266,26 @@ fn name(record: &mut Record, stored: &Stored) {
     if stored.version > 0 {
         record.tell(&format!("v={}", stored.version));
     }
+}
+
+/// The resources of an answer that leaves elements out, as they are kept.
+async fn whole(state: &State, reply: &Reply) -> Vec<Stored> {
+    let base = &*state.context.base;
+    let names = match reply {
+        Reply::Version(stored) => vec![(stored.kind.name(), stored.id.as_str())],
+        Reply::Document(bytes) => mention::entries(bytes, base),
+        _ => Vec::new(),
+    };
+    let permit = Permit::system(TASK);
+    let mut found = Vec::with_capacity(names.len());
+    for (kind, id) in names {
+        if let Some(kind) = ResourceType::named(kind)
+            && let Ok(Some(stored)) = state.context.store.read(&permit, kind, id).await
+        {
+            found.push(stored);
+        }
+    }
+    found
 }
 
 /// The version before a deletion, which knows whose data it was.

@@ -7,9 +7,9 @@
 //! Specification: <https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowAuth>,
 //! <https://www.rfc-editor.org/rfc/rfc9700>.
 
-use futures_util::future::BoxFuture;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
 use oauth2::{
     AsyncHttpClient, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
@@ -184,72 +184,64 @@ impl Federation {
     }
 
     /// Exchanges a code for the provider's word.
-    fn exchange(
-        &self,
-        token: String,
-        (code, verifier): (String, String),
-        redirect: String,
-    ) -> BoxFuture<'static, Result<String>> {
-        let client = self.client();
-        let carrier = Carrier(Arc::clone(&self.fetch));
-        Box::pin(async move {
-            let token = TokenUrl::new(token).map_err(Problem::fault)?;
-            let redirect = RedirectUrl::new(redirect).map_err(Problem::fault)?;
-            let answer = client
-                .set_token_uri(token)
-                .set_redirect_uri(redirect)
-                .exchange_code(AuthorizationCode::new(code))
-                .set_pkce_verifier(PkceCodeVerifier::new(verifier))
-                .request_async(&carrier)
-                .await
-                // What the provider says may hold what nobody is to read in a log.
-                .map_err(|error| match error {
-                    oauth2::RequestTokenError::Request(failure) => unreachable(failure),
-                    _ => refused("the provider did not take the code"),
-                })?;
-            let identity = answer.extra_fields().id_token.clone();
-            identity.ok_or_else(|| refused("the provider gave no ID token"))
-        })
-    }
-
-    /// Whom the provider's word is about.
-    async fn subject(
+    async fn exchange(
         &self,
         found: &Discovered,
-        token: &str,
-        expected: Expected<'_>,
+        (code, verifier): (String, String),
+        redirect: String,
     ) -> Result<String> {
-        let kid = id_token::key_name(token)?;
-        let keys = self.known.get(&found.keys).await.map_err(unreachable)?;
+        let token = TokenUrl::new(found.token.clone()).map_err(Problem::fault)?;
+        let redirect = RedirectUrl::new(redirect).map_err(Problem::fault)?;
+        let client = self
+            .client()
+            .set_token_uri(token)
+            .set_redirect_uri(redirect);
+        let carrier = Carrier(Arc::clone(&self.fetch));
+        let answer = client
+            .exchange_code(AuthorizationCode::new(code))
+            .set_pkce_verifier(PkceCodeVerifier::new(verifier))
+            .request_async(&carrier)
+            .await
+            // What the provider says may hold what nobody is to read in a log.
+            .map_err(|error| match error {
+                oauth2::RequestTokenError::Request(failure) => unreachable(failure),
+                _ => refused("the provider did not take the code"),
+            })?;
+        let identity = answer.extra_fields().id_token.clone();
+        identity.ok_or_else(|| refused("the provider gave no ID token"))
+    }
+
+    /// The keys by which the provider signs, the one of this name among them, if there is one.
+    async fn keys(&self, address: &str, kid: &str) -> Result<Value> {
+        let keys = self.known.get(address).await.map_err(unreachable)?;
         let keys = keys.json().map_err(unreachable)?;
-        let has = |keys: &Value| {
-            let all = keys["keys"].as_array().into_iter().flatten();
-            kid.is_empty() || all.into_iter().any(|key| key["kid"].as_str() == Some(&kid))
-        };
-        if has(&keys) {
-            return id_token::subject(token, &keys, expected);
+        if has(&keys, kid) {
+            return Ok(keys);
         }
-        // Its keys may be new.
-        let keys = self.known.renew(&found.keys).await.map_err(unreachable)?;
-        id_token::subject(token, &keys.json().map_err(unreachable)?, expected)
+        // They may be new.
+        let keys = self.known.renew(address).await.map_err(unreachable)?;
+        keys.json().map_err(unreachable)
     }
 }
 
-/// What carries the requests of the OAuth library. It is no closure: of that the compiler could not
-/// tell that what is to come may be sent to another thread.
+fn has(keys: &Value, kid: &str) -> bool {
+    let mut all = keys["keys"].as_array().into_iter().flatten();
+    kid.is_empty() || all.any(|key| key["kid"].as_str() == Some(kid))
+}
+
+/// Carries the requests of the OAuth library through the one door to other servers.
 struct Carrier(Arc<dyn Fetch>);
 
 impl<'c> AsyncHttpClient<'c> for Carrier {
     type Error = Failure;
-    type Future = BoxFuture<'c, std::result::Result<HttpResponse, Failure>>;
+    type Future = BoxFuture<'c, Result<HttpResponse, Failure>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(carry(self.0.as_ref(), request))
+        Box::pin(carry(Arc::clone(&self.0), request))
     }
 }
 
-/// One request of the OAuth library, through the one door to other servers.
-async fn carry(fetch: &dyn Fetch, request: HttpRequest) -> Result<HttpResponse, Failure> {
+async fn carry(fetch: Arc<dyn Fetch>, request: HttpRequest) -> Result<HttpResponse, Failure> {
     let form = String::from_utf8_lossy(request.body()).into_owned();
     let mut ask = Ask::post_form(request.uri().to_string(), form);
     let authorization = request.headers().get(http::header::AUTHORIZATION);
@@ -343,7 +335,7 @@ impl People {
     /// not answer.
     pub async fn come_back(&self, brought: Brought) -> Result<(Step, String)> {
         let federation = self.provider()?;
-        let away = self.recall(&brought).await?;
+        let away = self.recall(&brought.state, &brought.cookie).await?;
         let is_long = [&brought.code, &brought.issuer]
             .iter()
             .any(|one| one.len() > BROUGHT_MAX);
@@ -356,9 +348,9 @@ impl People {
         }
         let found = federation.discover().await?;
         let code = (brought.code, away.verifier);
-        let token = federation
-            .exchange(found.token.clone(), code, self.redirect())
-            .await?;
+        let token = federation.exchange(&found, code, self.redirect()).await?;
+        let kid = id_token::key_name(&token)?;
+        let keys = federation.keys(&found.keys, &kid).await?;
         let expected = Expected {
             issuer,
             client: &federation.provider.client,
@@ -366,15 +358,15 @@ impl People {
             claim: &federation.provider.claim,
             now: self.now(),
         };
-        let subject = federation.subject(&found, &token, expected).await?;
-        let account = self.known_as(issuer, &subject).await?;
+        let subject = id_token::subject(&token, &keys, expected)?;
+        let account = self.known_as(issuer.to_owned(), subject).await?;
         let step = self.open(&account, LoginStage::Full, "federation").await?;
         Ok((step, away.request))
     }
 
     /// What was kept for a browser that was sent away: once, and for that browser alone.
-    async fn recall(&self, brought: &Brought) -> Result<Away> {
-        let (hash, now) = (secret::digest(&brought.state), self.now());
+    async fn recall(&self, state: &str, cookie: &str) -> Result<Away> {
+        let (hash, now) = (secret::digest(state), self.now());
         let ticket = self
             .store
             .write(&PERMIT, move |tx| {
@@ -387,27 +379,28 @@ impl People {
             .await?;
         let ticket = ticket.ok_or_else(|| refused("nobody was sent away with this state"))?;
         let away: Away = serde_json::from_str(ticket.content.reveal()).map_err(Problem::fault)?;
-        if brought.cookie.is_empty() || away.browser != self.form_token(&brought.cookie)? {
+        if cookie.is_empty() || away.browser != self.form_token(cookie)? {
             return Err(refused("it is not the browser that was sent away"));
         }
         Ok(away)
     }
 
     /// The account of somebody whom the provider knows.
-    async fn known_as(&self, issuer: &str, subject: &str) -> Result<Account> {
-        let (issuer, subject) = (issuer.to_owned(), subject.to_owned());
+    async fn known_as(&self, issuer: String, subject: String) -> Result<Account> {
         let account = self
             .store
             .write(&PERMIT, move |tx| {
                 Box::pin(async move { tx.account(AccountBy::Identity(&issuer, &subject)).await })
             })
             .await?;
-        let comes_in = |account: &Account| {
-            let kind = matches!(account.kind, AccountKind::Professional | AccountKind::Agent);
-            kind && account.state == AccountState::Active
-        };
         account
-            .filter(comes_in)
+            .filter(may_come)
             .ok_or_else(|| refused("nobody has an account by this name"))
     }
+}
+
+/// Only those who care come in by another's word.
+fn may_come(account: &Account) -> bool {
+    let kind = matches!(account.kind, AccountKind::Professional | AccountKind::Agent);
+    kind && account.state == AccountState::Active
 }

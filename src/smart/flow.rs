@@ -19,6 +19,7 @@ use super::{
     secret,
 };
 use crate::{
+    fhir::scope::{Actions, Scope},
     kernel::{
         clock::from_millis,
         problem::{Problem, Result},
@@ -397,6 +398,17 @@ fn grantable(wishes: &[Wish], person: &Person, launch: Option<&Launch>) -> Vec<W
     let has_encounter = launch.is_some_and(|launch| launch.context.encounter.is_some());
     for wish in wishes {
         match wish {
+            // A scope for every type stays one word: which types a role allows is looked up at
+            // each use.
+            Wish::Resources(scope) if scope.kind.is_none() => {
+                let bounds = person.bounded(scope);
+                let actions = bounds.iter().map(|bound| bound.actions);
+                let bound = Scope {
+                    actions: actions.fold(Actions::NONE, Actions::or),
+                    ..scope.clone()
+                };
+                all.extend(scopes::meet(scope, &bound).map(Wish::Resources));
+            }
             Wish::Resources(scope) => person
                 .bounded(scope)
                 .into_iter()

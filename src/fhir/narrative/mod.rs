@@ -202,11 +202,17 @@ impl<'t> Reader<'t> {
         match self.rigour {
             Rigour::Standard if !known => Err(NOT_SHOWN.to_owned()),
             Rigour::Standard => link::standard((element, name), value),
+            // Elements of another language have other powers under the same names.
+            Rigour::Inert(_) if name == "xmlns" && value == XHTML => Ok(()),
+            Rigour::Inert(_) if name == "xmlns" => Err(NOT_SHOWN.to_owned()),
             Rigour::Inert(_) if !(known || is_inert(name)) => Err(NOT_SHOWN.to_owned()),
             Rigour::Inert(images) => link::inert(name, value, images),
         }
     }
 }
+
+/// The namespace of what a narrative is written in.
+const XHTML: &str = "http://www.w3.org/1999/xhtml";
 
 const NOT_SHOWN: &str = "txt-1: The narrative has an attribute that may not be shown.";
 

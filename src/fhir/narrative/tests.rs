@@ -60,16 +60,12 @@ fn a_long_narrative_is_read_in_no_time() {
         ("<p title=\"&#x26;\"/>", ""),
         ("<a href=\"a(((\" style=\"a: ((((\"/>", ""),
     ] {
-        let div = format!(
-            "<div>{}{}</div>",
-            open.repeat(100_000),
-            close.repeat(100_000)
-        );
+        let div = format!("<div>{}{}</div>", open.repeat(30_000), close.repeat(30_000));
         let _ = read(&div, Rigour::Inert(Images::Own));
     }
-    let style = format!("<div style=\"{}\">x</div>", "a(".repeat(200_000));
+    let style = format!("<div style=\"{}\">x</div>", "a(".repeat(60_000));
     assert!(read(&style, Rigour::Inert(Images::Own)).is_err());
-    let deep = "<div>".repeat(100_000);
+    let deep = "<div>".repeat(30_000);
     assert!(read(&deep, Rigour::Inert(Images::Own)).is_err());
     assert!(begun.elapsed() < std::time::Duration::from_secs(10));
 }

@@ -48,6 +48,7 @@ pub(in crate::http) fn door(state: &Arc<State>, routes: Router) -> Router {
 enum Way {
     Password,
     SecondFactor,
+    Federation,
     Leave,
     Others,
     Change,
@@ -64,6 +65,10 @@ enum Way {
 
 impl Way {
     fn of(method: &Method, path: &str) -> Option<Self> {
+        // The one way in that is a GET: an OpenID provider sends the browser back.
+        if path == "/auth/federation/callback" {
+            return Some(Self::Federation);
+        }
         if method != Method::POST {
             return None;
         }
@@ -91,7 +96,9 @@ impl Way {
     const fn event(self, is_through: bool) -> Event {
         match (self, is_through) {
             (Self::Password, true) => Event::FirstFactor,
-            (Self::Password, false) | (Self::SecondFactor, true) => Event::Login,
+            (Self::Password, false) | (Self::SecondFactor, true) | (Self::Federation, _) => {
+                Event::Login
+            }
             (Self::SecondFactor, false) => Event::SecondFactor,
             (Self::Leave | Self::Others, _) => Event::Logout,
             (Self::Change | Self::Return, _) => Event::Credentials,
@@ -397,6 +404,8 @@ mod tests {
             assert_eq!(way.event(false).code(), refused, "{path}");
             assert_eq!(Way::of(&Method::GET, path), None);
         }
+        let back = Way::of(&Method::GET, "/auth/federation/callback").unwrap();
+        assert_eq!(back.event(true).code(), "login");
         assert_eq!(Way::of(&Method::POST, "/fhir/Patient"), None);
         assert_eq!(Way::of(&Method::POST, "/auth/authorize"), None);
     }

@@ -160,6 +160,27 @@ async fn reads_are_told(desk: &Desk, id: &str, patient: [u8; 16]) {
 }
 
 #[tokio::test]
+async fn an_answer_that_leaves_out_whose_data_it_is_has_a_row_that_says_it() {
+    let desk = Desk::open(Access::Development).await;
+    let body = json!({"resourceType": "Observation", "id": "o", "status": "final",
+        "code": {"text": "x"}, "subject": {"reference": "Patient/p"}});
+    desk.site
+        .put("/fhir/Observation/o", &body.to_string())
+        .await;
+    let patient = desk.name("Patient/p").unwrap();
+    for path in [
+        "/fhir/Observation?_elements=status",
+        "/fhir/Observation/o?_elements=status",
+    ] {
+        let answer = desk.site.get(path).await;
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+        let text = String::from_utf8(answer.body.to_vec()).unwrap();
+        assert!(!text.contains("Patient/p"), "{text}");
+        assert_eq!(desk.last().patients, [patient], "{path}");
+    }
+}
+
+#[tokio::test]
 async fn each_entry_of_a_bundle_has_a_row() {
     let desk = Desk::open(Access::Development).await;
     let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": [

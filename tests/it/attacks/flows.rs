@@ -122,7 +122,7 @@ fn b8_no_secret_is_left_in_the_log_or_in_an_address() {
         .client()
         .send("GET", "/auth/login", &[], b"")
         .expect("a reply");
-    assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+    assert_eq!(page.header("referrer-policy"), Some("same-origin"));
     let mut secrets = vec![
         code,
         access,

@@ -1,4 +1,4 @@
-//! Attacks, carried out: each test is named by its row of the table in `SECURITY.md`.
+//! Attacks, carried out: `SECURITY.md` has the table of them and of their tests.
 //!
 //! Two hospitals, a patient in each, and what is written about them. Whoever attacks belongs to the
 //! first; whatever comes back must have nothing of the second. Its texts all hold one word that
