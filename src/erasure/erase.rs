@@ -13,7 +13,7 @@ use crate::{
     fhir::{belonging::Scope, reference::LocalReference, resource::Resource},
     figures,
     kernel::problem::Result,
-    store::{AccountBy, ErasureRecord, Prepared, Stored, Tx},
+    store::{AccountBy, DelegationsOf, ErasureRecord, Prepared, Stored, Tx},
 };
 
 /// Ids shorter than this may be a client's own, and the same in several types.
@@ -156,6 +156,8 @@ async fn remove(
         ids.insert(stored.reference());
         // Their account goes with them, and what waits to be told to it.
         if let Some(account) = tx.account(AccountBy::Person(&stored.reference())).await? {
+            tx.end_delegations(DelegationsOf::Account(&account.id))
+                .await?;
             tx.forget_account(&account.id).await?;
             ids.insert(account.id);
         }
@@ -170,9 +172,6 @@ async fn remove(
         tx.forget_patient(&target.patient).await?;
     }
     tx.forget_errands_about(&ids).await?;
-    let patients = found.own.iter().filter(|one| one.kind.name() == "Patient");
-    let patients = patients.map(|one| one.id.clone()).collect();
-    tx.forget_delegations_about(&patients).await?;
     let dropped = tx.drop_jobs(&ids, &[]).await?;
     record.not_before = record
         .not_before

@@ -12,7 +12,7 @@ use crate::{
         phi::Phi,
         problem::{Category, Problem, Result},
     },
-    store::{Account, AccountBy, AccountKind, AccountRole, AccountState, Tx},
+    store::{Account, AccountBy, AccountKind, AccountRole, AccountState, DelegationsOf, Tx},
 };
 
 /// Accounts that are read at once, where all are listed.
@@ -198,6 +198,9 @@ impl People {
 
 /// Ends every session of an account.
 pub(super) async fn end_sessions(tx: &mut Tx, account: &Account) -> Result<()> {
+    // What programs were granted ends with them: who has lost a password has lost more.
+    tx.end_delegations(DelegationsOf::Account(&account.id))
+        .await?;
     tx.forget_logins(&account.id, &[]).await
 }
 

@@ -7,7 +7,7 @@ use crate::{
         phi::Phi,
         problem::{Problem, Result},
     },
-    store::{Account, AccountBy, LoginSession, LoginStage, TicketKind},
+    store::{Account, AccountBy, DelegationsOf, LoginSession, LoginStage, TicketKind},
 };
 
 impl People {
@@ -105,7 +105,7 @@ impl People {
         })
     }
 
-    /// Ends a session and what belongs to it.
+    /// Ends a session and what belongs to it: what programs were granted while it lasts, too.
     ///
     /// # Errors
     /// `Fault`, if the database fails.
@@ -115,6 +115,8 @@ impl People {
             .write(&PERMIT, move |tx| {
                 Box::pin(async move {
                     tx.forget_ticket(TicketKind::Code, &hash).await?;
+                    let session = hex(&hash);
+                    tx.end_delegations(DelegationsOf::Session(&session)).await?;
                     tx.forget_login(&hash).await
                 })
             })

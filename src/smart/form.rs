@@ -95,8 +95,8 @@ impl Fields {
     /// What the client shows of itself, in the form or in the header `Authorization`.
     ///
     /// # Errors
-    /// `InvalidRequest`, if it is nothing or more than one thing; `InvalidClient`, if the header is
-    /// not understood.
+    /// `InvalidRequest`, if it is more than one thing; `InvalidClient`, if it is nothing, or the header
+    /// is not understood.
     pub fn shown(&self, authorization: Option<&str>) -> Granted<Shown> {
         let client = self.one("client_id")?.map(str::to_owned);
         let secret = self.one("client_secret")?.map(str::to_owned);
@@ -122,7 +122,10 @@ impl Fields {
             }
             (None, None, None, None) => match client {
                 Some(client) => Ok(Shown::Name(client)),
-                None => Err(invalid("The client does not show who it is.")),
+                None => Err(Refusal::new(
+                    Fault::InvalidClient,
+                    "The client does not show who it is.",
+                )),
             },
             (None, None, Some(_), _) | (None, None, None, Some(_)) => Err(invalid(
                 "client_assertion comes with the client_assertion_type of RFC 7523.",
@@ -185,8 +188,8 @@ mod tests {
         assert!(shown("client_id=a&client_secret=b", None) == secret("a", "b"));
         assert!(shown("", Some(&of("a%3A1:b%20c"))) == secret("a:1", "b c"));
         assert!(shown("client_id=a", Some(&of("a:b"))) == secret("a", "b"));
+        assert!(shown("", None) == Err("invalid_client"));
         for (form, header) in [
-            ("", None),
             ("client_secret=b", None),
             ("client_id=x", Some(of("a:b"))),
             ("client_id=a&client_secret=b", Some(of("a:b"))),

@@ -121,7 +121,7 @@ fn who_may_know_is_told_what_a_token_is_and_its_end_is_the_end_of_all() {
         &encoded(&[("token", token)]),
         &[],
     );
-    nobody.expect(400);
+    nobody.expect(401);
     let revoke = |by: &App| {
         let secret = by.secret.as_deref().unwrap();
         let form = [
