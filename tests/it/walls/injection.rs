@@ -288,8 +288,6 @@ fn a_payload_in_a_path_or_a_header_is_one_too() {
         }
         let is_visible = payload.bytes().all(|b| (32..127).contains(&b));
         let value = if is_visible { payload } else { continue };
-        // A refusal that needs no body may end the connection.
-        let mut client = server.client();
         for name in [
             "if-match",
             "if-none-match",
@@ -298,6 +296,8 @@ fn a_payload_in_a_path_or_a_header_is_one_too() {
             "x-request-id",
             "accept",
         ] {
+            // A refusal that needs no body may end the connection.
+            let mut client = server.client();
             let json = ("content-type", "application/fhir+json");
             let body = br#"{"resourceType":"Basic","code":{"text":"x"}}"#;
             let reply = client.send("POST", "Basic", &[json, (name, value)], body);
