@@ -185,7 +185,11 @@ fn b20_a_link_is_good_once_and_for_who_knows_the_date_of_birth() {
     other.get(&link).expect(404);
     house.invite(&nothing()).expect(409);
 
-    // Nobody keeps or tells the token.
+    kept_by_nobody(&house, &link);
+}
+
+/// Neither a log nor a file at rest holds the token of a link.
+fn kept_by_nobody(house: &House, link: &str) {
     let token = link.rsplit('/').next().unwrap();
     assert!(!house.server.output().contains(token), "in a log");
     let database = fs::read(house.server.database()).unwrap();
