@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     case::{Level, Section, sections},
     client::Client,
+    parts::spread,
     path::find,
     report::Report,
     run::Runner,
@@ -174,6 +175,42 @@ async fn a_step_uses_what_an_earlier_one_has_kept_and_waits_for_what_goes_on() {
         report.summary()
     );
     assert!(report.failures().contains("GET /jobs/abc"));
+}
+
+#[test]
+fn parts_stand_in_place_with_what_is_given_and_expected() {
+    let login = vec![json!({"do": "GET", "path": "/${whom}/${id}", "expect": [{"status": [200]}]})];
+    let twice = vec![
+        json!({"use": "login", "with": {"whom": "${who}"}}),
+        json!({"use": "login"}),
+    ];
+    let round = vec![json!({"use": "round"})];
+    let part = |name: &str| match name {
+        "login" => Some(&login),
+        "twice" => Some(&twice),
+        "round" => Some(&round),
+        _ => None,
+    };
+    let step = json!({"use": "twice", "with": {"who": "Patient"},
+        "save": {"a": "json:a"}, "expect": [{"none": "b"}]});
+    let steps = spread(&[step], &part).unwrap();
+    assert_eq!(steps.len(), 2);
+    assert_eq!(steps[0]["path"], "/Patient/${id}");
+    assert_eq!(
+        steps[1]["expect"],
+        json!([{"status": [200]}, {"none": "b"}])
+    );
+    assert_eq!(steps[1]["save"], json!({"a": "json:a"}));
+    assert!(spread(&[json!({"use": "none"})], &part).is_err());
+    assert!(spread(&round, &part).is_err(), "a part that takes itself");
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn what_the_file_of_logins_does_not_give_is_skipped() {
+    let mut case = reading(json!([{"status": [200]}]));
+    case["needs"] = json!(["public_id"]);
+    let report = ran(Vec::new(), case).await;
+    assert_eq!(report.skipped(), 1);
 }
 
 #[test]

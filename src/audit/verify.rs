@@ -115,11 +115,12 @@ impl Report {
 /// Examines the record of these settings.
 ///
 /// # Errors
-/// `Fault`, if there is none, or it cannot be read.
+/// `NotFound`, if there is none; `Fault`, if it cannot be read.
 pub fn examine(settings: &Settings) -> Result<Report> {
     if !settings.key.exists() {
-        let says = format!("there is no key {}", settings.key.display());
-        return Err(Problem::fault(says));
+        let missing = settings.key.display();
+        let says = format!("There is no record of accesses here: {missing} is missing.");
+        return Err(Problem::not_found(says));
     }
     // The key is there: no chance is drawn.
     let seal = Seal::open(&settings.key, &Generator::from_seed(0))?;

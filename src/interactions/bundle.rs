@@ -111,8 +111,7 @@ pub async fn process(
         .map(|(place, (entry, resource))| {
             let how = (options.handling, &judgement);
             let part = Part::read(context, how, (place, entry), resource)?;
-            let written = part.resource.as_ref().map(Resource::kind);
-            gate::entry(permit, &part.request, written)
+            gate::entry(permit, &part.request, part.resource.as_ref())
                 .map_err(|problem| at_entry(problem, place, ".request"))?;
             Ok(part)
         });

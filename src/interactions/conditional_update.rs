@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{
     Context, Reply, VersionTag, check_kind,
     criteria::{Criteria, Match},
-    update,
+    gate, update,
 };
 use crate::{
     fhir::{permit::Permit, resource::Resource},
@@ -32,6 +32,7 @@ pub async fn conditional_update(
     let judgement = context.judgement().await?;
     let resource = judgement.read(body, &context.limits.json)?;
     check_kind(&resource, criteria.kind())?;
+    gate::spoken(permit, &resource)?;
     store(context, permit, (criteria, resource), if_match).await
 }
 

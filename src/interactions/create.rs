@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{
     Context, Reply, check_kind,
     criteria::{Criteria, Match},
+    gate,
 };
 use crate::{
     fhir::{definitions::ResourceType, permit::Permit, resource::Resource},
@@ -31,6 +32,7 @@ pub async fn create(
     let judgement = context.judgement().await?;
     let resource = judgement.read_new(body, &context.limits.json)?;
     check_kind(&resource, kind)?;
+    gate::spoken(permit, &resource)?;
     let condition = if_none_exist
         .map(|text| Criteria::read(context, kind, text))
         .transpose()?;

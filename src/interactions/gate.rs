@@ -8,11 +8,14 @@
 //! Specification:
 //! <https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html#scopes-for-requesting-fhir-resources>.
 
+use serde_json::Value;
+
 use super::{bundle::Request, patch::Target};
 use crate::{
     fhir::{
         definitions::ResourceType,
         permit::{Grant, Permit},
+        resource::Resource,
         scope::Action,
         search::query::{Clause, Query},
     },
@@ -81,11 +84,11 @@ pub fn line(permit: &Permit, needs: Needs, kind: Option<ResourceType>) -> Result
 }
 
 /// Holds an entry of a batch or transaction to the permit, as if it were asked alone; `written`
-/// is the type of its resource.
+/// is its resource.
 ///
 /// # Errors
 /// `Forbidden`.
-pub fn entry(permit: &Permit, request: &Request, written: Option<ResourceType>) -> Result<()> {
+pub fn entry(permit: &Permit, request: &Request, written: Option<&Resource>) -> Result<()> {
     match request {
         Request::Create { condition } => {
             of(permit, written, CREATE)?;
@@ -116,9 +119,10 @@ pub fn entry(permit: &Permit, request: &Request, written: Option<ResourceType>) 
     }
 }
 
-fn of(permit: &Permit, kind: Option<ResourceType>, actions: &[Action]) -> Result<()> {
-    let kind = kind.ok_or_else(|| Problem::fault("a part that writes has no resource"))?;
-    check(permit, kind, actions)
+fn of(permit: &Permit, written: Option<&Resource>, actions: &[Action]) -> Result<()> {
+    let written = written.ok_or_else(|| Problem::fault("a part that writes has no resource"))?;
+    check(permit, written.kind(), actions)?;
+    spoken(permit, written)
 }
 
 /// Holds a history to the permit. That of the system leaves out the types that it does not reach.
@@ -210,6 +214,49 @@ fn clause(permit: &Permit, each: &Clause) -> Result<()> {
         | Clause::Word(_)
         | Clause::Missing(..) => Ok(()),
     }
+}
+
+/// By which elements a resource says who has spoken.
+const SPEAKERS: [(&str, &[&str]); 3] = [
+    ("Communication", &["sender"]),
+    ("Observation", &["performer"]),
+    ("QuestionnaireResponse", &["author", "source"]),
+];
+
+/// Refuses what a patient, or who stands for one, writes in somebody else's name: they speak for
+/// themselves, or for the patient.
+///
+/// # Errors
+/// `Forbidden`, with the place.
+pub fn spoken(permit: &Permit, resource: &Resource) -> Result<()> {
+    let Some(login) = permit.holder().filter(|_| permit.grants().is_some()) else {
+        return Ok(());
+    };
+    let own = login.fhir_user.as_deref().unwrap_or_default();
+    if !own.starts_with("Patient/") && !own.starts_with("RelatedPerson/") {
+        return Ok(());
+    }
+    let (kind, tree) = (resource.kind().name(), resource.tree());
+    let speakers = SPEAKERS.iter().find(|(name, _)| *name == kind);
+    let subject = tree["subject"]["reference"].as_str();
+    let near = subject.filter(|subject| subject.starts_with("Patient/"));
+    let may = |speaker: &Value| {
+        let named = speaker["reference"].as_str();
+        named == Some(own) || named.is_some() && named == near
+    };
+    for name in speakers.into_iter().flat_map(|(_, names)| *names) {
+        let said = match &tree[*name] {
+            Value::Null => true,
+            Value::Array(all) => all.iter().all(may),
+            one => may(one),
+        };
+        if !said {
+            let says = "Whoever writes this speaks for themselves, or for the patient.";
+            let problem = Problem::new(Category::Forbidden, "forbidden", says);
+            return Err(problem.at(format!("{kind}.{name}")));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

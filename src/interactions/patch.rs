@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{
     Context, Reply, VersionTag,
     criteria::{Criteria, Match},
-    standing, update,
+    gate, standing, update,
 };
 use crate::{
     fhir::{
@@ -128,6 +128,7 @@ pub(super) async fn store(
     if_match: Option<u64>,
 ) -> Result<Reply> {
     let judged = Judged {
+        permit: permit.clone(),
         patch,
         limits: context.limits.json,
         judgement: context.judgement().await?,
@@ -199,6 +200,7 @@ pub(super) async fn found(tx: &mut Tx, target: &Target) -> Result<Stored> {
 
 /// A patch, and how its result is judged.
 pub(super) struct Judged {
+    pub permit: Permit,
     pub patch: Arc<Patch>,
     pub limits: Limits,
     pub judgement: Judgement,
@@ -209,7 +211,9 @@ impl Judged {
     pub fn applied_to(&self, stored: &Stored) -> Result<Resource> {
         let tree = self.patch.apply(&stored.tree()?, &self.limits)?;
         self.judgement.check(&tree)?;
-        Resource::trusted(tree)
+        let resource = Resource::trusted(tree)?;
+        gate::spoken(&self.permit, &resource)?;
+        Ok(resource)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 
-use super::{Context, Reply, VersionTag, check_kind};
+use super::{Context, Reply, VersionTag, check_kind, gate};
 use crate::{
     fhir::{definitions::ResourceType, permit::Permit, resource::Resource},
     kernel::problem::{Problem, Result},
@@ -28,6 +28,7 @@ pub async fn update(
     let resource = judgement.read(body, &context.limits.json)?;
     check_kind(&resource, kind)?;
     check_id(&resource, id)?;
+    gate::spoken(permit, &resource)?;
     store(context, permit, resource, if_match).await
 }
 

@@ -73,6 +73,25 @@ impl Fields {
         named.map(|(_, value)| value.as_str())
     }
 
+    /// Whether anything says who the client is.
+    ///
+    /// # Errors
+    /// `InvalidRequest`, if a parameter comes twice.
+    pub fn names_client(&self) -> Granted<bool> {
+        let names = [
+            "client_id",
+            "client_secret",
+            "client_assertion_type",
+            "client_assertion",
+        ];
+        for name in names {
+            if self.one(name)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// What the client shows of itself, in the form or in the header `Authorization`.
     ///
     /// # Errors

@@ -5,13 +5,13 @@
 use serde_json::{Value, json};
 
 use super::{
-    Smart,
+    PERMIT, Smart,
     form::Fields,
     issue::Issued,
     refusal::{Fault, Granted, Refusal},
-    scopes,
+    scopes, secret,
 };
-use crate::store::{Delegation, LaunchContext};
+use crate::store::{Client, Delegation, LaunchContext, Proof};
 
 impl Smart {
     /// Answers a request for a token: the JSON that the client is given.
@@ -20,7 +20,13 @@ impl Smart {
     /// As RFC 6749, section 5.2, has them.
     pub async fn token(&self, fields: &Fields, authorization: Option<&str>) -> Granted<Value> {
         let grant = fields.need("grant_type", "grant_type is missing.")?;
-        let client = self.identify(&fields.shown(authorization)?).await?;
+        let client = match self
+            .public_by_its_token(grant, fields, authorization)
+            .await?
+        {
+            Some(client) => client,
+            None => self.identify(&fields.shown(authorization)?).await?,
+        };
         match grant {
             "client_credentials" => {
                 let asked = fields.need("scope", "scope is missing.")?;
@@ -34,6 +40,27 @@ impl Smart {
                 "grant_type is authorization_code, refresh_token or client_credentials.",
             )),
         }
+    }
+
+    /// The client that a refresh token was given to, if that keeps no secret and does not say who
+    /// it is: RFC 6749 has no `client_id` in this request, and widespread apps send none. What it
+    /// would say proves nothing; the token that it holds does.
+    async fn public_by_its_token(
+        &self,
+        grant: &str,
+        fields: &Fields,
+        authorization: Option<&str>,
+    ) -> Granted<Option<Client>> {
+        if grant != "refresh_token" || authorization.is_some() || fields.names_client()? {
+            return Ok(None);
+        }
+        let text = fields.one("refresh_token")?.unwrap_or_default();
+        let Some(hash) = secret::digest_of(secret::REFRESH, text) else {
+            return Ok(None);
+        };
+        let held = self.store().held(&PERMIT, &hash).await?;
+        let held = held.filter(|held| held.client.proof == Proof::Public);
+        Ok(held.map(|held| held.client))
     }
 
     /// The answer for a token that a person has granted.

@@ -6,7 +6,9 @@
 // as people would, by the names of their fields.
 
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
+import { execFileSync } from "node:child_process";
+import { createHmac, randomUUID, sign } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
@@ -35,10 +37,20 @@ function oneTimeCode(secret) {
   return String((tag.readUInt32BE(offset) & 0x7fffffff) % 1_000_000).padStart(6, "0");
 }
 
+/** What a value of the file of logins stands for. */
+function typed(value) {
+  if (value?.totp) return oneTimeCode(value.totp);
+  if (value?.command) return execFileSync(value.command[0], value.command.slice(1)).toString().trim();
+  return String(value);
+}
+
 /** The page of an app, which knows its own registration. */
 function served(name) {
   const { id, redirect, scope } = logins.clients[name];
-  const app = { clientId: id, redirectUri: redirect, scope, iss: base, foreign: logins.values.other };
+  // A professional sees their other patients as well, but none of another hospital.
+  const { other, foreign_patient } = logins.values;
+  const foreign = scope.includes("user/") ? foreign_patient : other;
+  const app = { clientId: id, redirectUri: redirect, scope, iss: base, foreign };
   return readFile(join(here, "app.html"), "utf8").then((page) =>
     page.replace("</title>", `</title>\n<script>window.APP = ${JSON.stringify(app)};</script>`));
 }
@@ -69,12 +81,12 @@ async function walk(page, origin, fillings) {
     const filling = await first(page, fillings);
     assert.ok(filling, `nobody knows what to do at ${page.url()}:\n${await page.content()}`);
     for (const [name, value] of Object.entries(filling.fill ?? {})) {
-      const text = value?.totp ? oneTimeCode(value.totp) : value;
+      const text = typed(value);
       const button = page.locator(`button[name="${name}"][value="${text}"]`);
       if (await button.count()) continue;
       const choice = page.locator(`input[name="${name}"][value="${text}"]`);
       if (await choice.count()) await choice.first().check();
-      else await page.locator(`[name="${name}"]`).first().fill(String(text));
+      else await page.locator(`[name="${name}"]`).first().fill(text);
     }
     const pressed = Object.entries(filling.fill ?? {}).map(([name, value]) =>
       `button[name="${name}"][value="${value}"]`);
@@ -98,6 +110,41 @@ async function told(page) {
   const told = page.locator("#told[data-ready=yes]");
   await told.waitFor({ timeout: 20_000 });
   return JSON.parse(await told.textContent());
+}
+
+/** The address by which a record launches the app: its own program asks the server for it. */
+async function launched() {
+  const variables = { client: "launched" };
+  for (const step of logins.parts.launch) {
+    const text = JSON.stringify(step.body ?? null)
+      .replaceAll("${${client}_id}", logins.clients.launched.id);
+    const form = step.form && new URLSearchParams({ ...step.form, ...assertion(step) });
+    const headers = Object.fromEntries(Object.entries(step.headers ?? {}).map(([name, value]) =>
+      [name, value.replace("${own}", variables.own)]));
+    const answer = await fetch(step.path, { method: step.do, headers, body: form ?? text });
+    assert.ok(answer.ok, `${step.path}: ${answer.status} ${await answer.clone().text()}`);
+    const told = await answer.json();
+    for (const [name, source] of Object.entries(step.save)) {
+      variables[name] = told[source.replace("json:", "")];
+    }
+    if (told.launch_url) return told.launch_url;
+  }
+  throw new Error("nothing launches the app");
+}
+
+/** What shows that the record's own program asks (RFC 7523). */
+function assertion(step) {
+  const { id, key, alg, kid } = logins.clients[step.client];
+  const part = (tree) => Buffer.from(JSON.stringify(tree)).toString("base64url");
+  const now = Math.floor(Date.now() / 1000);
+  const claims = { iss: id, sub: id, aud: step.path, exp: now + 60, jti: randomUUID() };
+  const signed = `${part({ alg, kid, typ: "JWT" })}.${part(claims)}`;
+  assert.equal(alg, "RS384");
+  const signature = sign("sha384", Buffer.from(signed), readFileSync(key)).toString("base64url");
+  return {
+    client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    client_assertion: `${signed}.${signature}`,
+  };
 }
 
 function check(what, user) {

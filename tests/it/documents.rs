@@ -82,6 +82,44 @@ fn the_tour_of_the_readme_works_as_printed() {
     assert_eq!(flags.len(), 1, "the tour shows an alert: {printed}");
 }
 
+/// People and programs are let in by the commands as they are printed, and whoever has no token
+/// stays out.
+#[test]
+fn the_commands_that_let_people_in_work_as_printed() {
+    let printed = commands_below("## Who may come in", &readme());
+    let (mut script, mut asked) = (String::new(), 0);
+    let folder = tempfile::tempdir().expect("a folder");
+    for line in printed.lines() {
+        asked += usize::from(line.contains("/fhir/"));
+        let line = line.replace("cargo run --release --", "\"$VIGIE\"");
+        let is_server = line.contains(" serve ");
+        script += &line.replace(
+            "127.0.0.1:8081",
+            if is_server { "127.0.0.1:0" } else { "$AT" },
+        );
+        script += if is_server {
+            " > told & trap \"kill $!\" EXIT\n\
+             until AT=$(sed -n 's|^listening on http://\\([^/]*\\)/fhir.*|\\1|p' told) && [ -n \"$AT\" ]\n\
+             do sleep 0.1; done\n"
+        } else {
+            "\n"
+        };
+    }
+    let output = Command::new("bash")
+        .args(["-c", &format!("set -euo pipefail\n{script}")])
+        .env("VIGIE", env!("CARGO_BIN_EXE_vigie"))
+        .current_dir(folder.path())
+        .output()
+        .expect("bash runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\n{complaints}");
+    assert_eq!(asked, 2, "{printed}");
+    for expected in ["client_id ward-app", "authorization_endpoint", "\"login\""] {
+        assert!(said.contains(expected), "{expected}: {said}\n{complaints}");
+    }
+}
+
 #[test]
 fn commands_are_found_below_their_heading_only() {
     let document = "## A\n```sh\none\n```\n```json\n{}\n```\n## B\n```sh\ntwo\n```\n";

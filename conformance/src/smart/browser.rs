@@ -269,7 +269,7 @@ fn origin(address: &str) -> String {
 }
 
 /// An address as a page means it.
-fn resolved(page: &str, target: &str) -> String {
+pub(super) fn resolved(page: &str, target: &str) -> String {
     let is_absolute = target
         .split_once(':')
         .is_some_and(|(scheme, _)| !scheme.is_empty() && !scheme.contains(['/', '?', '#']));
@@ -291,14 +291,14 @@ fn resolved(page: &str, target: &str) -> String {
     format!("{folder}/{target}")
 }
 
-fn is_back(target: &str, back: &str) -> bool {
+pub(super) fn is_back(target: &str, back: &str) -> bool {
     target
         .strip_prefix(back)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(['?', '&']))
 }
 
 /// The query of an address as an object.
-fn parameters(address: &str) -> Value {
+pub(super) fn parameters(address: &str) -> Value {
     let query = address.split_once('?').map_or("", |(_, query)| query);
     let mut all = Map::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {

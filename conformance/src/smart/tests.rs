@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
+    browser::{is_back, parameters, resolved},
     html::{Form, forms},
     jwt, percent, tls, unpercent,
 };
@@ -79,6 +80,33 @@ fn texts_go_into_forms_and_back() {
     assert_eq!(percent(text), "a%20b%2Bc%26d%3D%C3%A9%2F%25");
     assert_eq!(unpercent(&percent(text)), text);
     assert_eq!(unpercent("a+b%2"), "a b%2");
+}
+
+#[test]
+fn a_person_finds_their_way_and_knows_where_it_ends() {
+    let page = "http://h:1/a/b?x=1";
+    for (target, wanted) in [
+        ("", "http://h:1/a/b?x=1"),
+        ("/c", "http://h:1/c"),
+        ("c?y=2", "http://h:1/a/c?y=2"),
+        ("?y=2", "http://h:1/a/b?y=2"),
+        ("https://other/c#part", "https://other/c"),
+    ] {
+        assert_eq!(resolved(page, target), wanted);
+    }
+    let back = "https://app/back";
+    assert!(is_back("https://app/back?code=1", back));
+    for other in [
+        "https://app/backwards?code=1",
+        "https://app/",
+        "https://evil/back",
+    ] {
+        assert!(!is_back(other, back), "{other}");
+    }
+    assert_eq!(
+        parameters("https://app/back?a=1%202&b"),
+        json!({"a": "1 2", "b": ""})
+    );
 }
 
 #[tokio::test(flavor = "current_thread")]

@@ -14,6 +14,7 @@ fn refer(to: &str) -> Value {
     json!({ "reference": to })
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 #[test]
 fn a_resource_is_about_all_whom_it_names_as_its_subjects_or_about_nobody() {
     let (a, b) = (refer("Patient/a"), refer("Patient/b"));
@@ -199,6 +200,7 @@ fn custody(tree: &Value) -> Vec<String> {
     rows.collect()
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 #[test]
 fn who_has_whom_in_their_care() {
     let (a, p, o) = (

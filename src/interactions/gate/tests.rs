@@ -272,3 +272,48 @@ async fn a_conditional_reference_is_a_search() {
     let found = sent(&bench, &seeing, "transaction", &patient("name=a")).await;
     assert!(found.is_ok(), "{found:?}");
 }
+
+#[test]
+fn patients_speak_for_themselves() {
+    let speaking = |own: &str| {
+        let login = Login {
+            account: Some("a".to_owned()),
+            fhir_user: Some(own.to_owned()),
+            ..Login::default()
+        };
+        Permit::login(Arc::new(login), Vec::new())
+    };
+    let answer = |author: Value, source: Value| {
+        Resource::trusted(
+            json!({ "resourceType": "QuestionnaireResponse", "author": author,
+            "source": source, "subject": { "reference": "Patient/p" } }),
+        )
+        .unwrap()
+    };
+    let refer = |text: &str| json!({ "reference": text });
+    let (patient, proxy) = (speaking("Patient/p"), speaking("RelatedPerson/r"));
+    let nurse = speaking("Practitioner/n");
+    for (author, source, of_patient, of_proxy) in [
+        (Value::Null, Value::Null, true, true),
+        (refer("Patient/p"), refer("Patient/p"), true, true),
+        (Value::Null, refer("RelatedPerson/r"), false, true),
+        (refer("Practitioner/n"), refer("Patient/p"), false, false),
+        (Value::Null, refer("Patient/q"), false, false),
+        (json!({ "display": "Dr" }), Value::Null, false, false),
+        (refer("#x"), Value::Null, false, false),
+    ] {
+        let answer = answer(author.clone(), source.clone());
+        let says = format!("{author} {source}");
+        assert_eq!(spoken(&patient, &answer).is_ok(), of_patient, "{says}");
+        assert_eq!(spoken(&proxy, &answer).is_ok(), of_proxy, "{says}");
+        assert_eq!(spoken(&nurse, &answer), Ok(()), "{says}");
+        assert_eq!(spoken(&Permit::development(), &answer), Ok(()), "{says}");
+    }
+    let many = json!({ "resourceType": "Observation", "subject": refer("Patient/p"),
+        "performer": [refer("Patient/p"), refer("Organization/o")] });
+    let refused = spoken(&patient, &Resource::trusted(many).unwrap()).unwrap_err();
+    assert_eq!(
+        refused.issues[0].expression.as_deref(),
+        Some("Observation.performer")
+    );
+}

@@ -189,6 +189,7 @@ async fn patch(
     }
     patch::check_version(&stored, if_match)?;
     let judged = patch::Judged {
+        permit: tx.permit().clone(),
         patch,
         limits: context.limits.json,
         judgement: plan.judgement.clone(),

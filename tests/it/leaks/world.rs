@@ -10,7 +10,8 @@ pub const CANARY: &str = "Kanarienvogel";
 
 /// A closed server, and who asks.
 pub struct World {
-    pub server: Server,
+    /// It runs as long as somebody asks.
+    _server: Server,
     /// Who reaches everything.
     pub all: Client,
     /// Who acts for the establishment of patient `a`.
@@ -44,7 +45,7 @@ impl World {
         let narrow = "system/Observation.rs?category=urn:c|lab system/Patient.rs system/Task.rs";
         let laboratory = of("Organization/one", narrow);
         Self {
-            server,
+            _server: server,
             all,
             one,
             laboratory,

@@ -284,7 +284,7 @@ fn b14_pages_are_not_framed_and_load_nothing_from_elsewhere() {
         assert_eq!(reply.header("x-frame-options"), Some("DENY"), "{path}");
         assert_eq!(
             reply.header("referrer-policy"),
-            Some("no-referrer"),
+            Some("same-origin"),
             "{path}"
         );
         assert_eq!(
