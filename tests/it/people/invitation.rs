@@ -131,13 +131,7 @@ fn b20_a_link_is_good_once_and_for_who_knows_the_date_of_birth() {
     let mail = house.mails().pop().unwrap();
     assert!(!mail.contains("Durand") && !mail.contains("Paul"), "{mail}");
 
-    // A mail scanner, and a preview.
-    let mut scanner = Visitor::new(&house.server);
-    for _ in 0..5 {
-        let seen = scanner.get(&link).expect(200);
-        assert!(!seen.text().contains("Durand") && !seen.text().contains("paul@"));
-    }
-    scanner.send("HEAD", &link, &[], "");
+    scanned(&house, &link);
     // Somebody to whom it was forwarded, and who does not know the date.
     let mut other = Visitor::new(&house.server);
     let page = other.get(&link).expect(200);
@@ -185,7 +179,21 @@ fn b20_a_link_is_good_once_and_for_who_knows_the_date_of_birth() {
     other.get(&link).expect(404);
     house.invite(&nothing()).expect(409);
 
-    // Nobody keeps or tells the token.
+    kept_by_nobody(&house, &link);
+}
+
+/// A mail scanner, and a preview, look at a link and take nothing.
+fn scanned(house: &House, link: &str) {
+    let mut scanner = Visitor::new(&house.server);
+    for _ in 0..5 {
+        let seen = scanner.get(link).expect(200);
+        assert!(!seen.text().contains("Durand") && !seen.text().contains("paul@"));
+    }
+    scanner.send("HEAD", link, &[], "");
+}
+
+/// Neither a log nor a file at rest holds the token of a link.
+fn kept_by_nobody(house: &House, link: &str) {
     let token = link.rsplit('/').next().unwrap();
     assert!(!house.server.output().contains(token), "in a log");
     let database = fs::read(house.server.database()).unwrap();

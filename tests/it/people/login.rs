@@ -77,9 +77,8 @@ fn a_professional_logs_in_with_a_code_and_out() {
     );
 }
 
-#[test]
-fn an_authenticator_is_enrolled_at_the_first_login() {
-    let server = server();
+/// An agent with a password, who has no authenticator yet.
+fn add_luc(server: &Server) {
     let file = server.database().with_file_name("password");
     let database = format!("sqlite:{}", server.database().display());
     let output = vigie(&[
@@ -101,6 +100,12 @@ fn an_authenticator_is_enrolled_at_the_first_login() {
         told.contains("10003456789 active Practitioner/luc agent@Organization/1"),
         "{told}"
     );
+}
+
+#[test]
+fn an_authenticator_is_enrolled_at_the_first_login() {
+    let server = server();
+    add_luc(&server);
     let mut luc = Visitor::new(&server);
     let page = luc.get("/auth/login?request=r").expect(200);
     let answer = luc.submit(&page, &[("login", "10003456789"), ("password", PASSWORD)]);
