@@ -44,6 +44,7 @@ mod forms;
 mod fuzz;
 #[cfg(test)]
 mod kill;
+#[cfg(test)]
 mod later;
 #[cfg(test)]
 mod leaks;
