@@ -112,7 +112,7 @@ fn refusals_are_those_of_oauth() {
             "invalid_client",
         ),
         (
-            format!("grant_type=client_credentials&scope=x&client_id=nobody"),
+            "grant_type=client_credentials&scope=x&client_id=nobody".to_owned(),
             401,
             "invalid_client",
         ),

@@ -115,9 +115,7 @@ impl<'a> Judge<'a> {
     /// Whether what is asked may be asked at all; none, where there is no saying from the tables.
     fn may(&self, ask: &Ask) -> Option<bool> {
         if let Some(operation) = ask.operation {
-            let Some(role) = self.who.role else {
-                return None;
-            };
+            let role = self.who.role?;
             let called = match operation.kind {
                 Some(kind) => format!("{kind}/${}", operation.name),
                 None => format!("${}", operation.name),

@@ -129,7 +129,7 @@ fn link(kind: ResourceType, to: &[&str]) -> Option<Value> {
         let (element, of) = shape.member(name)?;
         (of == "Reference").then_some((*name, element.list))
     });
-    let many: Vec<Value> = to.iter().map(|one| refer(one)).collect();
+    let many: Vec<Value> = to.iter().map(refer).collect();
     if let Some((name, list)) = direct {
         let value = match (list, &many[..]) {
             (true, _) => many.into(),

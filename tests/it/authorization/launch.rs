@@ -6,6 +6,7 @@ use super::{SCOPES, ward};
 use crate::harness::{App, Visitor, app::parameter};
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story")]
 fn a_launch_carries_what_it_is_about_to_the_program_and_person_that_it_is_for() {
     let ward = ward();
     let app = App::register(

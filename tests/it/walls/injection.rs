@@ -272,7 +272,7 @@ fn a_payload_in_a_path_or_a_header_is_one_too() {
         for path in [
             format!("Patient/{id}"),
             format!("Patient/p1/_history/{id}"),
-            format!("{id}"),
+            id.to_string(),
             format!("{id}/p1"),
             format!("_async/{id}"),
             format!("_async/{id}/1.ndjson"),

@@ -11,6 +11,7 @@ fn canary(place: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn the_log_repeats_nothing_that_clients_send() {
     for format in ["text", "json"] {
         let server = Server::start_with(Options {

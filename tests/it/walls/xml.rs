@@ -24,6 +24,7 @@ fn post(client: &mut Client, body: &str) -> Reply {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn nothing_outside_of_a_document_is_read() {
     let server = Server::start();
     let mut client = server.client();
@@ -128,6 +129,7 @@ fn nothing_outside_of_a_document_is_read() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn nothing_within_a_document_swells() {
     let server = Server::start();
     let mut client = server.client();
