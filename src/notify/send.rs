@@ -4,10 +4,11 @@
 //! outcome after it, in one commit with the end of the job. A crash between the two sends the
 //! message again, under the same Message-ID; it is never forgotten.
 
+mod ways;
+
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
@@ -281,32 +282,6 @@ impl Sender {
             address,
             trace,
         }))
-    }
-
-    /// What carries messages by a medium, whom they are from, and the name that signs them.
-    pub(super) fn way(&self, medium: Medium) -> (&Arc<dyn Channel>, &str, &str) {
-        match (medium, &self.sms) {
-            (Medium::Sms, Some((channel, sms))) => (channel, &sms.from, &sms.organization),
-            _ => {
-                let settings = &self.settings;
-                (&self.channel, &settings.from, &settings.organization)
-            }
-        }
-    }
-
-    /// The media that there are channels for.
-    pub(super) fn open_media(&self) -> Vec<Medium> {
-        let is_open = |medium: &Medium| *medium == Medium::Email || self.sms.is_some();
-        Medium::ALL.into_iter().filter(is_open).collect()
-    }
-
-    /// The language of who has none.
-    pub(super) const fn language(&self) -> Language {
-        self.settings.language
-    }
-
-    pub(super) fn now(&self) -> Timestamp {
-        self.clock.now()
     }
 
     /// The media that a Communication may go by and that there are channels for.

@@ -1,3 +1,5 @@
+//! Pages, as a browser gets them.
+
 use std::collections::BTreeSet;
 
 use http_body_util::BodyExt as _;
