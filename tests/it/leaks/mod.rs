@@ -313,10 +313,13 @@ fn the_next_page_of_somebody_else_shows_only_what_one_reaches() {
     }
 }
 
+/// A method, a path, and the body that asks about an id.
+type Ask = (&'static str, &'static str, fn(&str) -> Value);
+
 #[test]
 fn what_is_not_reached_is_answered_as_what_never_was() {
     let mut world = World::new();
-    let asks: [(&str, &str, fn(&str) -> Value); 9] = [
+    let asks: [Ask; 9] = [
         ("GET", "Patient/ID", |_| Value::Null),
         ("GET", "Patient/ID?_summary=true", |_| Value::Null),
         ("GET", "Patient/ID/_history", |_| Value::Null),
