@@ -313,22 +313,13 @@ fn the_next_page_of_somebody_else_shows_only_what_one_reaches() {
     }
 }
 
-<<<<<<< HEAD
-/// A verb, a path, and the body for an id.
-type Attempt = (&'static str, &'static str, fn(&str) -> Value);
-=======
 /// A method, a path, and the body that asks about an id.
 type Ask = (&'static str, &'static str, fn(&str) -> Value);
->>>>>>> permits
 
 #[test]
 fn what_is_not_reached_is_answered_as_what_never_was() {
     let mut world = World::new();
-<<<<<<< HEAD
-    let asks: [Attempt; 9] = [
-=======
     let asks: [Ask; 9] = [
->>>>>>> permits
         ("GET", "Patient/ID", |_| Value::Null),
         ("GET", "Patient/ID?_summary=true", |_| Value::Null),
         ("GET", "Patient/ID/_history", |_| Value::Null),
