@@ -111,7 +111,7 @@ fn a_renewal_needs_no_name_but_of_a_client_that_keeps_a_secret() {
     let secret = App::register(&server, SCOPES, &["--secret"]);
     nameless(&public, None).expect(200);
     nameless(&public, Some(&secret.id)).expect(401);
-    nameless(&secret, None).expect(400);
+    nameless(&secret, None).expect(401);
     nameless(&secret, Some(&public.id)).expect(400);
 }
 
