@@ -67,7 +67,7 @@ impl Cache {
     }
 
     /// The same for somebody who misses something in what is kept, such as a key that is new: it
-    /// is fetched again, unless that was done less than [`PAUSE`] ago.
+    /// is fetched again, unless that was done less than `PAUSE` ago.
     ///
     /// # Errors
     /// As [`Self::get`].

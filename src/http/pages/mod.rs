@@ -1,7 +1,7 @@
 //! Pages for people in a browser: plain HTML, one style sheet, no script.
 //!
 //! A page is a template of `templates/` in the frame of `layout.html`; what it says is in `texts/`,
-//! once for each language. To add one: the template, a line in [`TEMPLATES`], and its texts in both
+//! once for each language. To add one: the template, a line in `TEMPLATES`, and its texts in both
 //! files: `NAME_title`, and whatever the template asks of `t`. Everything that is not a template's
 //! own text is escaped.
 //!
