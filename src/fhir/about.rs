@@ -125,6 +125,12 @@ pub struct CustodyRow {
     pub denied: bool,
 }
 
+/// Whether one of whom a resource is about is a patient, and neither everybody nor a mark.
+#[must_use]
+pub fn is_patient(whom: &str) -> bool {
+    !whom.is_empty() && !whom.starts_with(MARK)
+}
+
 /// Whether resources of this type are everybody's, where they do not say otherwise.
 #[must_use]
 pub fn is_shared(kind: ResourceType) -> bool {

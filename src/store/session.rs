@@ -12,7 +12,7 @@ use crate::{
     fhir::{
         about::About,
         definitions::ResourceType,
-        permit::{Permit, Reach},
+        permit::{Concern, Permit, Reach},
         scope::Action,
         search::query::Query,
         search::rows::IndexRows,
@@ -86,6 +86,13 @@ pub(super) trait Session:
         &'a mut self,
         reach: &'a Reach,
         whom: &'a str,
+    ) -> BoxFuture<'a, Result<bool>>;
+
+    /// Whether a concern has a patient.
+    fn concerns<'a>(
+        &'a mut self,
+        concern: &'a Concern,
+        patient: &'a str,
     ) -> BoxFuture<'a, Result<bool>>;
 
     /// One version, if the permit reaches the resource.

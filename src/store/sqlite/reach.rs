@@ -17,9 +17,9 @@ use super::{
 };
 use crate::{
     fhir::{
-        about::About,
+        about::{self, About},
         definitions::ResourceType,
-        permit::{Bound, Bounds, Permit, Reach},
+        permit::{Bound, Bounds, Concern, Permit, Reach},
         scope::Action,
     },
     kernel::problem::Result,
@@ -70,6 +70,11 @@ pub(super) fn reaches(
     {
         return Ok(false);
     }
+    if let Some(concern) = permit.concern()
+        && !is_concerned(connection, concern, standing)?
+    {
+        return Ok(false);
+    }
     let bounds = match permit.bounds(Some(standing.kind), actions) {
         Bounds::All => return Ok(true),
         Bounds::Within(bounds) => bounds,
@@ -88,6 +93,33 @@ pub(super) fn reaches(
             && reaches_all(connection, bound.reach, &whom)?
             && holds(connection, &bound, key)?
         {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether every patient whom a resource is about is one whom a concern has.
+fn is_concerned(connection: &Connection, concern: &Concern, standing: Standing) -> Result<bool> {
+    let mut whom = texts(connection, WHOM, standing.key)?;
+    if standing.versions == Versions::All {
+        whom.extend(texts(connection, FORMER, standing.key)?);
+    }
+    for one in whom.iter().filter(|one| about::is_patient(one)) {
+        if !concerns(connection, concern, one)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether a concern has a patient.
+pub(super) fn concerns(connection: &Connection, concern: &Concern, patient: &str) -> Result<bool> {
+    if concern.whom.iter().any(|one| one == patient) {
+        return Ok(true);
+    }
+    for reach in &concern.reaches {
+        if reaches_whom(connection, reach, patient)? {
             return Ok(true);
         }
     }

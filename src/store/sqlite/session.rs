@@ -19,7 +19,7 @@ use crate::{
     fhir::{
         about::About,
         definitions::ResourceType,
-        permit::{Bounds, Permit, Reach},
+        permit::{Bounds, Concern, Permit, Reach},
         scope::Action,
         search::query::Query,
         search::rows::IndexRows,
@@ -102,7 +102,8 @@ impl SqliteSession {
     /// everything, no index row is read.
     fn reaching(&self, permit: &Permit, (kind, action): (ResourceType, Action)) -> &Connection {
         let bounds = permit.bounds(Some(kind), &[action]);
-        if permit.patient().is_none() && matches!(bounds, Bounds::All) {
+        let is_free = permit.patient().is_none() && permit.concern().is_none();
+        if is_free && matches!(bounds, Bounds::All) {
             return self.connection.without_rows();
         }
         &self.connection
@@ -308,6 +309,14 @@ impl Session for SqliteSession {
         whom: &'a str,
     ) -> BoxFuture<'a, Result<bool>> {
         Box::pin(async move { reach::reaches_whom(&self.connection, reach, whom) })
+    }
+
+    fn concerns<'a>(
+        &'a mut self,
+        concern: &'a Concern,
+        patient: &'a str,
+    ) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async move { reach::concerns(&self.connection, concern, patient) })
     }
 
     fn version<'a>(

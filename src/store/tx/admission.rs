@@ -6,9 +6,16 @@
 //! itself, is heard about that: a Patient that an establishment registers as its own. What narrows
 //! a scope is a search, and so is looked at once the index rows are written.
 
+use std::sync::Arc;
+
 use super::Tx;
 use crate::{
-    fhir::{definitions::ResourceType, scope::Action},
+    fhir::{
+        about::{self, About},
+        definitions::ResourceType,
+        permit::{Concern, Permit},
+        scope::Action,
+    },
     kernel::problem::{Category, Problem, Result},
     store::{Prepared, Stored},
 };
@@ -53,6 +60,7 @@ impl Tx {
         {
             return Err(out_of_reach());
         }
+        self.check_concern(prepared).await?;
         let mut all = Vec::new();
         if self.permit.grants().is_none() {
             return Ok(all);
@@ -67,6 +75,40 @@ impl Tx {
             all.push((*action, admitting));
         }
         Ok(all)
+    }
+
+    /// Whom a version is about that a request writes: what follows from it may be done to them.
+    pub(super) fn concern(&mut self, about: &About) {
+        let patients = about.whom.iter().filter(|one| about::is_patient(one));
+        self.whom.extend(patients.cloned());
+    }
+
+    /// The right of a reactor: that of the server, kept to those whom the request is about, and whom
+    /// its caller reaches. A resource within reach can name any other; what a reactor finds by that
+    /// name must not be more than its writer could have found.
+    pub(super) fn deputy(&self, task: &'static str) -> Permit {
+        let permit = Permit::system(task);
+        match self.caller.reaches() {
+            None => permit,
+            Some(reaches) => permit.concerning(Arc::new(Concern {
+                whom: self.whom.iter().cloned().collect(),
+                reaches,
+            })),
+        }
+    }
+
+    /// Refuses what a reactor would write about somebody else.
+    async fn check_concern(&mut self, prepared: &Prepared) -> Result<()> {
+        let Some(concern) = self.permit.concern().map(Arc::clone) else {
+            return Ok(());
+        };
+        let whom = prepared.rows.about.whom.iter();
+        for patient in whom.filter(|one| about::is_patient(one)) {
+            if !self.session.concerns(&concern, patient).await? {
+                return Err(out_of_reach());
+            }
+        }
+        Ok(())
     }
 
     /// Refuses what has been written, if what narrows the permit does not hold of it.

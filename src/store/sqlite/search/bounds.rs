@@ -14,7 +14,7 @@ use super::{
 use crate::fhir::{
     about::{self, SHARED},
     definitions::ResourceType,
-    permit::{Bound, Bounds, Permit, Reach},
+    permit::{Bound, Bounds, Concern, Permit, Reach},
     scope::Action,
     search::query::Clause,
 };
@@ -57,6 +57,9 @@ impl Scope<'_> {
                 .text(patient)
                 .push(")");
         }
+        if let Some(concern) = self.permit.concern() {
+            concerned(sql, concern, ("about", alias));
+        }
         if let Bounds::Within(bounds) = self.permit.bounds(kind, actions) {
             // An empty "or" is false.
             sql.push(" and (0");
@@ -78,6 +81,9 @@ impl Scope<'_> {
         kind: Option<ResourceType>,
         actions: &[Action],
     ) {
+        if let Some(concern) = self.permit.concern() {
+            concerned(sql, concern, ("about_former", alias));
+        }
         let Bounds::Within(bounds) = self.permit.bounds(kind, actions) else {
             return;
         };
@@ -159,6 +165,26 @@ fn in_custody(sql: &mut Sql, custodians: &[String]) {
     sql.push("))) p cross join about a on a.whom = p.whom");
 }
 
+/// ` and …`: that no patient is among those whom the resource `alias` is about whom a concern does
+/// not have.
+fn concerned(sql: &mut Sql, concern: &Concern, (table, alias): (&str, &str)) {
+    sql.push(&format!(
+        " and not exists (select 1 from {table} a where a.key = {alias}.key \
+         and a.whom > '' and substr(a.whom, 1, 1) <> '@' and not ("
+    ));
+    each(sql, &concern.whom, &[]);
+    for reach in &concern.reaches {
+        sql.push(" or ");
+        match reach {
+            Reach::Everything => {
+                sql.push("1");
+            }
+            Reach::Of { marks, custodians } => each(sql, marks, custodians),
+        }
+    }
+    sql.push("))");
+}
+
 /// That the resource `alias` lies within a bound.
 fn within(sql: &mut Sql, alias: &str, bound: &Bound<'_>) {
     sql.push("1");
@@ -186,7 +212,7 @@ fn within(sql: &mut Sql, alias: &str, bound: &Bound<'_>) {
 
 /// That one of whom a resource is about, `a.whom`, is reached.
 fn each(sql: &mut Sql, marks: &[String], custodians: &[String]) {
-    sql.push("(a.whom in ");
+    sql.push("((a.whom in ");
     if marks.len() <= INLINE_MAX {
         sql.list(marks, ", ", |sql, mark| {
             sql.text(mark);
@@ -202,7 +228,7 @@ fn each(sql: &mut Sql, marks: &[String], custodians: &[String]) {
         sql.push(") and not (");
         custody(sql, "1", &custodians);
     }
-    sql.push(")");
+    sql.push("))");
 }
 
 /// That somebody, `a.whom`, has a row of custody. The plus keeps the search from beginning at each
