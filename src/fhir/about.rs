@@ -6,6 +6,10 @@
 //! - A Patient is about itself. What has a `subject`, `patient`, `for` … is about these; where one
 //!   of them cannot be told (contained, logical, elsewhere, a group), it is about nobody that
 //!   anybody could reach, so that nothing is shown to the wrong one.
+//! - What says it by another resource, as a Provenance by its targets and an Observation by the
+//!   Device that made it, is about whom these are about ([`About::through`]): R4's compartments leave
+//!   them out. Only people come by this way, never what is everybody's; and who reaches one of two
+//!   targets sees nothing of it.
 //! - What has none is about those whom R4's compartment links it to.
 //! - What is about nobody is everybody's, if its type is one that holds nobody's data ([`SHARED`]);
 //!   otherwise only who reaches everything sees it.
@@ -21,7 +25,7 @@ use super::{
     canonical::{ON_CALL, PATHWAY_POLICY, extension, extensions, find_extension},
     compartment,
     definitions::ResourceType,
-    reference,
+    reference::{self, LocalReference},
     search::{hash, rows::ReferenceRow},
 };
 
@@ -112,6 +116,31 @@ pub struct About {
     pub whom: Vec<String>,
     /// Who has patients in their care by this resource.
     pub custody: Vec<CustodyRow>,
+    /// Resources by which it says whom it is about, beside `whom`. The store finds whom they are
+    /// about when it is written; where one of them is not there, it is about nobody.
+    pub through: Vec<LocalReference>,
+}
+
+impl About {
+    /// Adds whom the resources are about by which this one says it; none for one that is not there.
+    pub fn share(&mut self, others: impl IntoIterator<Item = Option<Vec<String>>>) {
+        for other in others {
+            match other {
+                Some(whom) => self
+                    .whom
+                    .extend(whom.into_iter().filter(|one| *one != SHARED)),
+                None => {
+                    self.whom.clear();
+                    return;
+                }
+            }
+        }
+        if !self.whom.iter().any(|one| is_patient(one)) {
+            self.whom.clear();
+        }
+        self.whom.sort_unstable();
+        self.whom.dedup();
+    }
 }
 
 /// By one resource, a patient is in somebody's care, or somebody is kept out.
@@ -123,6 +152,18 @@ pub struct CustodyRow {
     pub custodian: String,
     /// Whether the patient's Consent denies it, whatever else allows it.
     pub denied: bool,
+}
+
+/// In which turn of a transaction a type is written: what says by another resource whom it is about
+/// comes after it.
+#[must_use]
+pub fn turn(kind: ResourceType) -> u8 {
+    match kind.name() {
+        "Patient" | "Device" => 0,
+        "Binary" | "Task" => 2,
+        "Provenance" => 3,
+        _ => 1,
+    }
 }
 
 /// Whether one of whom a resource is about is a patient, and neither everybody nor a mark.
@@ -159,9 +200,12 @@ pub fn own(kind: ResourceType, id: &str) -> Option<String> {
 /// Whom a version is about, given its id and the rows of its references.
 #[must_use]
 pub fn of(kind: ResourceType, id: &str, tree: &Value, references: &[ReferenceRow]) -> About {
+    let shared = others(kind, tree).map(shared);
+    let (whom, through) = shared.unwrap_or_else(|| (whom(kind, id, tree, references), Vec::new()));
     let mut about = About {
-        whom: whom(kind, id, tree, references),
+        whom,
         custody: custody(kind, id, tree),
+        through,
     };
     about.whom.sort_unstable();
     about.whom.dedup();
@@ -183,7 +227,6 @@ fn whom(kind: ResourceType, id: &str, tree: &Value, references: &[ReferenceRow])
     };
     let named = references.iter().filter(is_subject);
     let mut whom: Vec<String> = named.map(|row| row.target_id.clone()).collect();
-    whom.extend(security_context(kind, tree));
     if whom.is_empty() {
         whom = compartment::patients(kind, None, references);
     }
@@ -226,10 +269,39 @@ fn patient(reference: &Value) -> Option<String> {
     (found.kind.name() == "Patient").then_some(found.id)
 }
 
-/// The patient by whose right a Binary is seen.
-fn security_context(kind: ResourceType, tree: &Value) -> Option<String> {
-    let is_binary = kind.name() == "Binary";
-    is_binary.then(|| patient(&tree["securityContext"]))?
+/// The references by which a version says that it is about whom others are about, if it does.
+fn others(kind: ResourceType, tree: &Value) -> Option<Vec<&Value>> {
+    let named = SUBJECT_ELEMENTS.iter().filter_map(|name| tree.get(name));
+    let subjects: Vec<&Value> = named.flat_map(items).collect();
+    let is_device = |one: &&Value| {
+        let local = one["reference"].as_str().and_then(reference::local);
+        local.is_some_and(|local| local.kind.name() == "Device")
+    };
+    let elements: &[&str] = match kind.name() {
+        "Binary" => &["securityContext"],
+        "DeviceMetric" => &["source", "parent"],
+        "Provenance" => &["target"],
+        "Task" if subjects.is_empty() => &["focus"],
+        _ if subjects.iter().any(is_device) => return Some(subjects),
+        _ => return None,
+    };
+    let named = elements.iter().filter_map(|name| tree.get(name));
+    let references: Vec<&Value> = named.flat_map(items).collect();
+    (!references.is_empty()).then_some(references)
+}
+
+/// The patients among references, and the other resources; neither where one cannot be told.
+fn shared(references: Vec<&Value>) -> (Vec<String>, Vec<LocalReference>) {
+    let (mut whom, mut through) = (Vec::new(), Vec::new());
+    for reference in references {
+        match reference["reference"].as_str().and_then(reference::local) {
+            Some(local) if local.kind.name() == "Patient" => whom.push(local.id),
+            Some(local) if !through.contains(&local) => through.push(local),
+            Some(_) => {}
+            None => return (Vec::new(), Vec::new()),
+        }
+    }
+    (whom, through)
 }
 
 /// To whom a pathway is offered; what is no pathway is everybody's.

@@ -170,6 +170,7 @@ impl Tx {
         }
         for (stored, mut prepared) in run {
             self.complete(&mut prepared).await?;
+            self.share_again(&stored, &mut prepared).await?;
             self.session().reindex(&stored, &prepared.rows).await?;
         }
         if after.ended.is_some() {

@@ -88,6 +88,14 @@ pub(super) trait Session:
         whom: &'a str,
     ) -> BoxFuture<'a, Result<bool>>;
 
+    /// Whom a resource is about, and with `former` whom its earlier versions were about; none if
+    /// it never was. What is deleted is about whom it was.
+    fn whom<'a>(
+        &'a mut self,
+        of: (ResourceType, &'a str),
+        former: bool,
+    ) -> BoxFuture<'a, Result<Option<Vec<String>>>>;
+
     /// Whether a concern has a patient.
     fn concerns<'a>(
         &'a mut self,

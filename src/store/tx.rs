@@ -297,6 +297,7 @@ impl Tx {
         let mut prepared = self.shape(None, prepared)?;
         prepared.settle_compartments(id);
         self.complete(&mut prepared).await?;
+        self.share(&mut prepared).await?;
         let own = about::own(prepared.resource.kind(), id);
         let admitting = self.admitting(&prepared, actions, own.as_deref()).await?;
         self.concern(&prepared.rows.about);
@@ -317,6 +318,7 @@ impl Tx {
         let mut prepared = self.shape(standing, prepared)?;
         prepared.settle_compartments(&current.id);
         self.complete(&mut prepared).await?;
+        self.share(&mut prepared).await?;
         let admitting = self.admitting(&prepared, &[Action::Update], None).await?;
         self.concern(&prepared.rows.about);
         let (mut row, resource) = self.stamp(&current.id, current.version + 1, prepared.resource);

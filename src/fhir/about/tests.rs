@@ -302,3 +302,113 @@ fn what_names_itself_is_about_nobody_before_it_has_an_id() {
         assert!(index_rows(&tree, kind).about.whom.is_empty(), "{name}");
     }
 }
+
+#[test]
+fn what_says_it_by_others_is_about_whom_they_are_about() {
+    let through = |tree: Value| {
+        let about = about(&tree);
+        let named = about.through.iter();
+        let named: Vec<String> = named
+            .map(|one| format!("{}/{}", one.kind, one.id))
+            .collect();
+        (about.whom.join(" "), named.join(" "))
+    };
+    let (a, o, d) = (
+        refer("Patient/a"),
+        refer("Observation/o"),
+        refer("Device/d"),
+    );
+    for (tree, whom, others) in [
+        (
+            json!({ "resourceType": "Provenance", "target": [o, a, o] }),
+            "a",
+            "Observation/o",
+        ),
+        (
+            json!({ "resourceType": "Provenance", "target": [a, { "display": "?" }] }),
+            "",
+            "",
+        ),
+        (
+            json!({ "resourceType": "Provenance", "target": [refer("#x"), o] }),
+            "",
+            "",
+        ),
+        (
+            json!({ "resourceType": "Provenance", "target": [refer("Observation/o/_history/2")] }),
+            "",
+            "Observation/o",
+        ),
+        (
+            json!({ "resourceType": "Task", "focus": o }),
+            "",
+            "Observation/o",
+        ),
+        (
+            json!({ "resourceType": "Task", "for": a, "focus": o }),
+            "a",
+            "",
+        ),
+        (
+            json!({ "resourceType": "Task", "for": { "display": "?" }, "focus": o }),
+            "",
+            "",
+        ),
+        (
+            json!({ "resourceType": "Observation", "subject": d }),
+            "",
+            "Device/d",
+        ),
+        (
+            json!({ "resourceType": "Observation", "subject": refer("Location/l") }),
+            "",
+            "",
+        ),
+        (
+            json!({ "resourceType": "DeviceMetric", "source": d }),
+            "",
+            "Device/d",
+        ),
+        (
+            json!({ "resourceType": "Binary", "securityContext": refer("DocumentReference/f") }),
+            "",
+            "DocumentReference/f",
+        ),
+        (json!({ "resourceType": "Binary" }), "", ""),
+        // What it is derived from, or part of, does not make it theirs.
+        (
+            json!({ "resourceType": "Observation", "derivedFrom": [o] }),
+            "",
+            "",
+        ),
+    ] {
+        let told = (whom.to_owned(), others.to_owned());
+        assert_eq!(through(tree.clone()), told, "{tree}");
+    }
+}
+
+#[test]
+fn only_people_are_shared_and_all_or_none() {
+    let shared = |whom: &[&str], others: &[Option<&[&str]>]| {
+        let mut about = About {
+            whom: whom.iter().map(|one| (*one).to_owned()).collect(),
+            ..About::default()
+        };
+        let texts = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect();
+        about.share(others.iter().map(|one| one.map(texts)));
+        about.whom.join(" ")
+    };
+    assert_eq!(shared(&[], &[Some(&["b", "a"]), Some(&["a"])]), "a b");
+    assert_eq!(shared(&["c"], &[Some(&["a"])]), "a c");
+    // Whoever else must be reached, must be.
+    assert_eq!(
+        shared(&[], &[Some(&["a"]), Some(&["@CareTeam/t"])]),
+        "@CareTeam/t a"
+    );
+    assert_eq!(shared(&[], &[Some(&["a"]), Some(&[SHARED])]), "a");
+    // What is not there, or about nobody, opens nothing.
+    assert_eq!(shared(&["c"], &[Some(&["a"]), None]), "");
+    assert_eq!(shared(&[], &[Some(&[SHARED])]), "");
+    assert_eq!(shared(&[], &[Some(&["@agency"])]), "");
+    assert_eq!(shared(&[], &[Some(&[])]), "");
+}

@@ -99,12 +99,20 @@ pub(super) fn reaches(
     Ok(false)
 }
 
+/// Whom a resource is about, and with `former` whom its earlier versions were about; sorted.
+pub(super) fn whom(connection: &Connection, key: i64, former: bool) -> Result<Vec<String>> {
+    let mut whom = texts(connection, WHOM, key)?;
+    if former {
+        whom.extend(texts(connection, FORMER, key)?);
+    }
+    whom.sort_unstable();
+    whom.dedup();
+    Ok(whom)
+}
+
 /// Whether every patient whom a resource is about is one whom a concern has.
 fn is_concerned(connection: &Connection, concern: &Concern, standing: Standing) -> Result<bool> {
-    let mut whom = texts(connection, WHOM, standing.key)?;
-    if standing.versions == Versions::All {
-        whom.extend(texts(connection, FORMER, standing.key)?);
-    }
+    let whom = whom(connection, standing.key, standing.versions == Versions::All)?;
     for one in whom.iter().filter(|one| about::is_patient(one)) {
         if !concerns(connection, concern, one)? {
             return Ok(false);

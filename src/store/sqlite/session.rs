@@ -311,6 +311,18 @@ impl Session for SqliteSession {
         Box::pin(async move { reach::reaches_whom(&self.connection, reach, whom) })
     }
 
+    fn whom<'a>(
+        &'a mut self,
+        (kind, id): (ResourceType, &'a str),
+        former: bool,
+    ) -> BoxFuture<'a, Result<Option<Vec<String>>>> {
+        Box::pin(async move {
+            let found = lookups::current(self.connection.without_rows(), kind, id)?;
+            let whom = found.map(|stored| reach::whom(&self.connection, stored.key, former));
+            whom.transpose()
+        })
+    }
+
     fn concerns<'a>(
         &'a mut self,
         concern: &'a Concern,

@@ -77,6 +77,46 @@ impl Tx {
         Ok(all)
     }
 
+    /// Settles whom a version is about that says it by other resources: those whom these are about
+    /// now. Of a Provenance, which tells what was done to any version of its target, also those
+    /// whom the target was about before.
+    pub(super) async fn share(&mut self, prepared: &mut Prepared) -> Result<()> {
+        let with_former = prepared.resource.kind().name() == "Provenance";
+        self.share_of(&mut prepared.rows.about, with_former).await
+    }
+
+    /// The same for what is indexed anew: it stays about whom it was about when it was written,
+    /// since what it names may have gone over to others meanwhile.
+    pub(in crate::store) async fn share_again(
+        &mut self,
+        stored: &Stored,
+        prepared: &mut Prepared,
+    ) -> Result<()> {
+        let about = &mut prepared.rows.about;
+        if about.through.is_empty() {
+            return Ok(());
+        }
+        let of = (stored.kind, stored.id.as_str());
+        let standing = self.session.whom(of, false).await?.unwrap_or_default();
+        if standing.is_empty() {
+            return self.share_of(about, true).await;
+        }
+        about.whom = standing;
+        Ok(())
+    }
+
+    async fn share_of(&mut self, about: &mut About, with_former: bool) -> Result<()> {
+        if about.through.is_empty() {
+            return Ok(());
+        }
+        let mut others = Vec::new();
+        for one in &about.through {
+            others.push(self.session.whom((one.kind, &one.id), with_former).await?);
+        }
+        about.share(others);
+        Ok(())
+    }
+
     /// Whom a version is about that a request writes: what follows from it may be done to them.
     pub(super) fn concern(&mut self, about: &About) {
         let patients = about.whom.iter().filter(|one| about::is_patient(one));
