@@ -23,7 +23,7 @@ use serde_json::Value;
 
 use super::{
     canonical::{ON_CALL, PATHWAY_POLICY, extension, extensions, find_extension},
-    compartment,
+    compartment, consent,
     definitions::ResourceType,
     reference::{self, LocalReference},
     search::{hash, rows::ReferenceRow},
@@ -116,20 +116,42 @@ pub struct About {
     pub whom: Vec<String>,
     /// Who has patients in their care by this resource.
     pub custody: Vec<CustodyRow>,
+    /// What of it has its time. The store keeps what holds when it is written, and looks again when
+    /// that changes ([`About::next_change`]).
+    pub timed: Vec<TimedRow>,
     /// Resources by which it says whom it is about, beside `whom`. The store finds whom they are
     /// about when it is written; where one of them is not there, it is about nobody.
     pub through: Vec<LocalReference>,
 }
 
 impl About {
-    /// Adds whom the resources are about by which this one says it; none for one that is not there.
+    /// Adds the rows that hold at an instant.
+    pub fn settle(&mut self, at: i64) {
+        let holding = self.timed.iter().filter(|timed| timed.holds(at));
+        self.custody.extend(holding.map(|timed| timed.row.clone()));
+        self.custody.sort_unstable();
+        self.custody.dedup();
+    }
+
+    /// When rows begin or cease to hold, after an instant.
+    #[must_use]
+    pub fn next_change(&self, after: i64) -> Option<i64> {
+        let ends =
+            |timed: &TimedRow| [timed.from, timed.until.map(|until| until.saturating_add(1))];
+        let edges = self.timed.iter().flat_map(ends).flatten();
+        edges.filter(|edge| *edge > after).min()
+    }
+
+    /// Adds whom the resources are about by which this one says it; none for one that is not there, which
+    /// is as one that is about nobody.
     pub fn share(&mut self, others: impl IntoIterator<Item = Option<Vec<String>>>) {
         for other in others {
             match other {
-                Some(whom) => self
-                    .whom
-                    .extend(whom.into_iter().filter(|one| *one != SHARED)),
-                None => {
+                Some(whom) if !whom.is_empty() => {
+                    let people = whom.into_iter().filter(|one| *one != SHARED);
+                    self.whom.extend(people);
+                }
+                _ => {
                     self.whom.clear();
                     return;
                 }
@@ -150,8 +172,26 @@ pub struct CustodyRow {
     pub patient: String,
     /// Such as `Practitioner/1`, `Organization/2`, `CareTeam/3`; [`ABOVE`] may stand before it.
     pub custodian: String,
-    /// Whether the patient's Consent denies it, whatever else allows it.
-    pub denied: bool,
+    /// 0: the patient is in their care. More: the Consent keeps them out, by its rule of this
+    /// number, whatever else lets them in. Less: they are excepted from that rule.
+    pub denied: i64,
+}
+
+/// A row that is there for a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimedRow {
+    /// The first millisecond, if there is one.
+    pub from: Option<i64>,
+    /// The last millisecond, if there is one.
+    pub until: Option<i64>,
+    /// The row.
+    pub row: CustodyRow,
+}
+
+impl TimedRow {
+    fn holds(&self, at: i64) -> bool {
+        self.from.is_none_or(|from| from <= at) && self.until.is_none_or(|until| at <= until)
+    }
 }
 
 /// In which turn of a transaction a type is written: what says by another resource whom it is about
@@ -205,8 +245,12 @@ pub fn of(kind: ResourceType, id: &str, tree: &Value, references: &[ReferenceRow
     let mut about = About {
         whom,
         custody: custody(kind, id, tree),
+        timed: Vec::new(),
         through,
     };
+    if kind.name() == "Consent" {
+        denials(tree, &mut about);
+    }
     about.whom.sort_unstable();
     about.whom.dedup();
     about.custody.sort_unstable();
@@ -355,7 +399,6 @@ fn custody(kind: ResourceType, id: &str, tree: &Value) -> Vec<CustodyRow> {
             rows(&patients_of(tree), people.chain([&tree["serviceProvider"]]))
         }
         "CareTeam" => rows(&[own().to_vec(), patients_of(tree)].concat(), members(tree)),
-        "Consent" => denials(tree),
         "Organization" => rows(&own(), [&tree["partOf"]]),
         "PractitionerRole" if tree["active"] != false => rows(&own(), [&tree["practitioner"]]),
         "PlanDefinition" => offered(&mark(kind, id), tree),
@@ -386,7 +429,7 @@ fn rows<'t>(patients: &[String], values: impl IntoIterator<Item = &'t Value>) ->
         patients.iter().map(move |patient| CustodyRow {
             patient: patient.clone(),
             custodian: custodian.clone(),
-            denied: false,
+            denied: 0,
         })
     });
     pairs.collect()
@@ -399,31 +442,47 @@ fn custodian(reference: &Value) -> Option<String> {
     may.then(|| format!("{}/{}", found.kind, found.id))
 }
 
-/// Whom an active Consent keeps out: every actor of a provision that denies, whatever it is limited
-/// to, since what is limited cannot be told here.
-fn denials(tree: &Value) -> Vec<CustodyRow> {
-    if tree["status"] != "active" {
-        return Vec::new();
-    }
+/// Whom a Consent keeps out ([`consent::rules`]), one number for each of its rules.
+fn denials(tree: &Value, about: &mut About) {
     let patients = patients_of(tree);
-    let root = &tree["provision"];
-    let provisions = std::iter::once(root).chain(each(root, "provision"));
-    let actors = provisions
-        .filter(|one| one["type"] == "deny")
-        .flat_map(|one| each(one, "actor"))
-        .filter_map(|actor| reference::local(actor["reference"]["reference"].as_str()?));
-    let names = actors.flat_map(|actor| {
-        let name = format!("{}/{}", actor.kind, actor.id);
-        [format!("{ABOVE}{name}"), name]
-    });
-    let pairs = names.flat_map(|custodian| {
-        patients.iter().map(move |patient| CustodyRow {
-            patient: patient.clone(),
-            custodian: custodian.clone(),
-            denied: true,
-        })
-    });
-    pairs.collect()
+    for (rule, number) in consent::rules(tree).into_iter().zip(1..) {
+        let denied = rule
+            .deny
+            .iter()
+            .flat_map(|name| limited(name, &rule.purposes));
+        let denied = denied.map(|name| (name, number));
+        let except = rule.except.iter().map(|name| (name.clone(), -number));
+        for (name, denied) in denied.chain(except) {
+            let names = match name.strip_prefix(consent::EVERYBODY) {
+                Some(_) => vec![name],
+                None => vec![format!("{ABOVE}{name}"), name],
+            };
+            for (custodian, patient) in pairs(names, &patients) {
+                let row = CustodyRow {
+                    patient,
+                    custodian,
+                    denied,
+                };
+                match (rule.from, rule.until) {
+                    (None, None) => about.custody.push(row),
+                    (from, until) => about.timed.push(TimedRow { from, until, row }),
+                }
+            }
+        }
+    }
+}
+
+/// A name, once for each purpose that a denial is limited to.
+fn limited(name: &str, purposes: &[String]) -> Vec<String> {
+    if purposes.is_empty() {
+        return vec![name.to_owned()];
+    }
+    purposes.iter().map(|one| format!("{name}{one}")).collect()
+}
+
+fn pairs(names: Vec<String>, patients: &[String]) -> impl Iterator<Item = (String, String)> + '_ {
+    let each = |name: String| patients.iter().map(move |one| (name.clone(), one.clone()));
+    names.into_iter().flat_map(each)
 }
 
 /// The establishments that offer a pathway, and their parts.
@@ -437,7 +496,7 @@ fn offered(mark: &str, tree: &Value) -> Vec<CustodyRow> {
     let rows = names.map(|custodian| CustodyRow {
         patient: mark.to_owned(),
         custodian,
-        denied: false,
+        denied: 0,
     });
     rows.collect()
 }

@@ -424,7 +424,8 @@ async fn each_role_reaches_its_own() {
     assert_eq!(standings[0].role.name, "author");
     assert_eq!(standings[0].seeds, [""; 0]);
     assert_eq!(standings[0].marks, ["", "@agency", "@professional"]);
-    assert_eq!(standings[1].seeds, ["Practitioner/anne", "Organization/1"]);
+    let seeds = ["Practitioner/anne", "Organization/1", "~TREAT"];
+    assert_eq!(standings[1].seeds, seeds);
     assert_eq!(standings[1].marks, ["", "@professional"]);
     let account = house
         .people

@@ -179,6 +179,19 @@ impl Tx {
         Ok(())
     }
 
+    /// Writes the rows of a current version anew, as they are at this instant.
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails, or what is stored cannot be read.
+    pub async fn settle_rows(&mut self, stored: &Stored) -> Result<()> {
+        for (stored, mut prepared) in prepare(vec![stored.clone()])? {
+            self.complete(&mut prepared).await?;
+            self.share_again(&stored, &mut prepared).await?;
+            self.session().reindex(&stored, &prepared.rows).await?;
+        }
+        Ok(())
+    }
+
     /// All resources of a type have the rows of all its parameters.
     async fn end_reindex(&mut self, kind: ResourceType) -> Result<()> {
         for parameter in self.indexed(kind).await? {

@@ -2,6 +2,8 @@
 
 mod admission;
 
+pub use self::admission::CONSENT_JOB;
+
 use std::{
     collections::{BTreeSet, VecDeque},
     sync::Arc,
@@ -297,7 +299,7 @@ impl Tx {
         let mut prepared = self.shape(None, prepared)?;
         prepared.settle_compartments(id);
         self.complete(&mut prepared).await?;
-        self.share(&mut prepared).await?;
+        self.share(id, &mut prepared).await?;
         let own = about::own(prepared.resource.kind(), id);
         let admitting = self.admitting(&prepared, actions, own.as_deref()).await?;
         self.concern(&prepared.rows.about);
@@ -318,7 +320,7 @@ impl Tx {
         let mut prepared = self.shape(standing, prepared)?;
         prepared.settle_compartments(&current.id);
         self.complete(&mut prepared).await?;
-        self.share(&mut prepared).await?;
+        self.share(&current.id, &mut prepared).await?;
         let admitting = self.admitting(&prepared, &[Action::Update], None).await?;
         self.concern(&prepared.rows.about);
         let (mut row, resource) = self.stamp(&current.id, current.version + 1, prepared.resource);

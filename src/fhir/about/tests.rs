@@ -194,7 +194,11 @@ fn a_pathway_is_offered_to_its_audience_and_by_its_establishments() {
 /// The custody of a version, as `patient custodian`, with a minus where it is denied.
 fn custody(tree: &Value) -> Vec<String> {
     let rows = about(tree).custody.into_iter().map(|row| {
-        let minus = if row.denied { "-" } else { "" };
+        let minus = match row.denied {
+            0 => "",
+            1.. => "-",
+            _ => "+",
+        };
         format!("{minus}{} {}", row.patient, row.custodian)
     });
     rows.collect()
@@ -291,7 +295,37 @@ fn an_active_consent_denies_whom_its_provisions_name() {
     assert_eq!(custody(&consent("active", nested)), denied);
     assert!(custody(&consent("rejected", deny.clone())).is_empty());
     let permit = json!({ "type": "permit", "actor": [{ "reference": refer("Practitioner/p") }] });
-    assert!(custody(&consent("active", permit)).is_empty());
+    assert!(custody(&consent("active", permit.clone())).is_empty());
+    // Who is excepted from a rule, and everybody, for some purposes.
+    let but = json!({ "type": "deny", "provision": [permit], "purpose": [
+        { "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HRESCH" }] });
+    let rows = [
+        "-a *~?",
+        "-a *~HRESCH",
+        "+a Practitioner/p",
+        "+a ^Practitioner/p",
+    ];
+    let mut found = custody(&consent("active", but));
+    found.sort_by_key(|row| (row.starts_with('+'), row.clone()));
+    assert_eq!(found, rows);
+}
+
+#[test]
+fn a_denial_holds_in_its_time() {
+    let tree = json!({ "resourceType": "Consent", "status": "active", "patient": refer("Patient/a"),
+        "provision": { "type": "deny", "actor": [{ "reference": refer("Practitioner/p") }],
+            "period": { "start": "1970-01-02", "end": "1970-01-02" } } });
+    let day = 86_400_000;
+    let at = |at: i64| {
+        let mut about = about(&tree);
+        about.settle(at);
+        (about.custody.len(), about.next_change(at))
+    };
+    assert_eq!(at(0), (0, Some(day)));
+    assert_eq!(at(day - 1), (0, Some(day)));
+    assert_eq!(at(day), (2, Some(2 * day)));
+    assert_eq!(at(2 * day - 1), (2, Some(2 * day)));
+    assert_eq!(at(2 * day), (0, None));
 }
 
 #[test]
@@ -410,5 +444,5 @@ fn only_people_are_shared_and_all_or_none() {
     assert_eq!(shared(&["c"], &[Some(&["a"]), None]), "");
     assert_eq!(shared(&[], &[Some(&[SHARED])]), "");
     assert_eq!(shared(&[], &[Some(&["@agency"])]), "");
-    assert_eq!(shared(&[], &[Some(&[])]), "");
+    assert_eq!(shared(&["c"], &[Some(&["a"]), Some(&[])]), "");
 }

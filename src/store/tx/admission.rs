@@ -8,6 +8,9 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use serde_json::json;
+
 use super::Tx;
 use crate::{
     fhir::{
@@ -17,8 +20,12 @@ use crate::{
         scope::Action,
     },
     kernel::problem::{Category, Problem, Result},
-    store::{Prepared, Stored},
+    store::{Job, Prepared, Stored},
 };
+
+/// The job that looks at a Consent again when time alone has changed what it denies; its payload is
+/// `{"consent": "<id>"}`.
+pub const CONSENT_JOB: &str = "care.consent";
 
 impl Tx {
     /// The current version, a deletion included, if the permit reaches it by this action.
@@ -80,7 +87,8 @@ impl Tx {
     /// Settles whom a version is about that says it by other resources: those whom these are about
     /// now. Of a Provenance, which tells what was done to any version of its target, also those
     /// whom the target was about before.
-    pub(super) async fn share(&mut self, prepared: &mut Prepared) -> Result<()> {
+    pub(super) async fn share(&mut self, id: &str, prepared: &mut Prepared) -> Result<()> {
+        self.settle_about(id, &mut prepared.rows.about).await?;
         let with_former = prepared.resource.kind().name() == "Provenance";
         self.share_of(&mut prepared.rows.about, with_former).await
     }
@@ -93,6 +101,7 @@ impl Tx {
         prepared: &mut Prepared,
     ) -> Result<()> {
         let about = &mut prepared.rows.about;
+        self.settle_about(&stored.id, about).await?;
         if about.through.is_empty() {
             return Ok(());
         }
@@ -103,6 +112,24 @@ impl Tx {
         }
         about.whom = standing;
         Ok(())
+    }
+
+    /// Keeps of a Consent what holds now, and asks to look at it again when that changes.
+    async fn settle_about(&mut self, id: &str, about: &mut About) -> Result<()> {
+        let now = self.now().as_millisecond();
+        about.settle(now);
+        let next = about.next_change(now).map(Timestamp::from_millisecond);
+        // What is beyond all time does not come.
+        let Some(Ok(run_at)) = next else {
+            return Ok(());
+        };
+        let job = Job {
+            kind: CONSENT_JOB,
+            dedup: Some(id.to_owned()),
+            payload: json!({ "consent": id }),
+            run_at,
+        };
+        self.enqueue(&job).await
     }
 
     async fn share_of(&mut self, about: &mut About, with_former: bool) -> Result<()> {

@@ -224,23 +224,43 @@ fn each(sql: &mut Sql, marks: &[String], custodians: &[String]) {
     if !custodians.is_empty() {
         let custodians = json!(custodians).to_string();
         sql.push(" or ");
-        custody(sql, "0", &custodians);
+        in_care(sql, &custodians);
         sql.push(") and not (");
-        custody(sql, "1", &custodians);
+        kept_out(sql, &custodians);
     }
     sql.push("))");
 }
 
-/// That somebody, `a.whom`, has a row of custody. The plus keeps the search from beginning at each
-/// of the custodians: a patient has few.
-fn custody(sql: &mut Sql, denied: &str, custodians: &str) {
+/// That somebody, `a.whom`, is in the care of one of the custodians. The plus keeps the search from
+/// beginning at each of the custodians: a patient has few.
+fn in_care(sql: &mut Sql, custodians: &str) {
     sql.push(
         "exists (select 1 from custody u indexed by custody_by_patient \
-         where u.patient = a.whom and u.denied = ",
+         where u.patient = a.whom and u.denied = 0 \
+         and +u.custodian in (select value from json_each(",
     );
-    sql.push(denied);
-    sql.push(" and +u.custodian in (select value from json_each(");
     sql.text(custodians).push(")))");
+}
+
+/// That a Consent of somebody, `a.whom`, keeps one of the custodians out, for one of their purposes,
+/// and none of them is excepted from that rule.
+fn kept_out(sql: &mut Sql, custodians: &str) {
+    let mut own = |text: &str| {
+        sql.push(text).push(" in (select value from json_each(");
+        sql.text(custodians).push("))");
+    };
+    own(
+        "exists (select 1 from custody u indexed by custody_by_patient \
+         where u.patient = a.whom and u.denied > 0 and (+u.custodian",
+    );
+    own(" or instr(u.custodian, '~') > 0 \
+         and substr(u.custodian, 1, instr(u.custodian, '~') - 1)");
+    own(" and substr(u.custodian, instr(u.custodian, '~'))");
+    own(
+        ") and not exists (select 1 from custody e where e.key = u.key \
+         and e.patient = u.patient and e.denied = -u.denied and e.custodian",
+    );
+    sql.push("))");
 }
 
 /// What narrows a bound, of the resource of a key.
