@@ -337,6 +337,7 @@ fn what_names_itself_is_about_nobody_before_it_has_an_id() {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 #[test]
 fn what_says_it_by_others_is_about_whom_they_are_about() {
     let through = |tree: Value| {

@@ -162,3 +162,51 @@ async fn somebody_is_excepted_and_a_purpose_is_another() {
             .await
     );
 }
+
+#[tokio::test]
+async fn nobody_walks_over_what_is_out_of_reach() {
+    let bench = populated().await;
+    for (id, patient, part_of) in [
+        ("1", "a", None),
+        ("2", "b", Some("1")),
+        ("3", "a", Some("2")),
+    ] {
+        let mut tree = json!({ "resourceType": "Encounter", "id": id, "status": "finished",
+            "subject": refer(&format!("Patient/{patient}")) });
+        if let Some(above) = part_of {
+            tree["partOf"] = refer(&format!("Encounter/{above}"));
+        }
+        bench.give(tree).await;
+    }
+    for (query, all, own) in [
+        (
+            "part-of:below=Encounter/1",
+            &["Encounter/2", "Encounter/3"][..],
+            &[][..],
+        ),
+        // What one of one's own says is one's own to know.
+        (
+            "part-of:below=Encounter/2",
+            &["Encounter/3"],
+            &["Encounter/3"],
+        ),
+        (
+            "part-of:above=Encounter/3",
+            &["Encounter/2", "Encounter/3"],
+            &["Encounter/3"],
+        ),
+        (
+            "part-of:above=Encounter/2",
+            &["Encounter/2", "Encounter/3"],
+            &["Encounter/3"],
+        ),
+    ] {
+        let query = format!("Encounter?{query}");
+        assert_eq!(bench.finds(&ANY, &query).await, all, "{query}");
+        assert_eq!(
+            bench.finds(&everything_of("a"), &query).await,
+            own,
+            "{query}"
+        );
+    }
+}
