@@ -6,7 +6,8 @@
 //! custodians, and kept from none of them.
 //!
 //! A superseded version may have been about others; who reads it must reach these as well
-//! (`about_former`).
+//! (`about_former`). What narrows a scope is a search, and only current versions have the rows of one:
+//! by such a scope no superseded version is reached.
 
 use rusqlite::{Connection, params_from_iter};
 
@@ -91,7 +92,11 @@ pub(super) fn reaches(
     if standing.versions == Versions::All {
         whom.extend(texts(connection, FORMER, key)?);
     }
-    for bound in bounds {
+    // Of what narrows a bound it is only known whether the current version satisfies it.
+    let is_known = |bound: &Bound<'_>| {
+        bound.clause.is_none() || standing.versions == Versions::Current
+    };
+    for bound in bounds.into_iter().filter(is_known) {
         let is_about = bound.reach == &Reach::Everything || !current.is_empty();
         if is_about
             && reaches_all(connection, bound.reach, &whom)?
