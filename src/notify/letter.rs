@@ -5,7 +5,7 @@
 
 use super::{
     MessageKind, Sender,
-    channel::{Message, Rejection},
+    channel::{ALL, Message, Rejection},
     mask::mask,
     recipient,
     send::{PERMIT, reachable},
@@ -24,6 +24,21 @@ pub struct Letter {
     pub person: String,
     /// The code or the link.
     pub value: Phi<String>,
+}
+
+impl Letter {
+    /// The id of the letter of a job to an account.
+    #[must_use]
+    pub fn id(account: &str, job: impl std::fmt::Display) -> String {
+        format!("{}{job}", Self::all_of(account))
+    }
+
+    /// What the ids of all letters to an account begin with, for
+    /// [`Channel::forget`](super::Channel::forget).
+    #[must_use]
+    pub fn all_of(account: &str) -> String {
+        format!("letter-{account}{ALL}")
+    }
 }
 
 /// How a letter ended that was not to be tried again.
