@@ -6,6 +6,7 @@
 use super::{
     MessageKind, Sender,
     channel::{ALL, Message, Rejection},
+    deed,
     mask::mask,
     recipient,
     send::{PERMIT, reachable},
@@ -81,7 +82,14 @@ impl Sender {
             at: self.now(),
         };
         let (name, to) = (channel.name(), mask(message.to.reveal()));
-        match channel.send(&message).await {
+        // What cannot be told is not done.
+        store.watched()?;
+        let sent = channel.send(&message).await;
+        if !matches!(sent, Err(Rejection::Transient { .. })) {
+            let how = (channel.name(), sent.is_ok());
+            store.saw(deed::letter(&letter.person, letter.kind, how));
+        }
+        match sent {
             Ok(_) => Ok(Delivery::Sent),
             Err(Rejection::Transient { error, after }) => Err(Failure::Retry {
                 error: format!("{name} to {to}: {error}"),
