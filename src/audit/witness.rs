@@ -19,6 +19,7 @@ impl Witness for Log {
         let event = match deed.act {
             Act::Erased => Event::Erasure,
             Act::Sent => Event::Message,
+            Act::Listed(operation) => Event::Operation(operation.into()),
             Act::TakenIn => Event::Operation("$import".into()),
         };
         let mut record = Record::begun(self.now(), event);

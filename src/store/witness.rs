@@ -20,6 +20,8 @@ pub enum Act {
     Sent,
     /// Resources or rows of a table were taken in.
     TakenIn,
+    /// A table of people was given out by this operation, such as `$line-list`.
+    Listed(&'static str),
 }
 
 /// Something done with the data of people.
