@@ -204,7 +204,7 @@ fn an_earlier_version_that_its_scopes_leave_out_is_not_shown() {
     tree["note"] = json!([{ "text": EARLIER }]);
     clinic.all.put(place, &tree).expect(200);
     // It was about something else, until somebody changed its code.
-    tree["note"] = Value::Null;
+    tree.as_object_mut().expect("members").remove("note");
     tree["code"] = json!({ "coding": [{ "system": "urn:t", "code": "sugar" }] });
     let later = clinic.all.put(place, &tree).expect(200).json();
     assert_eq!(later["meta"]["versionId"], "3");
