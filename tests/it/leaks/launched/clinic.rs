@@ -145,6 +145,7 @@ fn everything() -> Vec<Placed> {
     [
         directory(),
         of_ada(),
+        done_for_ada(),
         of_the_ward(),
         of_eva(),
         of_fay(),
@@ -183,10 +184,6 @@ fn directory() -> Vec<Placed> {
 fn of_ada() -> Vec<Placed> {
     let place = |place, tree| (Some("ada"), place, tree);
     let ada = || refer("Patient/ada");
-    let report = |tag: &str| {
-        json!({ "meta": { "tag": [{ "system": "urn:t", "code": tag }] }, "status": "final",
-            "code": urn!("report"), "subject": ada(), "result": [refer("Observation/ada-1")] })
-    };
     let mut patient = person("Ada", "1981-07-02", "Organization/ward");
     patient["generalPractitioner"] = json!([refer("Practitioner/anne")]);
     patient["meta"] = json!({ "tag": [{ "system": "urn:t", "code": "kept" }] });
@@ -215,6 +212,18 @@ fn of_ada() -> Vec<Placed> {
             "effectiveDateTime": "1977-09-01" }),
             ),
         ),
+    ]
+}
+
+/// What was done for her.
+fn done_for_ada() -> Vec<Placed> {
+    let place = |place, tree| (Some("ada"), place, tree);
+    let ada = || refer("Patient/ada");
+    let report = |tag: &str| {
+        json!({ "meta": { "tag": [{ "system": "urn:t", "code": tag }] }, "status": "final",
+            "code": urn!("report"), "subject": ada(), "result": [refer("Observation/ada-1")] })
+    };
+    vec![
         place(
             "Encounter/ada",
             json!({ "status": "finished", "class": { "code": "HH" }, "subject": ada(),

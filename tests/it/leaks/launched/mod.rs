@@ -9,6 +9,7 @@ mod compartments;
 mod devices;
 mod granular;
 mod interactions;
+mod operations;
 mod practitioners;
 mod prefixes;
 
