@@ -3,7 +3,7 @@
 use super::{
     PERMIT, People, authenticator, fold,
     password::{self, CHARS_MAX, CHARS_MIN, Weakness},
-    roles,
+    roles::{self, Within},
 };
 use crate::{
     fhir::reference,
@@ -247,6 +247,10 @@ fn check(enrolment: &Enrolment) -> Result<()> {
         let is_one = organization.is_some_and(|one| one.kind.name() == "Organization");
         if !held.organization.is_empty() && !is_one {
             return refused("A role is in an Organization, or in none.", "organization");
+        }
+        if is_one && role.within == Within::Never {
+            let text = "This role is of the whole region: it is held in no Organization.";
+            return refused(text, "organization");
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     PERMIT, People,
-    roles::{self, Role, Whose},
+    roles::{self, Role, Whose, Within},
 };
 use crate::{
     fhir::{
@@ -13,7 +13,7 @@ use crate::{
         reference::{self, LocalReference},
     },
     kernel::problem::Result,
-    store::{Account, AccountState},
+    store::{Account, AccountKind, AccountState},
 };
 
 /// A role of somebody, and whom they reach by it.
@@ -25,6 +25,11 @@ pub struct Standing {
     pub marks: Vec<String>,
     /// Whose patients they reach: the person themselves, and the Organization of the role.
     pub seeds: Vec<String>,
+    /// Whose pathways they see beside those of the region: the same, or the Organization of a role
+    /// that reaches no patients.
+    pub houses: Vec<String>,
+    /// Whether they write nothing but what is offered by these.
+    pub writes_own: bool,
 }
 
 impl People {
@@ -46,19 +51,38 @@ impl People {
             if !role.accounts.iter().any(|kind| kind == account.kind.name()) {
                 continue;
             }
+            let organization = Some(held.organization.clone()).filter(|one| !one.is_empty());
+            let writes_own = organization.is_some() && role.within == Within::Own;
+            if organization.is_some() && role.within == Within::Never {
+                continue;
+            }
             let mut marks = vec![SHARED.to_owned()];
-            marks.extend(role.marks.iter().cloned());
+            if writes_own {
+                marks.push(audience(account.kind).to_owned());
+            } else {
+                marks.extend(role.marks.iter().cloned());
+            }
             let mut seeds = Vec::new();
             match role.whose {
                 Whose::Own => marks.extend(patient_id(&account.fhir_user)),
                 Whose::Represented => marks.extend(self.represented(&account.fhir_user).await?),
                 Whose::Care => {
                     seeds.push(account.fhir_user.clone());
-                    seeds.extend(Some(held.organization.clone()).filter(|one| !one.is_empty()));
+                    seeds.extend(organization.clone());
                 }
                 Whose::Nobody => {}
             }
-            standings.push(Standing { role, marks, seeds });
+            let houses = match role.whose {
+                Whose::Care => seeds.clone(),
+                _ => organization.into_iter().collect(),
+            };
+            standings.push(Standing {
+                role,
+                marks,
+                seeds,
+                houses,
+                writes_own,
+            });
         }
         Ok(standings)
     }
@@ -91,6 +115,15 @@ impl People {
             Some(stored) if !stored.is_deleted() => stored.tree(),
             _ => Ok(Value::Null),
         }
+    }
+}
+
+/// Of which pathways a kind of account is the audience.
+const fn audience(kind: AccountKind) -> &'static str {
+    match kind {
+        AccountKind::Agent => "@agency",
+        AccountKind::Professional => "@professional",
+        AccountKind::Patient | AccountKind::Proxy => "@patient",
     }
 }
 

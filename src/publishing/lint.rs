@@ -7,7 +7,7 @@ use super::{
     form::{self, ValueSets},
     form_lint,
     gather::{Form, Materials},
-    phases, policy, rules,
+    offers, phases, policy, rules,
     texts::{self, Languages, Texts},
 };
 use crate::{
@@ -62,6 +62,7 @@ pub fn pathway(plan: &Value, materials: &Materials) -> Vec<Issue> {
         }
     };
     phases::lint(plan, materials, &mut faults);
+    offers::lint(plan, materials, &mut faults);
     let languages = texts::wanted(plan);
     let mut forms = Vec::new();
     for found in materials.forms.values() {
