@@ -9,7 +9,7 @@ use super::{
 use crate::{
     fhir::{
         about::SHARED,
-        date,
+        date::{self, Span},
         reference::{self, LocalReference},
     },
     kernel::problem::Result,
@@ -41,7 +41,7 @@ impl People {
     /// `Fault`, if the database fails.
     pub async fn standings(&self, account: &Account) -> Result<Vec<Standing>> {
         let mut standings: Vec<Standing> = Vec::new();
-        if account.state != AccountState::Active {
+        if account.state != AccountState::Active || self.has_left(account).await? {
             return Ok(standings);
         }
         for held in &account.roles {
@@ -87,15 +87,32 @@ impl People {
         Ok(standings)
     }
 
-    /// The patient for whom a RelatedPerson stands at present.
+    /// The patient for whom a RelatedPerson stands at present: within its period, while the patient
+    /// lives. What period cannot be read is none.
     async fn represented(&self, person: &str) -> Result<Option<String>> {
         let tree = self.resource(person).await?;
-        let end = tree["period"]["end"].as_str().and_then(date::span);
-        let ended = end.is_some_and(|end| end.end < self.now().as_millisecond());
-        if tree["resourceType"] != "RelatedPerson" || tree["active"] == false || ended {
+        let now = self.now().as_millisecond();
+        let within = |name: &str, holds: fn(Span, i64) -> bool| match &tree["period"][name] {
+            Value::Null => true,
+            told => told.as_str().and_then(date::span).is_some_and(|span| holds(span, now)),
+        };
+        let is_time = within("start", |span, now| span.start <= now)
+            && within("end", |span, now| now <= span.end);
+        if tree["resourceType"] != "RelatedPerson" || tree["active"] == false || !is_time {
             return Ok(None);
         }
-        Ok(tree["patient"]["reference"].as_str().and_then(patient_id))
+        let Some(patient) = tree["patient"]["reference"].as_str() else {
+            return Ok(None);
+        };
+        let of = self.resource(patient).await?;
+        let has_died = of["deceasedBoolean"] == true || !of["deceasedDateTime"].is_null();
+        Ok(patient_id(patient).filter(|_| !has_died))
+    }
+
+    /// Whether somebody has left: the directory says that they work no more.
+    async fn has_left(&self, account: &Account) -> Result<bool> {
+        let works = matches!(account.kind, AccountKind::Professional | AccountKind::Agent);
+        Ok(works && self.resource(&account.fhir_user).await?["active"] == false)
     }
 
     /// What somebody is called: the name of the resource that they are.

@@ -1,5 +1,7 @@
 //! People over a real store, with a clock and chance of their own.
 
+mod kept;
+
 use std::{net::IpAddr, sync::Arc};
 
 use jiff::SignedDuration;
@@ -60,7 +62,6 @@ fn somebody(kind: AccountKind, name: &str) -> Enrolment {
             role: kind.name().to_owned(),
             organization: String::new(),
         }],
-        tenant: String::new(),
         password: Some(Phi::new(PASSWORD.to_owned())),
         authenticator: None,
         identity: None,

@@ -114,10 +114,20 @@ fn create(who: &mut Client, tree: &Value) -> Reply {
     who.post(tree["resourceType"].as_str().unwrap(), tree)
 }
 
-fn apply(who: &mut Client, named: Value, patient: &str) -> u16 {
+/// Enrols a patient by a pathway, as a nurse.
+fn apply(who: &mut Client, pathway: &str, (nurse, patient): (&str, &str)) -> Reply {
     let parameters = json!({ "resourceType": "Parameters", "parameter": [
-        { "name": "subject", "valueString": patient }, named ] });
-    who.post("PlanDefinition/$apply", &parameters).status
+        { "name": "subject", "valueString": patient },
+        { "name": "practitioner", "valueString": format!("Practitioner/{nurse}") },
+        { "name": "planDefinition", "valueCanonical": pathway } ] });
+    who.post("PlanDefinition/$apply", &parameters)
+}
+
+/// That there is no such pathway, as far as they are told.
+#[track_caller]
+fn is_not_there(reply: Reply) {
+    let text = reply.expect(422).text();
+    assert!(text.contains("is not there"), "{text}");
 }
 
 fn consent(who: &mut Client, patient: &str) {
@@ -166,18 +176,17 @@ fn an_establishments_pathway_is_its_own_to_write_to_see_and_to_follow_by() {
     }
     // Followed by it are those of the hospital, whatever way is tried.
     let canonical = format!("{}|1.0.0", urls[0].1);
-    let named = json!({ "name": "planDefinition", "valueCanonical": canonical });
     let mut nurse = region.who("nurse-b");
     consent(&mut nurse, "Patient/pb");
-    assert_eq!(apply(&mut nurse, named.clone(), "Patient/pb"), 422);
-    let by_url = json!({ "name": "planDefinition", "valueCanonical": urls[0].1 });
-    assert_eq!(apply(&mut nurse, by_url, "Patient/pb"), 422);
+    for named in [&canonical, urls[0].1] {
+        is_not_there(apply(&mut nurse, named, ("nurse-b", "Patient/pb")));
+    }
     let care_plan = json!({ "resourceType": "CarePlan", "status": "active", "intent": "plan",
         "subject": refer("Patient/pb"), "instantiatesCanonical": [canonical] });
     create(&mut nurse, &care_plan).expect(403);
     let mut nurse = region.who("nurse-a");
     consent(&mut nurse, "Patient/pa");
-    assert_eq!(apply(&mut nurse, named, "Patient/pa"), 200);
+    apply(&mut nurse, &canonical, ("nurse-a", "Patient/pa")).expect(200);
 }
 
 #[test]
@@ -260,8 +269,7 @@ fn the_agencys_pathways_are_the_agencys_alone() {
     let mut nurse = region.who("nurse-a");
     consent(&mut nurse, "Patient/pa");
     let canonical = format!("{VIGIE}/PlanDefinition/covid-case|1.0.0");
-    let named = json!({ "name": "planDefinition", "valueCanonical": canonical });
-    assert_eq!(apply(&mut nurse, named, "Patient/pa"), 422);
+    is_not_there(apply(&mut nurse, &canonical, ("nurse-a", "Patient/pa")));
 }
 
 #[test]

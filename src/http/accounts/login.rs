@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 
 use super::browser::{self, Browser, see_other};
 use crate::{
-    http::{pages, state::State},
+    http::{
+        pages::{self, picture},
+        state::State,
+    },
     kernel::problem::{Category, Problem, Result},
     people::{
         People, authenticator,
@@ -116,11 +119,8 @@ async fn ask(
     let says = |key: &str| Value::from(pages::text(key, browser.language));
     let page = match people.second(login, account).await? {
         Second::Enrol(secret) => {
-            let issuer = pages::text("notice_title", browser.language);
-            let address = authenticator::address(secret.reveal(), issuer, account.login.reveal());
-            let secret = authenticator::typed(secret.reveal());
-            let given = json!({ "wrong": wrong, "secret": secret, "address": address });
-            ("enrol", given)
+            let asks = ("enrol_why", "/auth/second", wrong);
+            ("enrol", enrolment(browser, (account, secret.reveal()), asks))
         }
         Second::Authenticator => {
             let given = json!({ "wrong": wrong, "says": says("second_app"), "sent": false });
@@ -132,6 +132,25 @@ async fn ask(
         }
     };
     Ok(browser.page_to(state, page, target(state, browser).await))
+}
+
+/// What the page asks for by which an authenticator is enrolled: what it says, where it goes, and
+/// what was wrong.
+pub(super) fn enrolment(
+    browser: &Browser,
+    (account, secret): (&Account, &[u8]),
+    (says, action, wrong): (&str, &str, &str),
+) -> Value {
+    let issuer = pages::text("notice_title", browser.language);
+    let address = authenticator::address(secret, issuer, account.login.reveal());
+    json!({
+        "says": pages::text(says, browser.language),
+        "action": action,
+        "wrong": wrong,
+        "picture": picture::of(&address),
+        "secret": authenticator::typed(secret),
+        "address": address,
+    })
 }
 
 /// `POST /auth/second`: the code.

@@ -21,6 +21,8 @@ use minijinja::{
 };
 use serde_json::{Map, Value, json};
 
+pub mod picture;
+
 pub use crate::notify::Language;
 
 /// The templates, by their names.
