@@ -117,7 +117,9 @@ fn check(claims: &Value, expected: Expected<'_>) -> Result<()> {
     // What was asked for is a wish to the provider (`acr_values`); what it did, it says here.
     let mut wanted = expected.acr.split_whitespace().peekable();
     if wanted.peek().is_some() && !wanted.any(|one| claims["acr"] == one) {
-        return Err(refused("the person has not proved well enough who they are"));
+        return Err(refused(
+            "the person has not proved well enough who they are",
+        ));
     }
     let now = expected.now.as_second();
     let is_over = claims["exp"]
@@ -295,7 +297,13 @@ mod tests {
         assert!(judged(&json!("eidas1"), "eidas1"));
         assert!(judged(&json!("eidas2"), "eidas1 eidas2"));
         assert!(judged(&json!(null), ""));
-        for less in [json!("eidas0"), json!("eidas1 eidas2"), json!(""), json!(null), json!(1)] {
+        for less in [
+            json!("eidas0"),
+            json!("eidas1 eidas2"),
+            json!(""),
+            json!(null),
+            json!(1),
+        ] {
             assert!(!judged(&less, "eidas1 eidas2"), "{less}");
         }
     }

@@ -323,7 +323,11 @@ impl People {
         present: &Phi<String>,
     ) -> Result<bool> {
         let charge = self.key.name("factor", account.id.as_bytes())?;
-        if self.charge(vec![(charge.clone(), BY_FACTOR)]).await?.is_some() {
+        if self
+            .charge(vec![(charge.clone(), BY_FACTOR)])
+            .await?
+            .is_some()
+        {
             return Ok(false);
         }
         let hash = account.password.reveal().as_str();

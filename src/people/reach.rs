@@ -94,7 +94,10 @@ impl People {
         let now = self.now().as_millisecond();
         let within = |name: &str, holds: fn(Span, i64) -> bool| match &tree["period"][name] {
             Value::Null => true,
-            told => told.as_str().and_then(date::span).is_some_and(|span| holds(span, now)),
+            told => told
+                .as_str()
+                .and_then(date::span)
+                .is_some_and(|span| holds(span, now)),
         };
         let is_time = within("start", |span, now| span.start <= now)
             && within("end", |span, now| now <= span.end);

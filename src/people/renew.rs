@@ -5,10 +5,7 @@
 //! gone may be in somebody's hand.
 
 use super::{
-    PERMIT, People, authenticator,
-    login::factor_of,
-    roles::SecondFactor,
-    stay::end_all_but,
+    PERMIT, People, authenticator, login::factor_of, roles::SecondFactor, stay::end_all_but,
     throttle::BY_FACTOR,
 };
 use crate::{
@@ -76,7 +73,11 @@ impl People {
         code: &str,
     ) -> Result<Option<Vec<String>>> {
         let charge = self.key.name("factor", account.id.as_bytes())?;
-        if self.charge(vec![(charge.clone(), BY_FACTOR)]).await?.is_some() {
+        if self
+            .charge(vec![(charge.clone(), BY_FACTOR)])
+            .await?
+            .is_some()
+        {
             return Ok(None);
         }
         let Some(secret) = self.pending_authenticator((login, account))? else {

@@ -36,6 +36,11 @@ pub fn is_pathway(plan: &Value) -> bool {
 #[must_use]
 pub fn pathway(plan: &Value, materials: &Materials) -> Vec<Issue> {
     let mut faults = Faults::default();
+    offers::lint(plan, materials, &mut faults);
+    if !faults.is_empty() {
+        // What the form asks is not told to who may not use it.
+        return faults.into_issues();
+    }
     heading(plan, &mut faults);
     if code_in(&plan["type"], PLAN_TYPE) != Some("clinical-protocol") {
         let says = "A pathway is of the type clinical-protocol.";
@@ -62,7 +67,6 @@ pub fn pathway(plan: &Value, materials: &Materials) -> Vec<Issue> {
         }
     };
     phases::lint(plan, materials, &mut faults);
-    offers::lint(plan, materials, &mut faults);
     let languages = texts::wanted(plan);
     let mut forms = Vec::new();
     for found in materials.forms.values() {

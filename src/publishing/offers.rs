@@ -6,9 +6,7 @@ use super::{
     faults::Faults,
     gather::{Form, Materials},
 };
-use crate::fhir::canonical::{
-    OFFERED_TO, PATHWAY_POLICY, extension, extensions, find_extension,
-};
+use crate::fhir::canonical::{OFFERED_TO, PATHWAY_POLICY, extension, extensions, find_extension};
 
 /// Checks the forms of a PlanDefinition.
 pub fn lint(plan: &Value, materials: &Materials, faults: &mut Faults) {
@@ -57,7 +55,8 @@ mod tests {
 
     #[test]
     fn a_form_is_offered_to_whom_its_pathway_is() {
-        let by = |id: &str| json!({ "url": "establishment", "valueReference": { "reference": id } });
+        let by =
+            |id: &str| json!({ "url": "establishment", "valueReference": { "reference": id } });
         let policy = |more: &[Value]| {
             let mut parts = vec![json!({ "url": "audience", "valueCode": "agency" })];
             parts.extend_from_slice(more);
@@ -82,7 +81,11 @@ mod tests {
             (vec![by("O/1"), by("O/2")], &["O/1"], false),
             (vec![by("O/1"), by("O/2")], &["O/2", "O/1"], true),
         ] {
-            assert_eq!(is_seen(&policy(&parts), &to(names)), seen, "{parts:?} {names:?}");
+            assert_eq!(
+                is_seen(&policy(&parts), &to(names)),
+                seen,
+                "{parts:?} {names:?}"
+            );
         }
     }
 }

@@ -143,7 +143,11 @@ mod tests {
     #[test]
     fn pathways_have_a_reach_of_their_own() {
         let houses = texts(&["Organization/ward", "^Organization/a"]);
-        let ways = Ways::of(&texts(&["", "@professional"]), houses.clone().into(), &houses);
+        let ways = Ways::of(
+            &texts(&["", "@professional"]),
+            houses.clone().into(),
+            &houses,
+        );
         let of = |text: &str| shown(&ways.grants(&Scope::read(text).unwrap()));
         let reach = " @professional; Organization/ward ^Organization/a";
         assert_eq!(of("user/Task.rs"), [format!("user/Task.rs {reach}")]);
@@ -170,7 +174,11 @@ mod tests {
             grants.last().unwrap(),
             "user/Library.cu @professional/establishment; Organization/a ^Organization/region"
         );
-        assert!(grants[..2].iter().all(|one| one.starts_with("user/Library.rs ")));
+        assert!(
+            grants[..2]
+                .iter()
+                .all(|one| one.starts_with("user/Library.rs "))
+        );
         let reading = Scope::read("user/Library.rs").unwrap();
         assert_eq!(ways.grants(&reading).len(), 2);
     }

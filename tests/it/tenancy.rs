@@ -202,7 +202,11 @@ fn an_author_of_an_establishment_writes_what_it_offers_and_nothing_else() {
         tree["status"] = "retired".into();
         author.put(at, &tree).expect(404);
     }
-    for at in ["PlanDefinition/covid-medical", "PlanDefinition/covid-case", "Questionnaire/baseline"] {
+    for at in [
+        "PlanDefinition/covid-medical",
+        "PlanDefinition/covid-case",
+        "Questionnaire/baseline",
+    ] {
         let mut tree = region.all.get(at).expect(200).json();
         tree["status"] = "retired".into();
         author.put(at, &tree).expect(404);
@@ -249,7 +253,10 @@ fn the_agencys_pathways_are_the_agencys_alone() {
         "Questionnaire/covid-contact",
         "Questionnaire/agency-intake",
     ];
-    let others = ["PlanDefinition/covid-medical", "Questionnaire/covid-medical"];
+    let others = [
+        "PlanDefinition/covid-medical",
+        "Questionnaire/covid-medical",
+    ];
     let mut agent = region.who("agent");
     for at in agencys {
         agent.get(at).expect(200);
@@ -308,8 +315,15 @@ fn what_a_role_does_for_the_whole_region_is_in_no_establishment() {
     let database = format!("sqlite:{}", region.server.database().display());
     for role in ["administrator", "auditor"] {
         let output = vigie(&[
-            "user", "add", "x", "--person", "Practitioner/x", "--role",
-            &format!("{role}@Organization/a"), "--database", &database,
+            "user",
+            "add",
+            "x",
+            "--person",
+            "Practitioner/x",
+            "--role",
+            &format!("{role}@Organization/a"),
+            "--database",
+            &database,
         ]);
         assert!(!output.status.success(), "{role}");
         let told = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -202,7 +202,12 @@ fn a_form_is_everybodys_or_of_those_to_whom_it_is_offered_and_of_who_is_asked() 
     };
     let agency = json!({ "valueCode": "agency" });
     let house = json!({ "valueReference": refer("Organization/1") });
-    for kind in ["Questionnaire", "Library", "ActivityDefinition", "PlanDefinition"] {
+    for kind in [
+        "Questionnaire",
+        "Library",
+        "ActivityDefinition",
+        "PlanDefinition",
+    ] {
         let own = format!("@{kind}/x");
         let open = about(&form(kind, &[]));
         assert_eq!((open.whom, open.custody), (vec![SHARED.to_owned()], vec![]));
@@ -213,7 +218,13 @@ fn a_form_is_everybodys_or_of_those_to_whom_it_is_offered_and_of_who_is_asked() 
             .iter()
             .map(|row| row.custodian.as_str())
             .collect();
-        let all = ["@^Organization/1", "@agency", ASKED, REGION, "Organization/1"];
+        let all = [
+            "@^Organization/1",
+            "@agency",
+            ASKED,
+            REGION,
+            "Organization/1",
+        ];
         assert_eq!(custodians, all);
     }
     // What is not understood opens it to nobody; other types are everybody's, whatever they say.

@@ -64,11 +64,7 @@ pub(super) fn enter<'a>(people: &'a People, state: &'a State, browser: Browser) 
             .await?;
         let wrong = match step {
             Step::Opened(cookie) => {
-                if let Some(old) = browser.cookie()
-                    && let Some((login, _)) = people.at_stage(old).await?
-                {
-                    people.leave(&login.hash).await?;
-                }
+                leave_earlier(people, &browser).await?;
                 let mut response = see_other(&second_path(&browser));
                 browser::set_cookie(state, &mut response, cookie.reveal());
                 return Ok(response);
@@ -81,6 +77,16 @@ pub(super) fn enter<'a>(people: &'a People, state: &'a State, browser: Browser) 
         *response.status_mut() = wrong.0;
         Ok(response)
     })
+}
+
+/// Ends the session that a browser had before: it has another one now.
+async fn leave_earlier(people: &People, browser: &Browser) -> Result<()> {
+    if let Some(old) = browser.cookie()
+        && let Some((login, _)) = people.at_stage(old).await?
+    {
+        people.leave(&login.hash).await?;
+    }
+    Ok(())
 }
 
 fn second_path(browser: &Browser) -> String {
@@ -120,7 +126,10 @@ async fn ask(
     let page = match people.second(login, account).await? {
         Second::Enrol(secret) => {
             let asks = ("enrol_why", "/auth/second", wrong);
-            ("enrol", enrolment(browser, (account, secret.reveal()), asks))
+            (
+                "enrol",
+                enrolment(browser, (account, secret.reveal()), asks),
+            )
         }
         Second::Authenticator => {
             let given = json!({ "wrong": wrong, "says": says("second_app"), "sent": false });
@@ -230,6 +239,7 @@ pub(super) fn come_back<'a>(people: &'a People, state: &'a State, browser: Brows
             let text = "The account is not open.";
             return Err(Problem::new(Category::Unauthenticated, "security", text));
         };
+        leave_earlier(people, &browser).await?;
         let mut response = see_other(&match request.as_str() {
             "" => "/auth/account".to_owned(),
             id => format!("/auth/continue/{id}"),

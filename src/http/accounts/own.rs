@@ -122,7 +122,13 @@ pub(super) fn end_program<'a>(people: &'a People, state: &'a State, browser: Bro
             return Ok(see_other("/auth/login"));
         };
         people.end_program(&of.1, browser.text("program")).await?;
-        page(people, state, &browser, (&of, ("account_programs_ended", ""))).await
+        page(
+            people,
+            state,
+            &browser,
+            (&of, ("account_programs_ended", "")),
+        )
+        .await
     })
 }
 
@@ -175,7 +181,9 @@ pub(super) fn take_authenticator<'a>(
             return Ok(see_other("/auth/login"));
         };
         let code = browser.secret("code");
-        let taken = people.take_authenticator((&of.0, &of.1), code.reveal()).await?;
+        let taken = people
+            .take_authenticator((&of.0, &of.1), code.reveal())
+            .await?;
         if let Some(spares) = taken {
             let given = json!({ "codes": spares, "next": "/auth/account" });
             return Ok(pages::page("spares", given, browser.language));

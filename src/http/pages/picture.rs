@@ -42,7 +42,11 @@ mod tests {
         let width = picture["width"].as_u64().unwrap();
         let path = picture["path"].as_str().unwrap();
         let right = width - 4 - 7;
-        for corner in ["M4 4h7v1h-7z".to_owned(), format!("M{right} 4h7v1h-7z"), format!("M4 {right}h7v1h-7z")] {
+        for corner in [
+            "M4 4h7v1h-7z".to_owned(),
+            format!("M{right} 4h7v1h-7z"),
+            format!("M4 {right}h7v1h-7z"),
+        ] {
             assert!(path.contains(&corner), "{corner}: {path}");
         }
         let plain = |c: char| c.is_ascii_digit() || "Mhvz- ".contains(c);

@@ -158,13 +158,19 @@ async fn another_authenticator_is_enrolled_by_who_knows_the_password() {
     assert_eq!(begin("not it, not at all").await, Ok(false));
     let of = house.at(&own).await;
     assert_eq!(house.people.pending_authenticator((&of.0, &of.1)), Ok(None));
-    let taken = house.people.take_authenticator((&of.0, &of.1), "000000").await;
+    let taken = house
+        .people
+        .take_authenticator((&of.0, &of.1), "000000")
+        .await;
     assert_eq!(taken, Ok(None), "nothing is being enrolled");
     assert_eq!(begin(PASSWORD).await, Ok(true));
     let of = house.at(&own).await;
     let drawn = house.people.pending_authenticator((&of.0, &of.1)).unwrap();
     let drawn = drawn.unwrap().into_inner();
-    let wrong = house.people.take_authenticator((&of.0, &of.1), "000000").await;
+    let wrong = house
+        .people
+        .take_authenticator((&of.0, &of.1), "000000")
+        .await;
     assert_eq!(wrong, Ok(None));
     assert!(house.is_in(&first).await, "nothing has changed yet");
     let code = authenticator::code(&drawn, house.clock.now().as_second()).unwrap();
@@ -175,7 +181,10 @@ async fn another_authenticator_is_enrolled_by_who_knows_the_password() {
     // The new one is what counts from now on, and the code that was shown does not come twice.
     let of = house.at(&own).await;
     assert_eq!(house.people.pending_authenticator((&of.0, &of.1)), Ok(None));
-    let kept = house.people.key.unseal(&of.1.id, of.1.authenticator.reveal());
+    let kept = house
+        .people
+        .key
+        .unseal(&of.1.id, of.1.authenticator.reveal());
     assert_eq!(kept.unwrap(), drawn);
     let again = house.enter("anne@example.org", PASSWORD).await;
     let at = house.at(&again).await;
@@ -210,7 +219,9 @@ async fn roles_are_given_and_taken_and_count_at_once() {
         let problem = change(given, taken).await.unwrap_err();
         assert_eq!(problem.category, Category::Invalid);
     }
-    let changed = change(vec![], vec![role("professional", "")]).await.unwrap();
+    let changed = change(vec![], vec![role("professional", "")])
+        .await
+        .unwrap();
     assert_eq!(changed.roles, [auditor]);
     let kept = house.people.account(&account.id).await.unwrap().unwrap();
     assert_eq!(kept.roles, changed.roles);
@@ -272,25 +283,39 @@ async fn who_answers_for_a_patient_does_so_within_the_period_and_while_the_patie
     let house = house().await;
     let paul = |more: Value| {
         let mut tree = json!({ "resourceType": "Patient", "id": "paul" });
-        tree.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        tree.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         tree
     };
     let luc = |more: Value| {
         let mut tree = json!({ "resourceType": "RelatedPerson", "id": "luc",
             "patient": { "reference": "Patient/paul" } });
-        tree.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        tree.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         tree
     };
     house.put(paul(json!({}))).await;
-    let account = house.people.add(somebody(AccountKind::Proxy, "luc")).await.unwrap();
+    let account = house
+        .people
+        .add(somebody(AccountKind::Proxy, "luc"))
+        .await
+        .unwrap();
     // The clock stands on 2027-01-15, at eight in the morning.
     for (more, stands) in [
         (json!({}), true),
         (json!({ "active": false }), false),
-        (json!({ "period": { "start": "2027-01-15", "end": "2027-01-15" } }), true),
+        (
+            json!({ "period": { "start": "2027-01-15", "end": "2027-01-15" } }),
+            true,
+        ),
         (json!({ "period": { "end": "2027-01-14" } }), false),
         (json!({ "period": { "start": "2027-01-16" } }), false),
-        (json!({ "period": { "start": "2027", "end": "2027" } }), true),
+        (
+            json!({ "period": { "start": "2027", "end": "2027" } }),
+            true,
+        ),
         (json!({ "period": { "end": "soon" } }), false),
     ] {
         house.put(luc(more.clone())).await;
@@ -330,7 +355,11 @@ async fn one_place_does_not_have_letters_sent_to_everybody() {
         house.people.store.job_counts(&PERMIT).await.unwrap().0 > before
     };
     let free = throttle::BY_ADDRESS.free;
-    house.people.add(somebody(AccountKind::Patient, "anne")).await.unwrap();
+    house
+        .people
+        .add(somebody(AccountKind::Patient, "anne"))
+        .await
+        .unwrap();
     let anne = || "anne@example.org".to_owned();
     assert!(ask(anne(), 1).await);
     for n in 0..free {
