@@ -404,9 +404,8 @@ fn offered(kind: ResourceType, id: &str, tree: &Value) -> Vec<CustodyRow> {
         if let Some(name) = custodian(&one["valueReference"]) {
             custodians.extend([below(&name), name]);
         }
-        match one["valueCode"].as_str() {
-            Some(code @ (AGENCY | PROFESSIONAL)) => custodians.push(format!("{MARK}{code}")),
-            _ => {}
+        if let Some(code @ (AGENCY | PROFESSIONAL)) = one["valueCode"].as_str() {
+            custodians.push(format!("{MARK}{code}"));
         }
     }
     if policy.is_none() {
