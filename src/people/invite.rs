@@ -5,6 +5,8 @@
 //! Taking it needs what the mailbox does not tell: for a patient, and for who answers for one, the
 //! date of birth; a professional is asked for an authenticator at the first login.
 
+use std::net::IpAddr;
+
 use jiff::SignedDuration;
 use serde_json::Value;
 
@@ -12,7 +14,8 @@ use super::{
     PERMIT, People,
     enrol::{Enrolment, end_sessions},
     fold, secret,
-    throttle::BY_MAIL,
+    stay::end_all_but,
+    throttle::{self, BY_ADDRESS, BY_FACTOR, BY_MAIL},
 };
 use crate::{
     fhir::reference,
@@ -91,7 +94,6 @@ impl People {
                 role,
                 organization: String::new(),
             }],
-            tenant: String::new(),
             password: None,
             authenticator: None,
             identity: None,
@@ -134,7 +136,7 @@ impl People {
     }
 
     /// Draws a link in the place of an earlier one, and has it sent.
-    async fn write_link(&self, account: &Account, kind: TicketKind) -> Result<()> {
+    pub(super) async fn write_link(&self, account: &Account, kind: TicketKind) -> Result<()> {
         let token = secret::text(self.chance.as_ref());
         let (letter, life) = match kind {
             TicketKind::Invitation => (MessageKind::Invitation, INVITATION_LIFE),
@@ -166,14 +168,18 @@ impl People {
     }
 
     /// Sends the way back to who has this login, if somebody has; nobody learns whether. Who asks
-    /// often is heard rarely.
+    /// often is heard rarely, and so is who asks for many.
     ///
     /// # Errors
     /// `Fault`, if the database fails.
-    pub async fn ask_recovery(&self, login: &str) -> Result<()> {
+    pub async fn ask_recovery(&self, login: &str, address: IpAddr) -> Result<()> {
         let login = fold(login);
-        let charge = self.key.name("mail", login.as_bytes())?;
-        if self.charge(vec![(charge, BY_MAIL)]).await?.is_some() {
+        let place = throttle::place(address);
+        let charges = vec![
+            (self.key.name("mail", login.as_bytes())?, BY_MAIL),
+            (self.key.name("mail-place", place.as_bytes())?, BY_ADDRESS),
+        ];
+        if self.charge(charges).await?.is_some() {
             return Ok(());
         }
         let account = self.by_login(&login).await?;
@@ -309,7 +315,31 @@ impl People {
             .await
     }
 
-    /// Another password for who has logged in and knows the present one; every other session ends.
+    /// Whether somebody knows the password of the account that they have logged in with; who fails
+    /// often is not heard for a while.
+    pub(super) async fn knows_password(
+        &self,
+        account: &Account,
+        present: &Phi<String>,
+    ) -> Result<bool> {
+        let charge = self.key.name("factor", account.id.as_bytes())?;
+        if self
+            .charge(vec![(charge.clone(), BY_FACTOR)])
+            .await?
+            .is_some()
+        {
+            return Ok(false);
+        }
+        let hash = account.password.reveal().as_str();
+        let knows = self.passwords.is_right(present, Some(hash)).await?;
+        if knows {
+            self.forgive(vec![charge]).await?;
+        }
+        Ok(knows)
+    }
+
+    /// Another password for who has logged in and knows the present one; every other session ends,
+    /// and so does what programs were granted.
     ///
     /// # Errors
     /// `Busy`, if too many log in; `Fault`, if the database fails.
@@ -318,16 +348,7 @@ impl People {
         (login, account): (&crate::store::LoginSession, &Account),
         (present, wanted): (&Phi<String>, &Phi<String>),
     ) -> Result<Taken> {
-        let charge = self.key.name("factor", account.id.as_bytes())?;
-        if self
-            .charge(vec![(charge, super::throttle::BY_FACTOR)])
-            .await?
-            .is_some()
-        {
-            return Ok(Taken::NotThem);
-        }
-        let hash = account.password.reveal().as_str();
-        if !self.passwords.is_right(present, Some(hash)).await? {
+        if !self.knows_password(account, present).await? {
             return Ok(Taken::NotThem);
         }
         let chosen = match self.chosen(wanted, account.login.reveal()).await {
@@ -345,10 +366,8 @@ impl People {
                         return Ok(Taken::Gone);
                     };
                     account.password = Phi::new(chosen);
-                    account.generation += 1;
-                    kept.generation = account.generation;
-                    tx.forget_logins(&account.id, &kept.hash).await?;
-                    tx.keep_login(&kept).await?;
+                    end_all_but(tx, &mut account, &mut kept).await?;
+                    tx.forget_tickets(&account.id, TicketKind::Recovery).await?;
                     tx.keep_account(&account).await?;
                     Ok(Taken::Done)
                 })
@@ -402,7 +421,7 @@ async fn set(
 }
 
 /// Whether there is a password to lose: a mailbox gives none to who logs in by another's word.
-fn has_password(account: &Account) -> bool {
+pub(super) fn has_password(account: &Account) -> bool {
     account.state == AccountState::Active && !account.password.reveal().is_empty()
 }
 

@@ -4,7 +4,7 @@
 //! - [`scopes`], [`assertion`], [`authorize`]: what may be granted, decided purely.
 //! - [`identify`]: which client asks, and whether it is itself.
 //! - `backend`, `exchange`: the ways to a token; `issue` writes them.
-//! - [`permit`]: from a token to the right to read and write.
+//! - [`permit`]: from a token to the right to read and write; `ways`: how far it reaches. Pure.
 //! - [`metadata`]: what others are told about all of it.
 //!
 //! A token is 256 random bits and says nothing; what it stands for is looked up, so that it ends when
@@ -39,6 +39,7 @@ mod renew;
 pub mod scopes;
 pub mod secret;
 pub mod token;
+mod ways;
 
 use std::{sync::Arc, time::Duration};
 

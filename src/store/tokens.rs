@@ -209,6 +209,14 @@ pub(super) trait Tokens: Send {
     /// Revokes delegations, and forgets their tokens; gives their number.
     fn end_delegations<'a>(&'a mut self, of: DelegationsOf<'a>) -> BoxFuture<'a, Result<usize>>;
 
+    /// Delegations of an account that are good at an instant, with their clients, the newest first;
+    /// so many at most.
+    fn delegations<'a>(
+        &'a mut self,
+        account: &'a str,
+        at: (i64, u32),
+    ) -> BoxFuture<'a, Result<Vec<(Delegation, Client)>>>;
+
     /// Forgets delegations for this patient, and all that is underway.
     fn forget_delegations_about<'a>(&'a mut self, patient: &'a str) -> BoxFuture<'a, Result<()>>;
 
@@ -277,6 +285,20 @@ impl Tx {
     /// `Fault`, if the database fails.
     pub async fn end_delegations(&mut self, of: DelegationsOf<'_>) -> Result<usize> {
         self.session().end_delegations(of).await
+    }
+
+    /// What an account has granted and is still good, with the clients, the newest first: so many
+    /// at most.
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails.
+    pub async fn delegations(
+        &mut self,
+        account: &str,
+        limit: u32,
+    ) -> Result<Vec<(Delegation, Client)>> {
+        let now = self.now().as_millisecond();
+        self.session().delegations(account, (now, limit)).await
     }
 
     /// Forgets what was granted for patients who are erased, and what is underway.

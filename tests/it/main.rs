@@ -70,6 +70,8 @@ mod stories;
 #[cfg(test)]
 mod tables;
 #[cfg(test)]
+mod tenancy;
+#[cfg(test)]
 mod terminology;
 #[cfg(test)]
 mod validate;

@@ -102,7 +102,9 @@ pub(super) fn lost<'a>(_: &'a People, state: &'a State, browser: Browser) -> Pag
 /// `POST /auth/recover`: the answer is the same, whoever has an account.
 pub(super) fn recover<'a>(people: &'a People, state: &'a State, browser: Browser) -> Page<'a> {
     Box::pin(async move {
-        people.ask_recovery(browser.text("login")).await?;
+        people
+            .ask_recovery(browser.text("login"), browser.address)
+            .await?;
         let says = pages::text("recover_done", browser.language);
         Ok(browser.page(state, "notice", json!({ "says": says, "to": "" })))
     })

@@ -221,6 +221,8 @@ impl Persons for Listed {
                     role: role.to_owned(),
                     marks,
                     seeds: who.seeds.iter().map(|seed| (*seed).to_owned()).collect(),
+                    houses: who.seeds.iter().map(|seed| (*seed).to_owned()).collect(),
+                    writes_own: false,
                 }],
             })
         });

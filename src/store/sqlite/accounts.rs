@@ -17,14 +17,14 @@ use crate::{
     },
 };
 
-const ACCOUNT: &str = "select id, kind, login, fhir_user, state, tenant, password, authenticator, \
+const ACCOUNT: &str = "select id, kind, login, fhir_user, state, password, authenticator, \
      authenticator_step, generation, created from account";
 
 const KEEP_ACCOUNT: &str = "insert into account (id, kind, login, fhir_user, state, tenant, \
      password, authenticator, authenticator_step, generation, created) \
-     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+     values (?1, ?2, ?3, ?4, ?5, '', ?6, ?7, ?8, ?9, ?10) \
      on conflict (id) do update set kind = ?2, login = ?3, fhir_user = ?4, state = ?5, \
-     tenant = ?6, password = ?7, authenticator = ?8, authenticator_step = ?9, generation = ?10";
+     password = ?6, authenticator = ?7, authenticator_step = ?8, generation = ?9";
 
 const LOGIN: &str = "select hash, account, generation, stage, factor, created, seen, \
      authenticated, pending from login_session";
@@ -64,12 +64,11 @@ fn account_of(connection: &Connection, row: &Row<'_>) -> Result<Account> {
         login: Phi::new(text(2)?),
         fhir_user: text(3)?,
         state: AccountState::named(&text(4)?).ok_or_else(unknown)?,
-        tenant: text(5)?,
-        password: Phi::new(text(6)?),
-        authenticator: Phi::new(row.get(7).map_err(fault)?),
-        authenticator_step: number(8)?,
-        generation: number(9)?,
-        created: from_millis(number(10)?),
+        password: Phi::new(text(5)?),
+        authenticator: Phi::new(row.get(6).map_err(fault)?),
+        authenticator_step: number(7)?,
+        generation: number(8)?,
+        created: from_millis(number(9)?),
         roles,
     })
 }
@@ -140,7 +139,6 @@ fn keep_account(connection: &Connection, account: &Account) -> Result<bool> {
             account.login.reveal(),
             account.fhir_user,
             account.state.name(),
-            account.tenant,
             account.password.reveal(),
             account.authenticator.reveal(),
             account.authenticator_step,
@@ -332,6 +330,14 @@ impl Accounts for SqliteSession {
                        on conflict do update set account = ?3 where account = ?3";
             let kept = run(&self.connection, sql, params![issuer, subject, account])?;
             Ok(kept == 1)
+        })
+    }
+
+    fn has_identity<'a>(&'a mut self, account: &'a str) -> BoxFuture<'a, Result<bool>> {
+        now!({
+            let sql = "select 1 from account_identity where account = ?";
+            let mut statement = self.connection.prepare_cached(sql).map_err(fault)?;
+            statement.exists([account]).map_err(fault)
         })
     }
 

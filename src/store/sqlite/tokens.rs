@@ -79,6 +79,26 @@ fn end_delegations(connection: &Connection, of: DelegationsOf<'_>) -> Result<usi
     run(connection, &ends, params![value])
 }
 
+fn delegations(
+    connection: &Connection,
+    account: &str,
+    (now, limit): (i64, u32),
+) -> Result<Vec<(Delegation, Client)>> {
+    let sql = "select d.id, d.client, d.account, d.session, d.patient, d.terms, \
+             d.created, d.expires, d.ended, c.registration \
+         from oauth_delegation d join oauth_client c on c.id = d.client \
+         where d.account = ? and d.ended = 0 and d.expires > ? order by d.created desc limit ?";
+    let mut statement = connection.prepare_cached(sql).map_err(fault)?;
+    let mut rows = statement
+        .query(params![account, now, limit])
+        .map_err(fault)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(fault)? {
+        found.push(read_delegation(row)?);
+    }
+    Ok(found)
+}
+
 fn forget_about(connection: &Connection, patient: &str) -> Result<()> {
     let tokens = "delete from oauth_token where delegation in \
                   (select id from oauth_delegation where patient = ?)";
@@ -195,6 +215,14 @@ impl Tokens for SqliteSession {
 
     fn end_delegations<'a>(&'a mut self, of: DelegationsOf<'a>) -> BoxFuture<'a, Result<usize>> {
         Box::pin(async move { end_delegations(&self.connection, of) })
+    }
+
+    fn delegations<'a>(
+        &'a mut self,
+        account: &'a str,
+        (now, limit): (i64, u32),
+    ) -> BoxFuture<'a, Result<Vec<(Delegation, Client)>>> {
+        Box::pin(async move { delegations(&self.connection, account, (now, limit)) })
     }
 
     fn forget_delegations_about<'a>(&'a mut self, patient: &'a str) -> BoxFuture<'a, Result<()>> {
