@@ -152,7 +152,8 @@ pub fn read(
     base: &str,
     now: Timestamp,
 ) -> Granted<Asked> {
-    if fields.one("response_type")? != Some("code") {
+    fields.once()?;
+    if fields.need("response_type", "response_type is missing.")? != "code" {
         return Err(Refusal::new(
             Fault::UnsupportedResponseType,
             "response_type is code.",
@@ -165,7 +166,7 @@ pub fn read(
         return Err(invalid("Request objects are not read."));
     }
     check_audience(fields, base)?;
-    let asked = fields.need("scope", "scope is missing.")?;
+    let asked = scopes::asked(fields)?;
     let granted = scopes::allowed(asked, &client.scopes, For::Person)?;
     let is_launched = fields.one("launch")?.is_some();
     if granted.contains(&Wish::Launch) && !is_launched {

@@ -19,7 +19,10 @@ use super::{
     secret,
 };
 use crate::{
-    fhir::scope::{Actions, Scope},
+    fhir::{
+        reference,
+        scope::{Actions, Scope},
+    },
     kernel::{
         clock::from_millis,
         problem::{Problem, Result},
@@ -245,7 +248,9 @@ impl Smart {
         }
         let person = self.parts.persons.person(&visitor.account).await?;
         let person = person.ok_or_else(gone)?;
-        if self.person_reaches(&person, patient).await? {
+        // What a form sends may be anything: marks are reached, and are nobody.
+        let is_id = reference::local(&format!("Patient/{patient}")).is_some();
+        if is_id && self.person_reaches(&person, patient).await? {
             asked.patient = Some(patient.to_owned());
             self.keep(&hash, asked).await?;
         }
@@ -258,10 +263,11 @@ impl Smart {
     /// What is shown to the person.
     pub async fn decide(&self, name: &str, visitor: &Visitor, said: &Said) -> Granted<Step> {
         let (hash, asked, client) = self.underway(name).await?;
-        if asked.account.as_deref() != Some(&visitor.account)
-            || !is_fresh(&asked, visitor, self.now())
-        {
+        if asked.account.as_deref() != Some(&visitor.account) {
             return Err(gone());
+        }
+        if !is_fresh(&asked, visitor, self.now()) {
+            return Ok(Step::Login);
         }
         let way = self.way(&asked);
         if !said.allow {

@@ -20,7 +20,7 @@ use aws_lc_rs::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jsonwebtoken::{
     Algorithm, EncodingKey, Header, encode,
-    jwk::{Jwk, KeyOperations, PublicKeyUse, ThumbprintHash},
+    jwk::{Jwk, PublicKeyUse, ThumbprintHash},
 };
 use serde_json::{Value, json};
 
@@ -73,7 +73,8 @@ impl Keys {
             let kid = public.thumbprint(ThumbprintHash::SHA256).ok()?;
             public.common.key_id = Some(kid.clone());
             public.common.public_key_use = Some(PublicKeyUse::Signature);
-            public.common.key_operations = Some(vec![KeyOperations::Verify]);
+            // `use` and `key_ops` do not go together (RFC 7517, section 4.3).
+            public.common.key_operations = None;
             keys.push((key, kid, serde_json::to_value(&public).ok()?));
         }
         let published: Vec<Value> = keys.iter().map(|(_, _, public)| public.clone()).collect();
@@ -186,7 +187,7 @@ mod tests {
         let key = keys.published()["keys"][0].as_object().unwrap();
         let mut names: Vec<&str> = key.keys().map(String::as_str).collect();
         names.sort_unstable();
-        assert_eq!(names, ["alg", "e", "key_ops", "kid", "kty", "n", "use"]);
+        assert_eq!(names, ["alg", "e", "kid", "kty", "n", "use"]);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         fs::write(&path, "no key").unwrap();

@@ -56,6 +56,8 @@ impl Smart {
     pub fn configuration(&self) -> Value {
         let mut document = self.common();
         document["capabilities"] = json!(CAPABILITIES);
+        // Where a person sees which programs they have let in, and sends them away.
+        document["management_endpoint"] = self.endpoint("account").into();
         let own = json!([{ "url": self.settings.base, "capabilities": document["capabilities"] }]);
         document["associated_endpoints"] = own;
         document
@@ -117,5 +119,18 @@ impl Smart {
             document["registration_endpoint"] = self.endpoint("register").into();
         }
         document
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::smart::scopes::Wish;
+
+    #[test]
+    fn every_scope_that_is_announced_is_understood() {
+        for scope in SCOPES {
+            assert!(Wish::read(scope).is_some(), "{scope}");
+        }
     }
 }

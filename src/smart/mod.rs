@@ -30,6 +30,7 @@ mod narrowing;
 pub mod patients;
 pub mod permit;
 pub mod persons;
+pub mod programs;
 pub mod refusal;
 pub mod register;
 pub mod registration;

@@ -22,6 +22,7 @@ use crate::{
 
 mod permits;
 mod scratch;
+mod tokens;
 
 struct Bench {
     store: Store,

@@ -1,4 +1,4 @@
-//! A person's own page: their sessions, and another password.
+//! A person's own page: their sessions, the programs that they have let in, and another password.
 
 use axum::{
     body::Body,
@@ -37,6 +37,17 @@ async fn page(
         .iter()
         .map(|one| json!({ "since": date::instant(one.created), "own": one.hash == login.hash }))
         .collect();
+    let programs = match &state.smart {
+        Some(smart) => smart.programs(&account.id).await?,
+        None => Vec::new(),
+    };
+    let programs: Vec<Value> = programs
+        .iter()
+        .map(|one| {
+            let since = date::instant(one.since);
+            json!({ "id": one.id, "name": one.name, "since": since, "lasts": one.lasts })
+        })
+        .collect();
     let text = |key: &str| match key {
         "" => String::new(),
         key => pages::text(key, browser.language).to_owned(),
@@ -44,6 +55,7 @@ async fn page(
     let given = json!({
         "name": people.name(account).await?,
         "sessions": sessions,
+        "programs": programs,
         "done": text(says.0),
         "wrong": text(says.1),
     });
@@ -90,5 +102,18 @@ pub(super) fn end_others<'a>(people: &'a People, state: &'a State, browser: Brow
         };
         people.end_others(&of.0).await?;
         page(people, state, &browser, (&of, ("account_ended", ""))).await
+    })
+}
+
+/// `POST /auth/programs`: a program is sent away.
+pub(super) fn send_away<'a>(people: &'a People, state: &'a State, browser: Browser) -> Page<'a> {
+    Box::pin(async move {
+        let Some(of) = who(people, &browser).await? else {
+            return Ok(see_other("/auth/login"));
+        };
+        if let Some(smart) = &state.smart {
+            smart.send_away(&of.1.id, browser.text("client")).await?;
+        }
+        page(people, state, &browser, (&of, ("account_sent_away", ""))).await
     })
 }

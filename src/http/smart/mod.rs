@@ -18,9 +18,14 @@ mod words;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{
+    Router,
+    body::Body,
+    http::{Response, StatusCode},
+};
 
 use super::state::State;
+use crate::smart::refusal::{Fault, Refusal};
 
 /// Most bytes of what is sent to an endpoint.
 const BODY_MAX: usize = 64 << 10;
@@ -35,4 +40,15 @@ pub(super) fn routes(state: &Arc<State>) -> Router {
         .merge(token::routes(smart))
         .merge(launch::routes(smart))
         .merge(authorize::routes(state, smart))
+}
+
+/// What a program is told whose form is too large, or did not come to its end.
+pub(super) fn unread(status: StatusCode) -> Response<Body> {
+    let refusal = Refusal::new(
+        Fault::InvalidRequest,
+        "The form is too large, or was not sent to its end.",
+    );
+    let mut response = answer::refusal(&refusal);
+    *response.status_mut() = status;
+    response
 }

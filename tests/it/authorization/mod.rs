@@ -1,6 +1,8 @@
 //! Programs that people let in: SMART App Launch, from the request to the token and beyond.
 
+mod ends;
 mod launch;
+mod refusals;
 mod registration;
 mod tokens;
 
