@@ -83,6 +83,9 @@ struct Add {
     /// Where codes may be sent, exactly; may be repeated.
     #[arg(long, value_name = "URL")]
     redirect: Vec<String>,
+    /// Where browsers may be sent after a logout at its wish, exactly; may be repeated.
+    #[arg(long, value_name = "URL")]
+    after_logout: Vec<String>,
     /// Where it is launched from.
     #[arg(long, value_name = "URL")]
     launch: Option<String>,
@@ -131,6 +134,7 @@ async fn register(store: &Store, add: Add, chance: &dyn Chance) -> Result<Ending
         name: add.name,
         proof,
         redirect_uris: add.redirect,
+        logout_uris: add.after_logout,
         launch_uri: add.launch,
         scopes: scopes.map(str::to_owned).collect(),
         origins: add.origin,

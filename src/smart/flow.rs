@@ -374,7 +374,7 @@ impl Smart {
 }
 
 /// The origin of an address, as policies name it.
-fn origin(address: &str) -> Option<String> {
+pub(super) fn origin(address: &str) -> Option<String> {
     let (scheme, rest) = address.split_once("://")?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     Some(match scheme {

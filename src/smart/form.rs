@@ -45,6 +45,13 @@ impl Fields {
         Ok(Self(fields))
     }
 
+    /// These, which were read elsewhere and are few.
+    #[must_use]
+    pub fn of<const N: usize>(pairs: [(&str, &str); N]) -> Self {
+        let owned = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self(owned.into())
+    }
+
     /// A parameter; what is empty counts as absent.
     ///
     /// # Errors

@@ -68,6 +68,7 @@ impl Smart {
     pub fn provider(&self) -> Value {
         let mut document = self.common();
         document["userinfo_endpoint"] = self.endpoint("userinfo").into();
+        document["end_session_endpoint"] = self.endpoint("end_session").into();
         document["subject_types_supported"] = json!(["public"]);
         document["id_token_signing_alg_values_supported"] = json!(["RS256"]);
         document["claims_supported"] = json!([

@@ -25,6 +25,7 @@ mod introspect;
 mod issue;
 pub mod keys;
 mod launch;
+pub mod logout;
 pub mod metadata;
 mod narrowing;
 pub mod patients;

@@ -74,6 +74,7 @@ pub fn check(client: &Client) -> Result<()> {
     }
     for (place, list) in [
         ("redirect_uris", &client.redirect_uris),
+        ("post_logout_redirect_uris", &client.logout_uris),
         ("origins", &client.origins),
         ("organizations", &client.organizations),
     ] {
@@ -81,11 +82,16 @@ pub fn check(client: &Client) -> Result<()> {
             refuse(place, "There are too many, or one is too long.");
         }
     }
-    if !client.redirect_uris.iter().all(|text| is_redirect(text)) {
-        refuse(
-            "redirect_uris",
-            "Each is https://…, http://localhost…, or a scheme of the program's own, without #.",
-        );
+    for (place, list) in [
+        ("redirect_uris", &client.redirect_uris),
+        ("post_logout_redirect_uris", &client.logout_uris),
+    ] {
+        if !list.iter().all(|text| is_redirect(text)) {
+            refuse(
+                place,
+                "Each is https://…, http://localhost…, or a scheme of the program's own, without #.",
+            );
+        }
     }
     if !client.launch_uri.iter().all(|text| is_private(text)) {
         refuse("launch_uri", "It is https://… or http://localhost….");
@@ -206,6 +212,7 @@ mod tests {
             name: "App".into(),
             proof: Proof::Public,
             redirect_uris: vec!["https://app.example/back".into()],
+            logout_uris: Vec::new(),
             launch_uri: None,
             scopes: vec!["openid".into()],
             origins: Vec::new(),
@@ -243,6 +250,8 @@ mod tests {
             ("/back", false),
         ] {
             let told = faults(|client| client.redirect_uris = vec![text.into()]);
+            assert_eq!(told.is_empty(), good, "{text}: {told:?}");
+            let told = faults(|client| client.logout_uris = vec![text.into()]);
             assert_eq!(told.is_empty(), good, "{text}: {told:?}");
         }
     }

@@ -343,6 +343,7 @@ async fn let_in(tx: &mut Tx, who: &Who) -> Result<()> {
         name: who.name.to_owned(),
         proof: Proof::Public,
         redirect_uris: Vec::new(),
+        logout_uris: Vec::new(),
         launch_uri: None,
         scopes: who.scopes.split(' ').map(str::to_owned).collect(),
         origins: Vec::new(),

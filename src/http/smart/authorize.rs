@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// Who serves.
-type Server = (Arc<State>, Arc<Smart>);
+pub(super) type Server = (Arc<State>, Arc<Smart>);
 
 pub(super) fn routes(state: &Arc<State>, smart: &Arc<Smart>) -> Router {
     let server = || (Arc::clone(state), Arc::clone(smart));
@@ -75,12 +75,12 @@ pub(super) fn routes(state: &Arc<State>, smart: &Arc<Smart>) -> Router {
 }
 
 /// A page that says one thing.
-fn told(headers: &HeaderMap, status: StatusCode, says: &str) -> Response<Body> {
+pub(super) fn told(headers: &HeaderMap, status: StatusCode, says: &str) -> Response<Body> {
     pages::notice(status, says, pages::language(headers))
 }
 
 /// A refusal that nobody but the person can be told.
-fn refused(refusal: &Refusal, says: &str, language: Language) -> Response<Body> {
+pub(super) fn refused(refusal: &Refusal, says: &str, language: Language) -> Response<Body> {
     if let Some(reason) = &refusal.internal {
         tracing::error!(reason, "a request for authorization failed");
     }

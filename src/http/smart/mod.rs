@@ -4,6 +4,7 @@
 //! - `token`: `/auth/token`, `/auth/introspect`, `/auth/revoke`.
 //! - `authorize`: `/auth/authorize`, and the pages that follow it; `words` says scopes in words.
 //! - `launch`: `/auth/launch` and `/auth/userinfo`, for who shows an access token.
+//! - `logout`: `/auth/end_session`, for programs that want somebody to log out.
 //!
 //! A refusal is JSON as OAuth has it, not an OperationOutcome; no answer is kept by anybody.
 //!
@@ -13,6 +14,7 @@ mod answer;
 mod authorize;
 mod discovery;
 mod launch;
+mod logout;
 mod token;
 mod words;
 
@@ -40,6 +42,7 @@ pub(super) fn routes(state: &Arc<State>) -> Router {
         .merge(token::routes(smart))
         .merge(launch::routes(smart))
         .merge(authorize::routes(state, smart))
+        .merge(logout::routes(state, smart))
 }
 
 /// What a program is told whose form is too large, or did not come to its end.

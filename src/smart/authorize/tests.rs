@@ -13,6 +13,7 @@ fn client() -> Client {
         name: "App".into(),
         proof: Proof::Public,
         redirect_uris: vec![REDIRECT.into()],
+        logout_uris: Vec::new(),
         launch_uri: None,
         scopes: vec!["launch".into(), "openid".into(), "patient/*.rs".into()],
         origins: Vec::new(),

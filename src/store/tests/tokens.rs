@@ -37,6 +37,7 @@ fn client(id: &str) -> Client {
         name: id.to_uppercase(),
         proof: Proof::Public,
         redirect_uris: Vec::new(),
+        logout_uris: Vec::new(),
         launch_uri: None,
         scopes: vec!["openid".into()],
         origins: Vec::new(),

@@ -2,6 +2,7 @@
 
 mod ends;
 mod launch;
+mod logout;
 mod refusals;
 mod registration;
 mod tokens;
