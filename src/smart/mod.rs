@@ -7,8 +7,9 @@
 //! - [`permit`]: from a token to the right to read and write.
 //! - [`metadata`]: what others are told about all of it.
 //!
-//! A token is 256 random bits and says nothing; what it stands for is looked up each time, so that
-//! it ends when it is revoked, and not when it expires.
+//! A token is 256 random bits and says nothing; what it stands for is looked up, so that it ends when
+//! it is revoked, and not when it expires. What was found is used again (`recent`) while the database
+//! says that nothing has changed of what it was found from.
 //!
 //! Specification: <https://hl7.org/fhir/smart-app-launch/STU2.2/>,
 //! <https://www.rfc-editor.org/rfc/rfc9700>.
@@ -32,6 +33,7 @@ pub mod patients;
 pub mod permit;
 pub mod persons;
 pub mod programs;
+mod recent;
 pub mod refusal;
 pub mod register;
 pub mod registration;
@@ -94,13 +96,18 @@ pub struct Parts {
 pub struct Smart {
     settings: Settings,
     parts: Parts,
+    recent: recent::Recent,
 }
 
 impl Smart {
     /// Puts it together.
     #[must_use]
-    pub const fn new(settings: Settings, parts: Parts) -> Self {
-        Self { settings, parts }
+    pub fn new(settings: Settings, parts: Parts) -> Self {
+        Self {
+            settings,
+            parts,
+            recent: recent::Recent::default(),
+        }
     }
 
     /// How it is set up.
