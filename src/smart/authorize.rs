@@ -65,6 +65,9 @@ pub struct Asked {
     pub account: Option<String>,
     /// The patient who was chosen.
     pub patient: Option<String>,
+    /// Whom the client expects: the account of an ID token that it has shown.
+    #[serde(default)]
+    pub expected: Option<String>,
 }
 
 /// What a program is launched with.
@@ -189,6 +192,7 @@ pub fn read(
         launch: None,
         account: None,
         patient: None,
+        expected: None,
     })
 }
 

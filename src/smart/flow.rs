@@ -3,11 +3,13 @@
 //! What is underway is kept here, under a name that cannot be guessed; pages carry the name and
 //! nothing else, so that no page can be made to say anything that was not checked.
 
+mod consent;
 mod grant;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use self::consent::Consent;
 use super::{
     PERMIT, Smart, after,
     authorize::{self, Asked, Launch, Way},
@@ -129,6 +131,9 @@ impl Smart {
         let base = &self.settings.base;
         let mut asked = authorize::read((client, &way.redirect_uri), fields, base, now)?;
         narrowing::check(&scopes::read(&asked.scopes))?;
+        if let Some(token) = fields.one("id_token_hint")? {
+            asked.expected = Some(self.expected(client, token)?);
+        }
         if let Some(launch) = fields.one("launch")? {
             asked.launch = Some(self.take_launch(client, launch).await?);
         }
@@ -204,6 +209,12 @@ impl Smart {
             }
             return Ok(Step::Login);
         };
+        if let Some(expected) = &asked.expected
+            && *expected != visitor.account
+        {
+            let refusal = Refusal::new(Fault::LoginRequired, "Somebody else is logged in.");
+            return self.conclude(&hash, way.refused(&refusal)).await;
+        }
         // The first who comes with it has it; for anybody else it is not there.
         match &asked.account {
             Some(account) if *account != visitor.account => return Err(gone()),
@@ -221,10 +232,11 @@ impl Smart {
             }
             Ok(Asking::Patient) => Ok(Step::Choose),
             Ok(Asking::Consent(question)) => {
-                if question.client.trusted && !asked.prompt.consent {
-                    let wishes = question.wishes.clone();
+                if !asked.prompt.consent
+                    && let Some(consent) = self.standing_consent(&question).await?
+                {
                     return self
-                        .grant((&hash, &asked), visitor, *question, wishes)
+                        .grant((&hash, &asked), visitor, *question, consent)
                         .await;
                 }
                 if asked.prompt.none {
@@ -290,7 +302,11 @@ impl Smart {
             let refusal = denied("The person left nothing in.");
             return self.conclude(&hash, way.refused(&refusal)).await;
         }
-        self.grant((&hash, &asked), visitor, *question, wishes)
+        let consent = Consent {
+            wishes,
+            at: Some(self.now()),
+        };
+        self.grant((&hash, &asked), visitor, *question, consent)
             .await
     }
 

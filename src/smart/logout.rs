@@ -1,4 +1,5 @@
-//! Logging out at a program's wish: whose wish it is, and where the browser goes then.
+//! Logging out at a program's wish: whose wish it is, and where the browser goes then; and what ID
+//! tokens say that a client shows again.
 //!
 //! A program can only ask: who has logged in decides, on a page of this server.
 //!
@@ -103,13 +104,25 @@ impl Smart {
         Ok(Leaving { client, to, state })
     }
 
-    /// For whom an ID token of this server is, be it old.
+    /// For which client an ID token of this server is, be it old.
     fn hinted(&self, token: &str) -> Granted<String> {
+        self.own_claim(token, "aud")
+    }
+
+    /// About which account an ID token is that this server has given to a client, be it old.
+    pub(super) fn expected(&self, client: &Client, token: &str) -> Granted<String> {
+        if self.hinted(token)? == client.id {
+            return self.own_claim(token, "sub");
+        }
+        Err(invalid("id_token_hint is another client's."))
+    }
+
+    fn own_claim(&self, token: &str, name: &str) -> Granted<String> {
         let claims = self.parts.keys.verified(token).unwrap_or_default();
         let is_ours = claims["iss"] == self.settings.issuer.as_str();
-        let client = claims["aud"].as_str().filter(|_| is_ours);
-        let client = client.ok_or(invalid("id_token_hint is no ID token of this server."))?;
-        Ok(client.to_owned())
+        let claim = claims[name].as_str().filter(|_| is_ours);
+        let claim = claim.ok_or(invalid("id_token_hint is no ID token of this server."))?;
+        Ok(claim.to_owned())
     }
 }
 

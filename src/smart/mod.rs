@@ -70,6 +70,8 @@ pub struct Settings {
     pub backend: Duration,
     /// How long a client may go on without the person.
     pub offline: Duration,
+    /// How long a yes is remembered; not at all, if this is zero.
+    pub consent: Duration,
     /// Whether programs may register themselves.
     pub registration: bool,
     /// Where the look of the server is described, for programs that want to look alike.

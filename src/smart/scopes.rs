@@ -8,7 +8,7 @@ use super::{
     form::Fields,
     refusal::{Fault, Granted, Refusal},
 };
-use crate::fhir::scope::{Action, Actions, Form, Level, Scope};
+use crate::fhir::scope::{Action, Actions, Form, Level, SCOPE_CHARS_MAX, Scope};
 
 /// Most scopes of one request.
 pub const SCOPES_MAX: usize = 500;
@@ -139,6 +139,8 @@ pub fn allowed(asked: &str, registered: &[String], whom: For) -> Granted<Vec<Wis
             Wish::Resources(scope) => registered
                 .iter()
                 .filter_map(|one| both(&scope, one))
+                // What cannot be read again would be told and grant nothing.
+                .filter(|both| both.to_string().len() <= SCOPE_CHARS_MAX)
                 .for_each(|scope| add(&mut granted, Wish::Resources(scope))),
             word if registered.contains(&word) => add(&mut granted, word),
             _ => {}
@@ -330,6 +332,19 @@ mod tests {
             grant(&each("status", 22), &own, For::Person),
             "invalid_scope"
         );
+    }
+
+    #[test]
+    fn what_is_told_can_be_read_again() {
+        let of = |name: &str| format!("patient/Observation.rs?{name}={}", "x".repeat(300));
+        assert_eq!(
+            grant(&of("code"), &of("status"), For::Person),
+            "invalid_scope"
+        );
+        let asked = format!("openid {}", of("code"));
+        let own = format!("openid {}", of("status"));
+        assert_eq!(grant(&asked, &own, For::Person), "openid");
+        assert_eq!(grant(&of("code"), &of("code"), For::Person), of("code"));
     }
 
     #[test]

@@ -120,6 +120,12 @@ pub struct Terms {
     /// What the launch is about.
     #[serde(skip_serializing_if = "LaunchContext::is_empty")]
     pub context: LaunchContext,
+    /// What was consented to, as the client was told.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub scopes: String,
+    /// When the person was asked and said yes, in seconds since 1970; none, where they were not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consented: Option<i64>,
 }
 
 /// What a launch is about, the patient apart.

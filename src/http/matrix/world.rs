@@ -290,6 +290,7 @@ fn smart(bench: &Bench) -> Smart {
         access: hour,
         backend: hour,
         offline: hour,
+        consent: std::time::Duration::ZERO,
         registration: false,
         style: String::new(),
     };

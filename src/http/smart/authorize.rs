@@ -253,6 +253,11 @@ impl Page<'_> {
                 json!({ "value": wish.to_string(), "says": says })
             })
             .collect();
+        // Templates are given texts, and no numbers.
+        let days = match smart.consent_days(&question.client) {
+            0 => String::new(),
+            days => days.to_string(),
+        };
         let target = smart.target(self.name).await?;
         let host = target.as_deref().unwrap_or_default();
         let given = json!({
@@ -264,6 +269,7 @@ impl Page<'_> {
             "patient": patient,
             "born": born,
             "scopes": scopes,
+            "days": days,
         });
         Ok(pages::page_to(
             "consent",

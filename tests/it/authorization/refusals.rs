@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{SCOPES, ward};
 use crate::harness::{
-    App, Visitor,
+    App, Visitor, add_user,
     app::{self, parameter},
     backend::post_form,
     encoded,
@@ -200,4 +200,32 @@ fn a_renewed_id_token_has_no_nonce() {
         next["iat"].as_i64().map(|at| at + 300)
     );
     assert_ne!(next["auth_time"], json!(null));
+}
+
+#[test]
+fn nobody_but_the_person_of_the_id_token_answers_a_client_that_expects_them() {
+    let ward = ward();
+    add_user(
+        &ward.server,
+        "other",
+        "Practitioner/other",
+        &["professional@Organization/here"],
+    );
+    let (app, another) = (ward.app(), ward.app());
+    let mut anne = Visitor::new(&ward.server);
+    let scopes = ("openid user/Task.rs", "anne");
+    let tokens = app.tokens_by(&mut anne, &ward.server, scopes);
+    let hint = tokens["id_token"].as_str().unwrap();
+    let mut other = Visitor::new(&ward.server);
+    let asked = |app: &App, visitor: &mut Visitor, hint: &str, login: &str| {
+        let changes = [("id_token_hint", hint)];
+        let request = app.request(&ward.server, "openid user/Task.rs", &changes);
+        let address = app.authorize(visitor, &request, login);
+        parameter(&address, "error").unwrap_or_else(|| "none".to_owned())
+    };
+    ward.server.set_clock(&ward.server.later(900));
+    assert_eq!(asked(&app, &mut anne, hint, "anne"), "none");
+    assert_eq!(asked(&app, &mut other, hint, "other"), "login_required");
+    assert_eq!(asked(&another, &mut anne, hint, "anne"), "invalid_request");
+    assert_eq!(asked(&app, &mut anne, "x.y.z", "anne"), "invalid_request");
 }
