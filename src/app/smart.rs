@@ -36,6 +36,7 @@ pub(super) fn open(
         access: auth.access(),
         backend: auth.backend(),
         offline: auth.offline(),
+        consent: auth.consent(),
         registration: auth.registration,
         style: if auth.style_url.is_empty() {
             format!("{}/auth/style.json", auth.issuer(&context.base))

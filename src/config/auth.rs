@@ -21,6 +21,8 @@ pub struct Auth {
     pub backend_seconds: u32,
     /// `auth.offline_days`.
     pub offline_days: u32,
+    /// `auth.consent_days`; 0 for none.
+    pub consent_days: u32,
     /// `auth.key_file`; empty for a file beside the database.
     pub key_file: PathBuf,
     /// `auth.registration`.
@@ -46,6 +48,12 @@ impl Auth {
     #[must_use]
     pub fn offline(&self) -> Duration {
         Duration::from_secs(u64::from(self.offline_days) * 86_400)
+    }
+
+    /// How long a person's yes is remembered.
+    #[must_use]
+    pub fn consent(&self) -> Duration {
+        Duration::from_secs(u64::from(self.consent_days) * 86_400)
     }
 
     /// The name of the authorization server, given the service base URL: that URL without its last
@@ -77,6 +85,7 @@ impl Auth {
         findings.within("auth.access_seconds", self.access_seconds, 60..=3_600);
         findings.within("auth.backend_seconds", self.backend_seconds, 30..=300);
         findings.within("auth.offline_days", self.offline_days, 1..=365);
+        findings.within("auth.consent_days", self.consent_days, 0..=365);
         for (key, text) in [
             ("auth.issuer", &self.issuer),
             ("auth.style_url", &self.style_url),
@@ -114,12 +123,13 @@ mod tests {
         let flags = vec![
             ("auth.access_seconds", "3601".to_owned()),
             ("auth.backend_seconds", "301".to_owned()),
+            ("auth.consent_days", "366".to_owned()),
             ("auth.issuer", "https://a.example?x".to_owned()),
         ];
         let sources = Sources {
             flags,
             ..Sources::default()
         };
-        assert_eq!(load(&sources).unwrap_err().issues.len(), 3);
+        assert_eq!(load(&sources).unwrap_err().issues.len(), 4);
     }
 }

@@ -26,11 +26,13 @@ mod introspect;
 mod issue;
 pub mod keys;
 mod launch;
+pub mod logout;
 pub mod metadata;
 mod narrowing;
 pub mod patients;
 pub mod permit;
 pub mod persons;
+pub mod programs;
 mod recent;
 pub mod refusal;
 pub mod register;
@@ -69,6 +71,8 @@ pub struct Settings {
     pub backend: Duration,
     /// How long a client may go on without the person.
     pub offline: Duration,
+    /// How long a yes is remembered; not at all, if this is zero.
+    pub consent: Duration,
     /// Whether programs may register themselves.
     pub registration: bool,
     /// Where the look of the server is described, for programs that want to look alike.

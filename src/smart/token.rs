@@ -19,6 +19,7 @@ impl Smart {
     /// # Errors
     /// As RFC 6749, section 5.2, has them.
     pub async fn token(&self, fields: &Fields, authorization: Option<&str>) -> Granted<Value> {
+        fields.once()?;
         let grant = fields.need("grant_type", "grant_type is missing.")?;
         let client = match self
             .public_by_its_token(grant, fields, authorization)
@@ -29,7 +30,7 @@ impl Smart {
         };
         match grant {
             "client_credentials" => {
-                let asked = fields.need("scope", "scope is missing.")?;
+                let asked = scopes::asked(fields)?;
                 let issued = self.serve_backend(&client, asked).await?;
                 Ok(told(&issued))
             }

@@ -299,7 +299,7 @@ pub(super) trait Accounts: Send {
     /// Removes a session.
     fn forget_login<'a>(&'a mut self, hash: &'a [u8]) -> BoxFuture<'a, Result<()>>;
 
-    /// Removes the sessions of an account, but the one of this hash.
+    /// Removes the sessions of an account, but the one of this hash; what was granted in them ends.
     fn forget_logins<'a>(
         &'a mut self,
         account: &'a str,

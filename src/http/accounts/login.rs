@@ -19,6 +19,7 @@ use crate::{
         federation::{Brought, Federation},
         login::{Second, Step},
     },
+    smart::form::Fields,
     store::{Account, LoginSession, LoginStage},
 };
 
@@ -249,6 +250,15 @@ pub(super) fn come_back<'a>(people: &'a People, state: &'a State, browser: Brows
     })
 }
 
+/// Where the browser goes after a logout that a program asked for: what the form says counts as
+/// little as what the program says, until it is found among its addresses.
+async fn address(state: &State, browser: &Browser) -> Option<String> {
+    let names = ["client_id", "post_logout_redirect_uri", "state"];
+    let fields = Fields::of(names.map(|name| (name, browser.text(name))));
+    let leaving = state.smart.as_ref()?.leaving(&fields).await;
+    leaving.ok()?.address()
+}
+
 /// `POST /auth/logout`.
 pub(super) fn leave<'a>(people: &'a People, state: &'a State, browser: Browser) -> Page<'a> {
     Box::pin(async move {
@@ -258,7 +268,10 @@ pub(super) fn leave<'a>(people: &'a People, state: &'a State, browser: Browser) 
         if let Some((login, _)) = people.at_stage(cookie).await? {
             people.leave(&login.hash).await?;
         }
-        let mut response = pages::notice(StatusCode::OK, "notice_out", browser.language);
+        let mut response = match address(state, &browser).await {
+            Some(address) => see_other(&address),
+            None => pages::notice(StatusCode::OK, "notice_out", browser.language),
+        };
         browser::clear(state, &mut response);
         Ok(response)
     })

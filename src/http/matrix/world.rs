@@ -292,6 +292,7 @@ fn smart(bench: &Bench) -> Smart {
         access: hour,
         backend: hour,
         offline: hour,
+        consent: std::time::Duration::ZERO,
         registration: false,
         style: String::new(),
     };
@@ -345,6 +346,7 @@ async fn let_in(tx: &mut Tx, who: &Who) -> Result<()> {
         name: who.name.to_owned(),
         proof: Proof::Public,
         redirect_uris: Vec::new(),
+        logout_uris: Vec::new(),
         launch_uri: None,
         scopes: who.scopes.split(' ').map(str::to_owned).collect(),
         origins: Vec::new(),

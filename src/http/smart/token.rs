@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, rejection::BytesRejection},
     http::{HeaderMap, Response, StatusCode, header},
     routing::post,
 };
@@ -28,10 +28,17 @@ type Serve = for<'a> fn(&'a Smart, &'a Fields, Option<&'a str>) -> BoxFuture<'a,
 pub(super) fn routes(smart: &Arc<Smart>) -> Router {
     let route = |serve: Serve| {
         let smart = smart.clone();
-        post(move |headers: HeaderMap, body: Bytes| {
-            let smart = smart.clone();
-            async move { respond(&smart, &headers, &body, serve).await }
-        })
+        post(
+            move |headers: HeaderMap, body: Result<Bytes, BytesRejection>| {
+                let smart = smart.clone();
+                async move {
+                    match body {
+                        Ok(body) => respond(&smart, &headers, &body, serve).await,
+                        Err(unread) => super::unread(unread.status()),
+                    }
+                }
+            },
+        )
     };
     Router::new()
         .route("/auth/token", route(token))

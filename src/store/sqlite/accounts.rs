@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
-use super::{rows::fault, session::SqliteSession};
+use super::{rows::fault, session::SqliteSession, tokens};
 use crate::{
     kernel::{
         clock::from_millis,
@@ -364,7 +364,10 @@ impl Accounts for SqliteSession {
         except: &'a [u8],
     ) -> BoxFuture<'a, Result<()>> {
         let sql = "delete from login_session where account = ? and hash <> ?";
-        now!(run(&self.connection, sql, params![account, except]).map(|_| ()))
+        now!({
+            tokens::end_sessions(&self.connection, account, except)?;
+            run(&self.connection, sql, params![account, except]).map(|_| ())
+        })
     }
 
     fn keep_ticket<'a>(&'a mut self, ticket: &'a Ticket) -> BoxFuture<'a, Result<()>> {
