@@ -318,7 +318,9 @@ impl People {
         (login, account): (&crate::store::LoginSession, &Account),
         (present, wanted): (&Phi<String>, &Phi<String>),
     ) -> Result<Taken> {
-        let charge = self.key.name("factor", account.id.as_bytes())?;
+        // A counter of its own: whoever has the password and guesses at the second factor must not
+        // keep the person from changing it.
+        let charge = self.key.name("present", account.id.as_bytes())?;
         if self
             .charge(vec![(charge, super::throttle::BY_FACTOR)])
             .await?
