@@ -17,7 +17,7 @@ use crate::{
     },
     outbound::Cache,
     people::People,
-    smart::{Parts, Settings, Smart, keys::Keys, persons::Persons},
+    smart::{Parts, Settings, Smart, keys::Keys, persons::Persons, rates::RateBounds},
 };
 
 /// The authorization server, where tokens are asked for.
@@ -37,6 +37,10 @@ pub(super) fn open(
         backend: auth.backend(),
         offline: auth.offline(),
         registration: auth.registration,
+        rates: RateBounds {
+            client: auth.requests_per_client_max,
+            address: auth.requests_per_address_max,
+        },
         style: if auth.style_url.is_empty() {
             format!("{}/auth/style.json", auth.issuer(&context.base))
         } else {

@@ -27,6 +27,10 @@ pub struct Auth {
     pub registration: bool,
     /// `auth.style_url`; empty for the server's own.
     pub style_url: String,
+    /// `auth.requests_per_client_max`.
+    pub requests_per_client_max: u32,
+    /// `auth.requests_per_address_max`.
+    pub requests_per_address_max: u32,
 }
 
 impl Auth {
@@ -77,6 +81,15 @@ impl Auth {
         findings.within("auth.access_seconds", self.access_seconds, 60..=3_600);
         findings.within("auth.backend_seconds", self.backend_seconds, 30..=300);
         findings.within("auth.offline_days", self.offline_days, 1..=365);
+        for (key, most) in [
+            ("auth.requests_per_client_max", self.requests_per_client_max),
+            (
+                "auth.requests_per_address_max",
+                self.requests_per_address_max,
+            ),
+        ] {
+            findings.within(key, most, 1..=1_000_000);
+        }
         for (key, text) in [
             ("auth.issuer", &self.issuer),
             ("auth.style_url", &self.style_url),
@@ -110,16 +123,18 @@ mod tests {
     }
 
     #[test]
-    fn a_life_that_is_too_long_is_refused_by_name() {
+    fn a_life_that_is_too_long_or_a_rate_that_is_none_is_refused_by_name() {
         let flags = vec![
             ("auth.access_seconds", "3601".to_owned()),
             ("auth.backend_seconds", "301".to_owned()),
             ("auth.issuer", "https://a.example?x".to_owned()),
+            ("auth.requests_per_client_max", "0".to_owned()),
+            ("auth.requests_per_address_max", "0".to_owned()),
         ];
         let sources = Sources {
             flags,
             ..Sources::default()
         };
-        assert_eq!(load(&sources).unwrap_err().issues.len(), 3);
+        assert_eq!(load(&sources).unwrap_err().issues.len(), 5);
     }
 }

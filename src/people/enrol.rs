@@ -12,7 +12,9 @@ use crate::{
         phi::Phi,
         problem::{Category, Problem, Result},
     },
-    store::{Account, AccountBy, AccountKind, AccountRole, AccountState, DelegationsOf, TicketKind, Tx},
+    store::{
+        Account, AccountBy, AccountKind, AccountRole, AccountState, DelegationsOf, TicketKind, Tx,
+    },
 };
 
 /// Accounts that are read at once, where all are listed.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     PERMIT, Smart,
-    form::Fields,
+    identify::Asking,
     refusal::{Fault, Granted, Refusal},
     scopes::{self, Wish},
     secret, token,
@@ -37,9 +37,9 @@ impl Smart {
     ///
     /// # Errors
     /// `InvalidClient`, if nobody has shown who they are; `InvalidRequest`.
-    pub async fn introspect(&self, fields: &Fields, authorization: Option<&str>) -> Granted<Value> {
-        let asker = self.asker(fields, authorization).await?;
-        let text = fields.need("token", "token is missing.")?;
+    pub async fn introspect(&self, asking: &Asking<'_>) -> Granted<Value> {
+        let asker = self.asker(asking).await?;
+        let text = asking.fields.need("token", "token is missing.")?;
         let inactive = || Ok(json!({ "active": false }));
         let Some(held) = self.find(text).await? else {
             return inactive();
@@ -81,11 +81,17 @@ impl Smart {
         Ok(answer)
     }
 
-    async fn asker(&self, fields: &Fields, authorization: Option<&str>) -> Granted<Asker> {
-        if let Some((scheme, text)) = authorization.and_then(|header| header.split_once(' '))
+    async fn asker(&self, asking: &Asking<'_>) -> Granted<Asker> {
+        let header = asking.authorization;
+        if let Some((scheme, text)) = header.and_then(|header| header.split_once(' '))
             && scheme.eq_ignore_ascii_case("bearer")
         {
-            let held = self.find(text).await?.ok_or_else(unauthorized)?;
+            self.rates.look(asking.address, self.now())?;
+            let Some(held) = self.find(text).await? else {
+                self.rates.count_address(asking.address, self.now());
+                return Err(unauthorized());
+            };
+            self.rates.count_client(&held.client.id, self.now())?;
             let is_good = held.token.kind == TokenKind::Access && held.is_good(self.now());
             let may = scopes::read(&held.token.scopes).contains(&Wish::Introspect);
             return match (is_good, may) {
@@ -97,7 +103,7 @@ impl Smart {
                 (false, _) => Err(unauthorized()),
             };
         }
-        let client = self.identify(&fields.shown(authorization)?).await?;
+        let client = self.client_of(asking).await?;
         if client.proof == Proof::Public {
             return Err(unauthorized());
         }
@@ -123,9 +129,9 @@ impl Smart {
     ///
     /// # Errors
     /// `InvalidClient`; `InvalidRequest`, if no token is sent.
-    pub async fn revoke(&self, fields: &Fields, authorization: Option<&str>) -> Granted<Value> {
-        let client: Client = self.identify(&fields.shown(authorization)?).await?;
-        let text = fields.need("token", "token is missing.")?;
+    pub async fn revoke(&self, asking: &Asking<'_>) -> Granted<Value> {
+        let client: Client = self.client_of(asking).await?;
+        let text = asking.fields.need("token", "token is missing.")?;
         if let Some(held) = self.find(text).await?
             && held.client.id == client.id
         {

@@ -3,6 +3,7 @@
 //!
 //! - [`scopes`], [`assertion`], [`authorize`]: what may be granted, decided purely.
 //! - [`identify`]: which client asks, and whether it is itself.
+//! - [`rates`]: how often somebody may ask.
 //! - `backend`, `exchange`: the ways to a token; `issue` writes them.
 //! - [`permit`]: from a token to the right to read and write.
 //! - [`metadata`]: what others are told about all of it.
@@ -30,6 +31,7 @@ mod narrowing;
 pub mod patients;
 pub mod permit;
 pub mod persons;
+pub mod rates;
 pub mod refusal;
 pub mod register;
 pub mod registration;
@@ -43,7 +45,11 @@ use std::{sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use self::{keys::Keys, persons::Persons};
+use self::{
+    keys::Keys,
+    persons::Persons,
+    rates::{RateBounds, Rates},
+};
 use crate::{
     fhir::permit::Permit,
     kernel::{chance::Chance, clock::Clock, id, problem::Result},
@@ -70,6 +76,8 @@ pub struct Settings {
     pub registration: bool,
     /// Where the look of the server is described, for programs that want to look alike.
     pub style: String,
+    /// How often somebody may ask.
+    pub rates: RateBounds,
 }
 
 /// What an authorization server is made of.
@@ -92,13 +100,18 @@ pub struct Parts {
 pub struct Smart {
     settings: Settings,
     parts: Parts,
+    rates: Rates,
 }
 
 impl Smart {
     /// Puts it together.
     #[must_use]
-    pub const fn new(settings: Settings, parts: Parts) -> Self {
-        Self { settings, parts }
+    pub fn new(settings: Settings, parts: Parts) -> Self {
+        Self {
+            rates: Rates::new(settings.rates),
+            settings,
+            parts,
+        }
     }
 
     /// How it is set up.

@@ -302,8 +302,7 @@ pub(super) fn set_cookie(state: &State, response: &mut Response<Body>, value: &s
 pub(super) fn set_device(state: &State, response: &mut Response<Body>, value: &str) {
     let secure = if is_secure(state) { "; Secure" } else { "" };
     let (name, life) = (device_name(state), DEVICE_LIFE.as_secs());
-    let text =
-        format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={life}{secure}");
+    let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={life}{secure}");
     if let Ok(mut text) = HeaderValue::from_str(&text) {
         text.set_sensitive(true);
         response.headers_mut().append(header::SET_COOKIE, text);

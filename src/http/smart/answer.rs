@@ -47,6 +47,7 @@ pub(super) fn refusal(refusal: &Refusal) -> Response<Body> {
         Fault::InvalidClient => StatusCode::UNAUTHORIZED,
         Fault::AccessDenied => StatusCode::FORBIDDEN,
         Fault::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Fault::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         Fault::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::BAD_REQUEST,
     };
@@ -62,6 +63,9 @@ pub(super) fn refusal(refusal: &Refusal) -> Response<Body> {
         }
         Fault::TemporarilyUnavailable => {
             headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
+        Fault::TooManyRequests => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(refusal.wait));
         }
         _ => {}
     }

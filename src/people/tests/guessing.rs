@@ -93,7 +93,9 @@ async fn who_has_logged_in_with_a_browser_goes_on_whatever_strangers_do() {
     // It is known for half a year.
     house.pass(DEVICE_LIFE);
     house.swarm(LOGIN, 40).await;
-    let step = house.try_from(LOGIN, PASSWORD, with(&device, from(1))).await;
+    let step = house
+        .try_from(LOGIN, PASSWORD, with(&device, from(1)))
+        .await;
     assert!(matches!(step, Step::Wait(_)), "{step:?}");
 }
 

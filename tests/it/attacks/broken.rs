@@ -72,14 +72,15 @@ fn asked(client: &mut Client, scene: &Ground) -> Vec<(String, Reply)> {
         "Observation?_count=100".to_owned(),
         "Observation?_summary=count".to_owned(),
         format!("Patient?_id={id}&_revinclude=Observation:subject"),
-        format!("Observation?patient.family=Martin&subject={}", own.reference),
+        format!(
+            "Observation?patient.family=Martin&subject={}",
+            own.reference
+        ),
         format!("{}/Observation", own.reference),
         format!("{}/$everything", own.reference),
         "_history?_count=100".to_owned(),
     ];
-    let mut all: Vec<(String, Reply)> = paths
-        .map(|path| (path.clone(), client.get(&path)))
-        .into();
+    let mut all: Vec<(String, Reply)> = paths.map(|path| (path.clone(), client.get(&path))).into();
     let mine = record(("Observation", "late"), &own.reference, "late");
     all.push(("POST".to_owned(), client.post("Observation", &mine)));
     let entry = json!({"request": {"method": "GET", "url": own.reference}});
@@ -204,7 +205,10 @@ impl Damage {
         let sql = "select rootpage from sqlite_schema where tbl_name = ? and rootpage > 0";
         let mut roots = thief.prepare(sql).expect("a query");
         let roots = roots.query_map([table], |row| row.get::<_, u32>(0));
-        let roots: Vec<u32> = roots.expect("pages").map(|one| one.expect("a page")).collect();
+        let roots: Vec<u32> = roots
+            .expect("pages")
+            .map(|one| one.expect("a page"))
+            .collect();
         let path = ground.server.database();
         let file = OpenOptions::new().read(true).write(true).open(path);
         let (mut file, mut pages) = (file.expect("the file"), Vec::new());
@@ -281,11 +285,18 @@ fn a9_rows_that_make_no_sense_grant_nothing() {
     // A role that nobody knows, and scopes that are none, are nothing at all.
     for (what, spoil) in [
         ("role", "update account_role set role = 'superuser'"),
-        ("scopes", "update oauth_token set scopes = 'everything **/**.**'"),
+        (
+            "scopes",
+            "update oauth_token set scopes = 'everything **/**.**'",
+        ),
     ] {
         thief.execute_batch(spoil).expect("nonsense");
         let reply = scene.nurse.get(&scene.ground.own.reference);
-        assert!([401, 403, 404].contains(&reply.status), "{what}: {}", reply.text());
+        assert!(
+            [401, 403, 404].contains(&reply.status),
+            "{what}: {}",
+            reply.text()
+        );
         gives_nothing_else(&mut scene.nurse, &scene.ground, what);
     }
 }
@@ -301,7 +312,10 @@ fn a9_what_has_no_rows_of_whom_it_is_about_is_seen_by_nobody() {
             client.get(path).expect(404);
         }
         let found = client.get("Observation?_count=100").expect(200).json();
-        assert!(found["entry"].as_array().is_none_or(Vec::is_empty), "{found}");
+        assert!(
+            found["entry"].as_array().is_none_or(Vec::is_empty),
+            "{found}"
+        );
         gives_nothing_else(client, &scene.ground, "no rows");
     }
 }
@@ -319,13 +333,22 @@ fn a9_a_lock_that_does_not_end_lets_nobody_in() {
     let (nurse, program) = (&mut scene.nurse, &mut scene.program);
     std::thread::scope(|scope| {
         // A write, a login and a token: each would write something.
-        scope.spawn(|| is_refused("lock", &[("POST".to_owned(), nurse.post("Observation", &mine))]));
+        scope.spawn(|| {
+            is_refused(
+                "lock",
+                &[("POST".to_owned(), nurse.post("Observation", &mine))],
+            )
+        });
         scope.spawn(|| {
             let mut visitor = Visitor::new(server);
             let page = visitor.get("/auth/login").expect(200);
             let reply = visitor.submit(&page, &[("login", ANNE), ("password", PASSWORD)]);
             assert!([500, 503].contains(&reply.status), "{}", reply.text());
-            assert!(reply.header("set-cookie").is_none_or(|one| !one.contains("session")));
+            assert!(
+                reply
+                    .header("set-cookie")
+                    .is_none_or(|one| !one.contains("session"))
+            );
         });
         scope.spawn(|| {
             let reply = scene.ground.backend.ask(server, "system/*.cruds");
@@ -335,9 +358,14 @@ fn a9_a_lock_that_does_not_end_lets_nobody_in() {
         gives_nothing_else(program, &scene.ground, "lock");
     });
     assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
-    thief.execute_batch("rollback").expect("the lock is given back");
+    thief
+        .execute_batch("rollback")
+        .expect("the lock is given back");
     works_again(&mut scene, "lock");
-    let reply = scene.ground.backend.ask(&scene.ground.server, "system/*.cruds");
+    let reply = scene
+        .ground
+        .backend
+        .ask(&scene.ground.server, "system/*.cruds");
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(late(&scene), 0, "what was refused was not written");
 }
