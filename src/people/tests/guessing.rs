@@ -198,3 +198,60 @@ async fn the_browsers_of_an_account_are_bounded_and_a_lock_forgets_them() {
     house.people.unlock(LOGIN).await.unwrap();
     assert!(!is_known(&last).await, "who was locked out is a stranger");
 }
+
+/// Hashes that are worked out at a try.
+async fn cost(house: &House, login: &str, password: &str) -> (usize, Step) {
+    let before = house.people.passwords.worked();
+    let step = house.try_from(login, password, from(9)).await;
+    (house.people.passwords.worked() - before, step)
+}
+
+#[tokio::test]
+async fn each_refusal_costs_one_hash_whoever_it_is() {
+    let house = house().await;
+    at_home(&house).await;
+    let mut made = Vec::new();
+    for (name, kind) in [
+        ("locked", AccountKind::Professional),
+        ("paul", AccountKind::Patient),
+        ("invited", AccountKind::Patient),
+        ("federated", AccountKind::Agent),
+    ] {
+        let mut one = somebody(kind, name);
+        if name == "invited" || name == "federated" {
+            one.password = None;
+        }
+        if name == "federated" {
+            one.identity = Some(("https://provider.example".to_owned(), "x".to_owned()));
+        }
+        made.push(house.people.add(one).await.unwrap());
+    }
+    house.people.lock("locked@example.org").await.unwrap();
+    let long = "x".repeat(1 << 16);
+    for login in ["nobody", "anne", "locked", "paul", "invited", "federated"] {
+        let login = format!("{login}@example.org");
+        for password in ["wrong", "", "a wrong horse, a wrong battery", &long] {
+            let refused = cost(&house, &login, password).await;
+            assert_eq!(refused, (1, Step::Wrong), "{login}");
+        }
+    }
+    // The right password of a locked account is no more right than a wrong one.
+    let locked = cost(&house, "locked@example.org", PASSWORD).await;
+    assert_eq!(locked, (1, Step::Wrong));
+    // Who waits costs nothing, whoever it is.
+    for login in ["anne@example.org", "nobody@example.org"] {
+        house.swarm(login, 40).await;
+        let (hashes, step) = cost(&house, login, "wrong").await;
+        assert!(hashes == 0 && matches!(step, Step::Wait(_)), "{step:?}");
+    }
+    // A wrong second factor costs none, right up to the wait.
+    house.pass(SignedDuration::from_hours(25));
+    let step = house.enter("paul@example.org", PASSWORD).await;
+    let (login, account) = house.at(&step).await;
+    let before = house.people.passwords.worked();
+    for _ in 0..20 {
+        let step = house.people.prove((&login, &account), "000000", from(1));
+        step.await.unwrap();
+    }
+    assert_eq!(house.people.passwords.worked(), before);
+}

@@ -5,8 +5,10 @@
 //! stands nowhere else ([`ground::CANARY`]), so that a single byte too much is seen.
 
 mod broken;
+mod floods;
 mod flows;
 mod ground;
 mod keys;
 mod logins;
 mod objects;
+mod timing;
