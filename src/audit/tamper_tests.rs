@@ -21,7 +21,8 @@ const DAY_MILLIS: i64 = 86_400_000;
 /// What somebody with a database shell does first.
 const DROP_TRIGGERS: &str = "drop trigger if exists entry_is_not_changed; drop trigger if exists entry_is_not_removed; \
      drop trigger if exists named_is_not_changed; drop trigger if exists named_is_not_removed; \
-     drop trigger if exists anchor_is_not_changed; drop trigger if exists anchor_is_not_removed;";
+     drop trigger if exists anchor_is_not_changed; drop trigger if exists anchor_is_not_removed; \
+     drop trigger if exists naming_goes_on; drop trigger if exists naming_is_not_removed;";
 
 /// A record in a folder of its own.
 struct Desk {
@@ -173,7 +174,8 @@ fn forge(desk: &Desk, seq: u64, change: Change) {
         .unwrap();
     change(&mut rows);
     desk.tamper(&format!(
-        "delete from entry where seq >= {seq}; delete from named where seq >= {seq};"
+        "delete from entry where seq >= {seq}; delete from named where seq >= {seq}; \
+         update naming set seq = {seq} - 1;"
     ));
     let mut file = AuditFile::open(&desk.settings.file).unwrap();
     file.append(&mut |tip| {
@@ -182,6 +184,7 @@ fn forge(desk: &Desk, seq: u64, change: Change) {
         Ok(rows)
     })
     .unwrap();
+    file.name(1_000).unwrap();
 }
 
 #[tokio::test]
@@ -252,6 +255,17 @@ async fn a_row_that_cannot_be_found_shows() {
 }
 
 #[tokio::test]
+async fn rows_that_are_said_to_be_found_and_are_not_show() {
+    let desk = desk().await;
+    desk.tamper("update naming set seq = 9;");
+    desk.run(4).await;
+    assert_eq!(
+        desk.findings(),
+        [Finding::Unfindable(8), Finding::Unfindable(9)]
+    );
+}
+
+#[tokio::test]
 async fn rows_are_neither_changed_nor_removed_by_mistake() {
     let desk = desk().await;
     for sql in [
@@ -262,6 +276,8 @@ async fn rows_are_neither_changed_nor_removed_by_mistake() {
         "delete from named",
         "update anchor set seq = 9",
         "delete from anchor",
+        "update naming set seq = 1",
+        "delete from naming",
     ] {
         assert!(tamper(&desk.settings.file, sql).is_err(), "{sql}");
     }

@@ -140,6 +140,7 @@ pub fn verify(file: &AuditFile, told: Told, seal: &Seal) -> Result<Report> {
     };
     report.begin = tip;
     let (mut names, mut known) = (0, None);
+    let named_until = file.named_until()?;
     loop {
         let rows = file.rows(tip.seq, BATCH)?;
         let Some(last) = rows.last().map(|row| row.seq) else {
@@ -147,10 +148,12 @@ pub fn verify(file: &AuditFile, told: Told, seal: &Seal) -> Result<Report> {
         };
         for row in &rows {
             step(&mut tip, row, &mut report);
-            let lost = file.unnamed(row)?.len();
-            names += (row.names().len() - lost) as u64;
-            if lost > 0 {
-                report.find(Finding::Unfindable(row.seq));
+            if row.seq <= named_until {
+                let lost = file.unnamed(row)?.len();
+                names += (row.names().len() - lost) as u64;
+                if lost > 0 {
+                    report.find(Finding::Unfindable(row.seq));
+                }
             }
             if let Told::Tip(head) = told
                 && head.seq == row.seq

@@ -40,6 +40,16 @@ const LOOK_EVERY: Duration = Duration::from_secs(3_600);
 /// Rows that are taken away in one commit: rows that wait to be written wait no longer for it.
 const SHORTEN_ROWS: u32 = 1_000;
 
+/// How long nothing is to be recorded before pseudonyms are made to lead to rows.
+const NAME_AFTER: Duration = Duration::from_millis(200);
+
+/// Rows that pseudonyms are made to lead to in one commit.
+const NAME_ROWS: u32 = 4_096;
+
+/// Rows that nothing leads to yet, beyond which an idle moment is not waited for. A search looks
+/// through them.
+const UNNAMED_MAX: u64 = 1 << 18;
+
 /// Commits after which the head is made durable, should there be no idle moment before.
 const HEAD_EVERY: u32 = 32;
 
@@ -64,6 +74,23 @@ struct Course {
     is_shortening: bool,
     /// Commits since the head was made durable.
     unsynced: u32,
+    /// The last row.
+    end: u64,
+    /// The last row that pseudonyms lead to.
+    named: u64,
+}
+
+impl Course {
+    /// How long it can be waited for rows.
+    const fn pause(&self) -> Duration {
+        if self.is_shortening {
+            Duration::ZERO
+        } else if self.named < self.end {
+            NAME_AFTER
+        } else {
+            LOOK_EVERY
+        }
+    }
 }
 
 /// Tells the requests when the thread ends, however it does.
@@ -84,10 +111,16 @@ impl Writing {
             looked: None,
             is_shortening: true,
             unsynced: 0,
+            end: self.file.tip().map_or(0, |tip| tip.seq),
+            named: self.file.named_until().unwrap_or_default(),
         };
-        while let Some(queue) = self.take(course.is_shortening) {
+        while let Some(queue) = self.take(course.pause()) {
             let is_last = queue.is_closed;
+            let is_idle = queue.records.is_empty();
             self.flush(queue, &mut course);
+            if is_idle || is_last || course.end.saturating_sub(course.named) >= UNNAMED_MAX {
+                self.name(&mut course);
+            }
             if is_last {
                 break;
             }
@@ -105,15 +138,12 @@ impl Writing {
     }
 
     /// What is to be written, once it is due; nothing where there is only house to keep.
-    fn take(&self, is_busy: bool) -> Option<Queue> {
+    fn take(&self, pause: Duration) -> Option<Queue> {
         let mut queue = self.shared.queue();
-        if queue.records.is_empty() && !queue.is_closed && !is_busy {
-            let wait = self
-                .shared
-                .wake
-                .wait_timeout_while(queue, LOOK_EVERY, |queue| {
-                    queue.records.is_empty() && !queue.is_closed
-                });
+        if queue.records.is_empty() && !queue.is_closed {
+            let wait = self.shared.wake.wait_timeout_while(queue, pause, |queue| {
+                queue.records.is_empty() && !queue.is_closed
+            });
             queue = wait.unwrap_or_else(std::sync::PoisonError::into_inner).0;
         }
         if !queue.records.is_empty() {
@@ -194,8 +224,27 @@ impl Writing {
         })
     }
 
+    /// Makes pseudonyms lead to the next rows.
+    fn name(&mut self, course: &mut Course) {
+        if course.named >= course.end {
+            return;
+        }
+        course.named = match self.file.name(NAME_ROWS) {
+            Ok(named) => named,
+            Err(problem) => {
+                tracing::error!(
+                    reason = problem.internal,
+                    "accesses are found more slowly: their pseudonyms could not be written"
+                );
+                // It is tried again with the next row.
+                course.end
+            }
+        };
+    }
+
     fn set_head(&self, tip: &AuditTip, course: &mut Course) {
         course.unsynced += 1;
+        course.end = tip.seq;
         let is_idle = self.shared.queue().records.is_empty();
         let set = self.head.set(tip).and_then(|()| {
             if is_idle || course.unsynced >= HEAD_EVERY {

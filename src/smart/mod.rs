@@ -8,8 +8,9 @@
 //! - [`permit`]: from a token to the right to read and write.
 //! - [`metadata`]: what others are told about all of it.
 //!
-//! A token is 256 random bits and says nothing; what it stands for is looked up each time, so that
-//! it ends when it is revoked, and not when it expires.
+//! A token is 256 random bits and says nothing; what it stands for is looked up, so that it ends when
+//! it is revoked, and not when it expires. What was found is used again (`recent`) while the database
+//! says that nothing has changed of what it was found from.
 //!
 //! Specification: <https://hl7.org/fhir/smart-app-launch/STU2.2/>,
 //! <https://www.rfc-editor.org/rfc/rfc9700>.
@@ -32,6 +33,7 @@ pub mod patients;
 pub mod permit;
 pub mod persons;
 pub mod rates;
+mod recent;
 pub mod refusal;
 pub mod register;
 pub mod registration;
@@ -101,6 +103,7 @@ pub struct Smart {
     settings: Settings,
     parts: Parts,
     rates: Rates,
+    recent: recent::Recent,
 }
 
 impl Smart {
@@ -111,6 +114,7 @@ impl Smart {
             rates: Rates::new(settings.rates),
             settings,
             parts,
+            recent: recent::Recent::default(),
         }
     }
 

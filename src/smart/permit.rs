@@ -1,13 +1,15 @@
 //! From a token to the right to read and write.
 //!
-//! It is made anew for each request: an account that is locked, a role that is taken away, a
-//! patient who is no longer in somebody's care take effect at once.
+//! An account that is locked, a role that is taken away, a patient who is no longer in somebody's
+//! care take effect with the next request: the permit is made anew whenever something has changed of
+//! what it is made from ([`super::recent`]).
 
 use std::sync::Arc;
 
 use super::{
     PERMIT, Smart, issue,
     persons::{Hat, Person},
+    recent::Found,
     scopes,
 };
 use crate::{
@@ -44,17 +46,51 @@ impl Smart {
     /// `Unauthenticated`, if it is none that is good; `Busy`, if that cannot be found out.
     pub async fn permit(&self, bearer: &str) -> Result<Permit> {
         let hash = issue::access_digest(bearer).ok_or_else(invalid)?;
-        let held = self.store().held(&PERMIT, &hash).await.map_err(closed)?;
-        match held {
-            Some(held) if held.token.kind == TokenKind::Access && held.is_good(self.now()) => {
-                self.permit_of(&held).await
-            }
-            _ => Err(invalid()),
+        let now = self.now();
+        // Before anything is looked up: what changes meanwhile makes it another one.
+        let stamp = self.store().access_stamp().map_err(closed)?;
+        if let Some(found) = stamp.and_then(|stamp| self.recent.get(&hash, stamp, now))
+            && self.still_reaches(&found).await?
+        {
+            return Ok(found.permit);
         }
+        let held = self.store().held(&PERMIT, &hash).await.map_err(closed)?;
+        let held = held.filter(|held| held.token.kind == TokenKind::Access && held.is_good(now));
+        let held = held.ok_or_else(invalid)?;
+        let found = self.found(&held).await?;
+        let permit = found.permit.clone();
+        if let Some(stamp) = stamp {
+            self.recent.keep(hash, found, (stamp, now));
+        }
+        Ok(permit)
+    }
+
+    /// Whether the patient of the launch is within reach, or not, as before.
+    async fn still_reaches(&self, found: &Found) -> Result<bool> {
+        let login = found.permit.holder();
+        let Some(patient) = login.and_then(|login| login.patient.as_deref()) else {
+            return Ok(true);
+        };
+        for (reach, before) in &found.launches {
+            let reached = self.store().reaches(reach, patient).await;
+            if reached.map_err(closed)? != *before {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The permit that what is held stands for, whether or not it is still good.
     pub(super) async fn permit_of(&self, held: &Held) -> Result<Permit> {
+        Ok(self.found(held).await?.permit)
+    }
+
+    async fn found(&self, held: &Held) -> Result<Found> {
+        let found = |permit, launches| Found {
+            permit,
+            expires: held.token.expires.min(held.delegation.expires),
+            launches,
+        };
         let asked = scopes::read(&held.token.scopes);
         let asked: Vec<Scope> = scopes::resources(&asked).cloned().collect();
         let mut login = Login {
@@ -71,15 +107,16 @@ impl Smart {
                 scope,
                 reach: reach.clone(),
             });
-            return Ok(Permit::login(Arc::new(login), grants.collect()));
+            let permit = Permit::login(Arc::new(login), grants.collect());
+            return Ok(found(permit, Vec::new()));
         };
         let person = self.parts.persons.person(account).await.map_err(closed)?;
         let person = person.ok_or_else(invalid)?;
         login.fhir_user.clone_from(&person.fhir_user);
         login.roles = person.roles();
         let login = Arc::new(login);
-        let grants = self.grants(&login, &person, &asked).await?;
-        Ok(Permit::login(login, grants))
+        let (grants, launches) = self.grants(&login, &person, &asked).await?;
+        Ok(found(Permit::login(login, grants), launches))
     }
 
     /// What a client reaches that acts for itself.
@@ -94,20 +131,21 @@ impl Smart {
     }
 
     /// What a person's token allows: each scope, met with each of their roles, over what that role
-    /// reaches.
+    /// reaches; and which of these reach the patient of the launch.
     async fn grants(
         &self,
         login: &Arc<Login>,
         person: &Person,
         asked: &[Scope],
-    ) -> Result<Vec<Grant>> {
-        let mut grants = Vec::new();
+    ) -> Result<(Vec<Grant>, Vec<(Reach, bool)>)> {
+        let (mut grants, mut launches) = (Vec::new(), Vec::new());
         for hat in &person.hats {
             let Some(role) = roles::named(&hat.role) else {
                 continue;
             };
             let reach = self.reach_of(hat).await?;
             let launch = self.reach_of_launch(login, &reach).await?;
+            launches.push((reach.clone(), launch.is_some()));
             for scope in asked {
                 let reach = match scope.level {
                     Level::User => Some(&reach),
@@ -121,7 +159,7 @@ impl Smart {
                 }));
             }
         }
-        Ok(grants)
+        Ok((grants, launches))
     }
 
     /// Whom a role of a person reaches.

@@ -205,6 +205,22 @@ impl AuditFile {
         self.0.hold()
     }
 
+    /// The last row that is led to by its pseudonyms; those behind it are looked through.
+    ///
+    /// # Errors
+    /// `Fault`, if the file fails.
+    pub fn named_until(&self) -> Result<u64> {
+        self.0.named_until()
+    }
+
+    /// Makes pseudonyms lead to at most so many more rows; gives the last.
+    ///
+    /// # Errors
+    /// `Fault`, if the file fails.
+    pub fn name(&mut self, limit: u32) -> Result<u64> {
+        self.0.name(limit)
+    }
+
     /// How many pseudonyms lead to rows behind a number.
     ///
     /// # Errors

@@ -14,6 +14,18 @@ pub const CUSTODIANS_MAX: usize = 4_096;
 pub const CUSTODY_LEVELS_MAX: u32 = 16;
 
 impl Store {
+    /// How many times something has changed that permits are made from, by whichever process; none
+    /// where that is not counted. Patients who come into somebody's care, or leave it, do not count.
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails.
+    pub fn access_stamp(&self) -> Result<Option<u64>> {
+        match self.reading() {
+            Reading::Pool(readers) => readers.lookups().access_stamp().map(Some),
+            Reading::Turn => Ok(None),
+        }
+    }
+
     /// Whom somebody can act for, given the references of who they are and of the establishments
     /// that they work for: these, the parts of the establishments, the functions of the
     /// practitioner, the teams that one of them is of; and, with `^` before them, the

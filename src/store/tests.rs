@@ -20,6 +20,8 @@ use crate::{
     },
 };
 
+mod access;
+mod audit;
 mod permits;
 mod scratch;
 

@@ -15,10 +15,11 @@ use crate::{
     store::{AuditAnchor, AuditRow, AuditTip, Pseudonym},
 };
 
-/// The version of the schema.
-const VERSION: i64 = 1;
-
-const SCHEMA: &str = include_str!("../../../migrations/audit/0001_begin_log.sql");
+/// The steps to the present schema, whose version is their number.
+const SCHEMA: [&str; 2] = [
+    include_str!("../../../migrations/audit/0001_begin_log.sql"),
+    include_str!("../../../migrations/audit/0002_name_later.sql"),
+];
 
 const COLUMNS: &str = "seq, at, event, action, outcome, status, kind, entity, patients, agent, \
      client, roles, session, purpose, address, request, detail, hash";
@@ -44,9 +45,12 @@ impl AuditConnection {
             Connection::open_with_flags(path, flags).map_err(|error| unusable(path, &error))?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(fault)?;
         let file = Self { connection };
-        match file.version()? {
-            VERSION => Ok(file),
-            other => Err(unusable(path, &format!("the schema has version {other}"))),
+        match file.steps_left()? {
+            [] => Ok(file),
+            _ => Err(unusable(
+                path,
+                &"an earlier version has written it; the server brings it up to date when it starts",
+            )),
         }
     }
 
@@ -57,29 +61,31 @@ impl AuditConnection {
         self.connection.execute_batch(pragmas).map_err(fault)
     }
 
-    fn version(&self) -> Result<i64> {
-        self.connection
-            .query_row("pragma user_version", [], |row| row.get(0))
-            .map_err(fault)
+    /// The steps that have not been taken.
+    fn steps_left(&self) -> Result<&'static [&'static str]> {
+        let version = self
+            .connection
+            .query_row("pragma user_version", [], |row| number(row, 0))
+            .map_err(fault)?;
+        let taken = usize::try_from(version).unwrap_or(usize::MAX);
+        let left = SCHEMA.get(taken..);
+        left.ok_or_else(|| Problem::fault(format!("the schema has version {version}")))
     }
 
     fn migrate(&mut self) -> Result<()> {
-        match self.version()? {
-            VERSION => return Ok(()),
-            0 => {}
-            later => {
-                return Err(Problem::fault(format!("the schema has version {later}")));
-            }
+        if self.steps_left()?.is_empty() {
+            return Ok(());
         }
-        let tx = self.write()?;
+        let exclusive = "begin immediate";
+        self.connection.execute_batch(exclusive).map_err(fault)?;
         // Another process may have been first.
-        let version: i64 = tx
-            .query_row("pragma user_version", [], |row| row.get(0))
-            .map_err(fault)?;
-        if version == 0 {
-            tx.execute_batch(SCHEMA).map_err(fault)?;
-        }
-        tx.commit().map_err(fault)
+        let taken = self.steps_left().and_then(|steps| {
+            let mut each = steps.iter();
+            each.try_for_each(|step| self.connection.execute_batch(step).map_err(fault))
+        });
+        let end = if taken.is_ok() { "commit" } else { "rollback" };
+        let ended = self.connection.execute_batch(end).map_err(fault);
+        taken.and(ended)
     }
 
     fn write(&mut self) -> Result<rusqlite::Transaction<'_>> {
@@ -119,7 +125,6 @@ impl AuditConnection {
     ) -> Result<AuditTip> {
         let tx = self.write()?;
         let rows = make(tip(&tx)?)?;
-        let mut names: Vec<(Pseudonym, u64)> = Vec::with_capacity(rows.len() * 3);
         {
             let mut insert = tx
                 .prepare_cached(
@@ -130,17 +135,6 @@ impl AuditConnection {
                 .map_err(fault)?;
             for row in &rows {
                 insert_row(&mut insert, row)?;
-                names.extend(row.names().into_iter().map(|name| (name, row.seq)));
-            }
-            // In the order of the tree that they go into: neighbours share a page.
-            names.sort_unstable();
-            let mut insert = tx
-                .prepare_cached("insert into named (name, seq) values (?, ?)")
-                .map_err(fault)?;
-            for (name, seq) in &names {
-                insert
-                    .execute(params![name, seq.cast_signed()])
-                    .map_err(fault)?;
             }
         }
         let end = tip(&tx)?;
@@ -165,6 +159,44 @@ impl AuditConnection {
         // The transaction takes its state with the first statement that reads.
         let text = "begin; select count(*) from anchor;";
         self.connection.execute_batch(text).map_err(fault)
+    }
+
+    pub fn named_until(&self) -> Result<u64> {
+        named_until(&self.connection)
+    }
+
+    pub fn name(&mut self, limit: u32) -> Result<u64> {
+        let tx = self.write()?;
+        let mut until = named_until(&tx)?;
+        let mut names: Vec<(Pseudonym, u64)> = Vec::new();
+        {
+            let mut next = tx
+                .prepare_cached(&format!(
+                    "select {COLUMNS} from entry where seq > ? order by seq limit ?"
+                ))
+                .map_err(fault)?;
+            let rows = next
+                .query_map(params![until.cast_signed(), limit], entry)
+                .map_err(fault)?;
+            for row in rows {
+                let row = row.map_err(fault)?;
+                names.extend(row.names().into_iter().map(|name| (name, row.seq)));
+                until = row.seq;
+            }
+            // In the order of the tree that they go into: neighbours share a page.
+            names.sort_unstable();
+            let mut insert = tx
+                .prepare_cached("insert or ignore into named (name, seq) values (?, ?)")
+                .map_err(fault)?;
+            for (name, seq) in &names {
+                insert
+                    .execute(params![name, seq.cast_signed()])
+                    .map_err(fault)?;
+            }
+        }
+        set_named(&tx, until)?;
+        tx.commit().map_err(fault)?;
+        Ok(until)
     }
 
     pub fn named_count(&self, after: u64) -> Result<u64> {
@@ -267,9 +299,26 @@ impl AuditConnection {
         let count = tx
             .execute("delete from entry where seq <= ?", params![bound])
             .map_err(fault)?;
+        if named_until(&tx)? < bound.cast_unsigned() {
+            set_named(&tx, bound.cast_unsigned())?;
+        }
         tx.commit().map_err(fault)?;
         Ok(count as u64)
     }
+}
+
+fn named_until(connection: &Connection) -> Result<u64> {
+    let mut statement = connection
+        .prepare_cached("select seq from naming")
+        .map_err(fault)?;
+    statement.query_row([], |row| number(row, 0)).map_err(fault)
+}
+
+fn set_named(connection: &Connection, until: u64) -> Result<()> {
+    connection
+        .execute("update naming set seq = ?", params![until.cast_signed()])
+        .map(drop)
+        .map_err(fault)
 }
 
 fn tip(connection: &Connection) -> Result<AuditTip> {

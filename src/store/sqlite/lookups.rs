@@ -127,6 +127,16 @@ impl Lookups {
         clients::is_origin(&*self.connection()?, origin)
     }
 
+    /// How many times something has changed that permits are made from.
+    pub fn access_stamp(&self) -> Result<u64> {
+        let connection = self.connection()?;
+        let mut statement = connection
+            .prepare_cached("select stamp from access_stamp where one = 1")
+            .map_err(fault)?;
+        let stamp: i64 = statement.query_row([], |row| row.get(0)).map_err(fault)?;
+        Ok(stamp.unsigned_abs())
+    }
+
     /// A token with all that it stands for.
     pub fn held(&self, hash: &Digest) -> Result<Option<Held>> {
         tokens::held(&*self.connection()?, hash)

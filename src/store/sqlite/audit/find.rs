@@ -1,6 +1,7 @@
 //! What is looked for in the record of accesses, as a statement.
 //!
-//! Where a pseudonym is named, the statement begins at its rows; else at the index of instants.
+//! Where a pseudonym is asked for, the statement begins at the rows that it leads to, and looks
+//! through those that nothing leads to yet; else at the index of instants.
 
 use rusqlite::{params_from_iter, types::Value};
 
@@ -39,17 +40,21 @@ impl Condition {
         }
     }
 
-    /// One of these pseudonyms leads to the row, and stands there where `holds` says.
+    /// One of these pseudonyms stands where `holds` says.
     fn named(&mut self, names: Option<&[Pseudonym]>, holds: &str) {
         let Some(names) = names else { return };
-        let each = format!("seq in (select n.seq from named n where n.name = ?) and {holds}");
+        let each = format!(
+            "seq in (select n.seq from named n where n.name = ? union all \
+             select e.seq from entry e where e.seq > (select seq from naming) and {holds}) \
+             and {holds}"
+        );
         let all = vec![each.as_str(); names.len()].join(" or ");
         let all = if names.is_empty() { "false" } else { &all };
-        let twice = names.iter().flat_map(|name| {
+        let thrice = names.iter().flat_map(|name| {
             let name = Value::Blob(name.to_vec());
-            [name.clone(), name]
+            [name.clone(), name.clone(), name]
         });
-        self.add(&format!("({all})"), twice);
+        self.add(&format!("({all})"), thrice);
     }
 }
 
