@@ -5,6 +5,8 @@
 //! stands nowhere else ([`ground::CANARY`]), so that a single byte too much is seen.
 
 mod broken;
+mod costs;
+mod fields;
 mod floods;
 mod flows;
 mod ground;
