@@ -38,6 +38,7 @@ fn asked(client: &mut Client, query: &str) -> Reply {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn c6_each_kind_of_search_that_costs_too_much_is_refused_or_bounded() {
     let ground = Ground::new();
     let mut all = ground.all();
@@ -192,6 +193,7 @@ fn c6_a_condition_of_a_write_is_bounded_as_a_search_is() {
 }
 
 /// Resources that hold an address wherever one may stand.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn baits(url: &str) -> Vec<Value> {
     let text = |kind: &str, more: Value| {
         let mut all = more;

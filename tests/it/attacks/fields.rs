@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     ground::{CANARY, Ground, record},
-    objects::{NOBODY, told},
+    objects::{NOBODY, Told, told},
 };
 use crate::harness::{Client, Reply};
 
@@ -222,7 +222,7 @@ fn a7_operations_of_others_are_refused_as_entries_too() {
 }
 
 /// What stands of the other patient and is deleted, and what never was, asked for in every way.
-fn answers(client: &mut Client, kind: &str, id: &str) -> Vec<(u16, Vec<(String, String)>, String)> {
+fn answers(client: &mut Client, kind: &str, id: &str) -> Vec<Told> {
     let place = format!("{kind}/{id}");
     let mut all: Vec<Reply> = [
         place.clone(),

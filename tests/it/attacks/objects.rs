@@ -9,8 +9,11 @@ use crate::harness::{Client, Reply};
 /// An id that nothing has, of the form that ids have.
 pub const NOBODY: &str = "01900000-0000-7000-8000-000000000000";
 
+/// The status, the headers and the body of a refusal.
+pub type Told = (u16, Vec<(String, String)>, String);
+
 /// What a refusal says, apart from the id that was asked for and the number of the request.
-pub fn told(reply: &Reply, id: &str) -> (u16, Vec<(String, String)>, String) {
+pub fn told(reply: &Reply, id: &str) -> Told {
     let ours = |name: &str| !["date", "x-request-id", "content-length"].contains(&name);
     let headers = reply.headers.iter().filter(|(name, _)| ours(name));
     let hidden = |text: &str| text.replace(id, "ID");
