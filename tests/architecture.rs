@@ -12,6 +12,8 @@ mod code;
 mod documents;
 #[path = "architecture/layers.rs"]
 mod layers;
+#[path = "architecture/leaks.rs"]
+mod leaks;
 #[path = "architecture/requirements.rs"]
 mod requirements;
 
@@ -239,6 +241,20 @@ fn each_requirement_of_smart_has_a_test_or_a_reason() {
     hold(
         |path| path == "conformance/smart.tsv",
         |file| requirements::faults(&file.text, &proofs),
+    );
+}
+
+#[test]
+fn each_leak_that_is_known_has_a_test_or_a_reason() {
+    let files = files();
+    let sources: Vec<&str> = files
+        .iter()
+        .filter(|file| is_rust(&file.path))
+        .map(|file| file.text.as_str())
+        .collect();
+    hold(
+        |path| path == "conformance/leaks.tsv",
+        |file| leaks::faults(&file.text, &sources),
     );
 }
 

@@ -193,10 +193,6 @@ fn a7_operations_of_others_are_refused_as_entries_too() {
         ("POST", format!("{}/$stop", other.record("CarePlan"))),
         ("GET", format!("{}/$meta", other.record("Observation"))),
         ("POST", format!("{}/$meta-add", other.record("Observation"))),
-        (
-            "GET",
-            format!("Patient/$export?patient={}", other.reference),
-        ),
         ("POST", "$reindex".to_owned()),
         ("POST", "Patient/$import".to_owned()),
         ("POST", format!("$fhirpath?resource={}", other.reference)),

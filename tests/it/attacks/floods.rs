@@ -284,3 +284,33 @@ fn b19_requests_for_authorization_do_not_fill_the_disk() {
         "{statuses:?}"
     );
 }
+
+#[test]
+fn b19_ways_back_are_not_asked_for_without_end() {
+    let server = server();
+    let mut thief = Visitor::new(&server);
+    let page = thief.get("/auth/recover").expect(200);
+    let statuses: Vec<u16> = (0..100)
+        .map(|number| {
+            let login = if number == 70 {
+                ANNE.to_owned()
+            } else {
+                format!("user-{number}")
+            };
+            let reply = submit_from(&mut thief, AWAY, &page, &[("login", &login)]);
+            assert_eq!(reply.header("retry-after").is_some(), reply.status == 429);
+            reply.status
+        })
+        .collect();
+    let heard = statuses.iter().filter(|status| **status == 200).count();
+    assert!((60..=61).contains(&heard), "{statuses:?}");
+    assert!(
+        statuses[61..].iter().all(|status| *status == 429),
+        "{statuses:?}"
+    );
+    // From elsewhere it is heard, and logins wait for none of it.
+    let mut home = Visitor::new(&server);
+    let page = home.get("/auth/recover").expect(200);
+    submit_from(&mut home, HOME, &page, &[("login", ANNE)]).expect(200);
+    assert_eq!(tried(&server, AWAY, ANNE, PASSWORD).0, 303);
+}

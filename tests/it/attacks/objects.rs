@@ -139,6 +139,57 @@ fn is_empty_of_others(query: &str, bundle: &Value, own: &str) {
 }
 
 #[test]
+fn a1_an_export_holds_nothing_of_somebody_else() {
+    let ground = Ground::new();
+    let mut insider = ground.insider();
+    let (own, other) = (&ground.own, &ground.other);
+    for query in [
+        "$export".to_owned(),
+        "$export?_type=Patient,Observation,Flag".to_owned(),
+        "Patient/$export".to_owned(),
+        format!("Patient/$export?patient={}", other.reference),
+        format!(
+            "$export?_typeFilter=Observation%3Fsubject%3D{}",
+            other.reference
+        ),
+    ] {
+        let begun = insider.get(&query);
+        ground.sees_nothing(&query, &begun);
+        let Some(place) = begun.header("content-location") else {
+            assert!(
+                (400..500).contains(&begun.status),
+                "{query}: {}",
+                begun.text()
+            );
+            continue;
+        };
+        let place = place
+            .split_once("/fhir/")
+            .expect("below the base")
+            .1
+            .to_owned();
+        ground.server.set_clock(&ground.server.later(60));
+        let done = insider.get(&place).expect(200);
+        ground.sees_nothing(&query, &done);
+        let files = done.json()["output"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let mut lines = 0;
+        for file in &files {
+            let url = file["url"].as_str().unwrap_or_default();
+            let path = url.split_once("/fhir/").expect("below the base").1;
+            let reply = insider.get(path).expect(200);
+            assert!(!reply.text().contains(CANARY), "{query}: {}", reply.text());
+            assert!(!reply.text().contains(&other.reference), "{query}");
+            lines += reply.text().lines().count();
+        }
+        let is_of_others = query.contains(&other.reference);
+        assert!(lines > 0 || is_of_others, "{query}: {}", own.reference);
+    }
+}
+
+#[test]
 fn a1_entries_of_a_batch_read_no_more_than_requests() {
     let ground = Ground::new();
     let mut insider = ground.insider();

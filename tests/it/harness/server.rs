@@ -288,6 +288,16 @@ fn launch(database: &std::path::Path, options: &Options) -> (Child, Arc<Printed>
 }
 
 #[test]
+#[should_panic(expected = "the log tells")]
+fn a_server_that_tells_of_somebody_fails_its_test() {
+    let printed = Arc::new(Printed::default());
+    printed.copy_from(Cursor::new(
+        "INFO started\nDEBUG reminded camille@home.example\n",
+    ));
+    printed.tells_of_nobody();
+}
+
+#[test]
 fn the_address_is_read_from_the_line_that_tells_it() {
     let line = "2026-01-01 INFO listening on http://127.0.0.1:4711/fhir";
     assert_eq!(address_in(line), "127.0.0.1:4711".parse().ok());
