@@ -214,6 +214,8 @@ pub enum TicketKind {
     Spare,
     /// That a browser was sent to an OpenID provider.
     Federation,
+    /// That somebody has logged in with a browser before.
+    Device,
 }
 
 impl TicketKind {
@@ -226,6 +228,7 @@ impl TicketKind {
             Self::Code => "code",
             Self::Spare => "spare",
             Self::Federation => "federation",
+            Self::Device => "device",
         }
     }
 }
@@ -330,6 +333,13 @@ pub(super) trait Accounts: Send {
         kind: TicketKind,
     ) -> BoxFuture<'a, Result<u64>>;
 
+    /// The number of tickets of an account and a kind.
+    fn count_tickets<'a>(
+        &'a mut self,
+        account: &'a str,
+        kind: TicketKind,
+    ) -> BoxFuture<'a, Result<u64>>;
+
     /// Failures under a key.
     fn failures<'a>(&'a mut self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Failures>>>;
 
@@ -393,6 +403,8 @@ through! {
     forget_ticket(kind: TicketKind, hash: &[u8]) -> bool;
     /// Removes the tickets of an account and a kind; gives their number.
     forget_tickets(account: &str, kind: TicketKind) -> u64;
+    /// The number of tickets of an account and a kind.
+    count_tickets(account: &str, kind: TicketKind) -> u64;
     /// Failures under a key.
     failures(key: &[u8]) -> Option<Failures>;
     /// Writes failures, or removes them.

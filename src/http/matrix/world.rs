@@ -30,6 +30,7 @@ use crate::{
         Parts, Settings, Smart,
         keys::Keys,
         persons::{Hat, Person, Persons},
+        rates::RateBounds,
         secret,
     },
     store::{self, Client, Delegation, DelegationsOf, Prepared, Proof, TokenKind, Tx},
@@ -295,6 +296,10 @@ fn smart(bench: &Bench) -> Smart {
         consent: std::time::Duration::ZERO,
         registration: false,
         style: String::new(),
+        rates: RateBounds {
+            client: 600,
+            address: 300,
+        },
     };
     let clock = Arc::clone(&context.clock);
     let parts = Parts {

@@ -43,6 +43,7 @@ impl House {
             name: format!("Program {id}"),
             proof: Proof::Public,
             redirect_uris: Vec::new(),
+            logout_uris: Vec::new(),
             launch_uri: None,
             scopes: Vec::new(),
             origins: Vec::new(),
