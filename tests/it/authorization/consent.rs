@@ -32,7 +32,6 @@ fn is_let_in(ward: &Ward, anne: &mut Visitor, request: &str, patient: &str) -> b
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one story")]
 fn a_yes_is_remembered_for_the_same_and_for_a_while_and_can_be_taken_back() {
     let ward = ward_with(&[("VIGIE_AUTH_CONSENT_DAYS", "30")]);
     let app = App::register(&ward.server, SCOPES, &["--secret", "--id", "kept"]);
