@@ -4,6 +4,8 @@
 //! `tests::` below holds the rule to samples that break it, for a check that cannot fail is
 //! worth nothing. To add a rule: write the function, a sample that breaks it, and its test.
 
+#[path = "architecture/advisories.rs"]
+mod advisories;
 #[path = "architecture/code.rs"]
 mod code;
 #[path = "architecture/documents.rs"]
@@ -174,6 +176,22 @@ fn each_dependency_has_a_reason_and_the_lock_file_a_bound() {
     hold(
         |path| path == "Cargo.lock",
         |file| documents::packages(&file.text),
+    );
+}
+
+#[test]
+fn c21_no_package_is_known_to_be_weak() {
+    hold(
+        |path| path == "Cargo.lock",
+        |file| advisories::weak_packages(&file.text),
+    );
+}
+
+#[test]
+fn the_table_of_attacks_has_each_row_once() {
+    hold(
+        |path| path == "SECURITY.md",
+        |file| documents::missing_rows(&file.text),
     );
 }
 

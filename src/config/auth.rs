@@ -29,6 +29,10 @@ pub struct Auth {
     pub registration: bool,
     /// `auth.style_url`; empty for the server's own.
     pub style_url: String,
+    /// `auth.requests_per_client_max`.
+    pub requests_per_client_max: u32,
+    /// `auth.requests_per_address_max`.
+    pub requests_per_address_max: u32,
 }
 
 impl Auth {
@@ -86,6 +90,15 @@ impl Auth {
         findings.within("auth.backend_seconds", self.backend_seconds, 30..=300);
         findings.within("auth.offline_days", self.offline_days, 1..=365);
         findings.within("auth.consent_days", self.consent_days, 0..=365);
+        for (key, most) in [
+            ("auth.requests_per_client_max", self.requests_per_client_max),
+            (
+                "auth.requests_per_address_max",
+                self.requests_per_address_max,
+            ),
+        ] {
+            findings.within(key, most, 1..=1_000_000);
+        }
         for (key, text) in [
             ("auth.issuer", &self.issuer),
             ("auth.style_url", &self.style_url),
@@ -119,17 +132,19 @@ mod tests {
     }
 
     #[test]
-    fn a_life_that_is_too_long_is_refused_by_name() {
+    fn a_life_that_is_too_long_or_a_rate_that_is_none_is_refused_by_name() {
         let flags = vec![
             ("auth.access_seconds", "3601".to_owned()),
             ("auth.backend_seconds", "301".to_owned()),
             ("auth.consent_days", "366".to_owned()),
             ("auth.issuer", "https://a.example?x".to_owned()),
+            ("auth.requests_per_client_max", "0".to_owned()),
+            ("auth.requests_per_address_max", "0".to_owned()),
         ];
         let sources = Sources {
             flags,
             ..Sources::default()
         };
-        assert_eq!(load(&sources).unwrap_err().issues.len(), 4);
+        assert_eq!(load(&sources).unwrap_err().issues.len(), 6);
     }
 }

@@ -240,7 +240,6 @@ async fn enrol(config: &Config, chance: &Arc<dyn Chance>) -> Result<Vec<Login>> 
                 role: role.to_owned(),
                 organization: organization.to_owned(),
             }],
-            tenant: String::new(),
             password: Some(Phi::new(password.clone())),
             authenticator: Some(Phi::new(authenticator::typed(&secret))),
             identity: None,

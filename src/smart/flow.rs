@@ -6,6 +6,8 @@
 mod consent;
 mod grant;
 
+use std::net::IpAddr;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -106,8 +108,12 @@ impl Smart {
     /// Takes a client's request.
     ///
     /// # Errors
-    /// What is shown to the person: the client is not known, or the address is not its own.
-    pub async fn begin(&self, fields: &Fields) -> Granted<Begun> {
+    /// What is shown to the person: the client is not known, or the address is not its own;
+    /// `TooManyRequests`.
+    pub async fn begin(&self, fields: &Fields, address: Option<IpAddr>) -> Granted<Begun> {
+        // Each request that is taken is a row: nobody fills the disk from one address.
+        self.rates.look(address, self.now())?;
+        self.rates.count_address(address, self.now());
         let id = fields.need("client_id", "The program does not say who it is.")?;
         let client = self.store().client(&PERMIT, id).await?;
         let client = client.ok_or(Refusal::new(

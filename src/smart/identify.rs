@@ -4,12 +4,13 @@
 //! <https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-symmetric.html>,
 //! <https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-asymmetric.html>.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use serde_json::Value;
 
 use super::{
     PERMIT, Smart, assertion,
+    form::Fields,
     refusal::{Fault, Granted, Refusal},
     secret,
 };
@@ -39,6 +40,17 @@ pub enum Shown {
     },
 }
 
+/// A request to an endpoint.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    /// Its form.
+    pub fields: &'a Fields,
+    /// The header `Authorization`.
+    pub authorization: Option<&'a str>,
+    /// Where it comes from; none, if it did not come over a socket.
+    pub address: Option<IpAddr>,
+}
+
 /// That a client is not known, or is not itself: which of both, nobody is told.
 const fn unknown() -> Refusal {
     Refusal::new(
@@ -48,6 +60,26 @@ const fn unknown() -> Refusal {
 }
 
 impl Smart {
+    /// The client that asks, if it is itself and does not ask too often.
+    ///
+    /// # Errors
+    /// `InvalidClient`; `TooManyRequests`; `ServerError`, if the database fails.
+    pub(super) async fn client_of(&self, asking: &Asking<'_>) -> Granted<Client> {
+        self.rates.look(asking.address, self.now())?;
+        let found = match asking.fields.shown(asking.authorization) {
+            Ok(shown) => self.identify(&shown).await,
+            Err(refusal) => Err(refusal),
+        };
+        match &found {
+            Ok(client) if client.proof != Proof::Public => {
+                self.rates.count_client(&client.id, self.now())?;
+            }
+            // A name alone proves nothing: nobody is to use up what is another's.
+            Ok(_) | Err(_) => self.rates.count_address(asking.address, self.now()),
+        }
+        found
+    }
+
     /// The client that shows this, if it is itself.
     ///
     /// # Errors

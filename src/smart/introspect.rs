@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     PERMIT, Smart,
-    form::Fields,
+    identify::Asking,
     refusal::{Fault, Granted, Refusal},
     scopes::{self, Wish},
     secret, token,
@@ -37,11 +37,11 @@ impl Smart {
     ///
     /// # Errors
     /// `InvalidClient`, if nobody has shown who they are; `InvalidToken`, `InsufficientScope`, if a
-    /// token was shown that is not good for it; `InvalidRequest`.
-    pub async fn introspect(&self, fields: &Fields, authorization: Option<&str>) -> Granted<Value> {
-        fields.once()?;
-        let asker = self.asker(fields, authorization).await?;
-        let text = fields.need("token", "token is missing.")?;
+    /// token was shown that is not good for it; `InvalidRequest`; `TooManyRequests`.
+    pub async fn introspect(&self, asking: &Asking<'_>) -> Granted<Value> {
+        asking.fields.once()?;
+        let asker = self.asker(asking).await?;
+        let text = asking.fields.need("token", "token is missing.")?;
         let inactive = || Ok(json!({ "active": false }));
         let Some(held) = self.find(text).await? else {
             return inactive();
@@ -83,14 +83,22 @@ impl Smart {
         Ok(answer)
     }
 
-    async fn asker(&self, fields: &Fields, authorization: Option<&str>) -> Granted<Asker> {
-        if let Some((scheme, text)) = authorization.and_then(|header| header.split_once(' '))
+    async fn asker(&self, asking: &Asking<'_>) -> Granted<Asker> {
+        let header = asking.authorization;
+        if let Some((scheme, text)) = header.and_then(|header| header.split_once(' '))
             && scheme.eq_ignore_ascii_case("bearer")
         {
-            self.bearer(text, &Wish::Introspect).await?;
+            self.rates.look(asking.address, self.now())?;
+            match self.bearer(text, &Wish::Introspect).await {
+                Ok(held) => self.rates.count_client(&held.client.id, self.now())?,
+                Err(refusal) => {
+                    self.rates.count_address(asking.address, self.now());
+                    return Err(refusal);
+                }
+            }
             return Ok(Asker::Anybodys);
         }
-        let client = self.identify(&fields.shown(authorization)?).await?;
+        let client = self.client_of(asking).await?;
         if client.proof == Proof::Public {
             return Err(unauthorized());
         }
@@ -137,10 +145,10 @@ impl Smart {
     ///
     /// # Errors
     /// `InvalidClient`; `InvalidRequest`, if no token is sent.
-    pub async fn revoke(&self, fields: &Fields, authorization: Option<&str>) -> Granted<Value> {
-        fields.once()?;
-        let client: Client = self.identify(&fields.shown(authorization)?).await?;
-        let text = fields.need("token", "token is missing.")?;
+    pub async fn revoke(&self, asking: &Asking<'_>) -> Granted<Value> {
+        asking.fields.once()?;
+        let client: Client = self.client_of(asking).await?;
+        let text = asking.fields.need("token", "token is missing.")?;
         if let Some(held) = self.find(text).await?
             && held.client.id == client.id
         {

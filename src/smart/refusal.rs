@@ -44,6 +44,8 @@ pub enum Fault {
     InteractionRequired,
     /// There is no room at the moment.
     TemporarilyUnavailable,
+    /// Somebody asks too often.
+    TooManyRequests,
     /// The server failed.
     ServerError,
 }
@@ -68,7 +70,8 @@ impl Fault {
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
             Self::InteractionRequired => "interaction_required",
-            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            // OAuth has no word of its own for it; the status says the rest.
+            Self::TemporarilyUnavailable | Self::TooManyRequests => "temporarily_unavailable",
             Self::ServerError => "server_error",
         }
     }
@@ -83,6 +86,8 @@ pub struct Refusal {
     pub description: &'static str,
     /// For the operator's log only.
     pub internal: Option<String>,
+    /// Seconds after which to come again, where it asks too often.
+    pub wait: u64,
 }
 
 /// What may be refused.
@@ -96,6 +101,7 @@ impl Refusal {
             fault,
             description,
             internal: None,
+            wait: 0,
         }
     }
 }
@@ -122,6 +128,7 @@ impl From<Problem> for Refusal {
             fault,
             description,
             internal: problem.internal.clone().or_else(told),
+            wait: 0,
         }
     }
 }

@@ -35,6 +35,7 @@ mod stored;
 mod tests;
 mod tokens;
 mod tx;
+pub mod witness;
 mod writer;
 
 /// The version of the rules by which index rows are made of a resource: the tables, the extraction,
@@ -42,7 +43,7 @@ mod writer;
 ///
 /// A change that makes rows wrong that were written before raises it; a database that was indexed
 /// by another version is indexed anew when it is next opened.
-pub const INDEX_VERSION: i64 = 3;
+pub const INDEX_VERSION: i64 = 4;
 
 #[cfg(test)]
 pub use self::sqlite::{count_tokens, pretend_index_version, tamper};

@@ -1,6 +1,7 @@
 //! The one door to write.
 
 mod admission;
+mod naming;
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -290,6 +291,7 @@ impl Tx {
         self.complete(&mut prepared).await?;
         let own = about::own(prepared.resource.kind(), id);
         let admitting = self.admitting(&prepared, actions, own.as_deref()).await?;
+        self.check_names(&prepared, None).await?;
         let (mut row, resource) = self.stamp(id, 1, prepared.resource);
         row.key = self.session.insert(&row, &prepared.rows).await?;
         self.check_admitted(&row, &admitting).await?;
@@ -308,6 +310,7 @@ impl Tx {
         prepared.settle_compartments(&current.id);
         self.complete(&mut prepared).await?;
         let admitting = self.admitting(&prepared, &[Action::Update], None).await?;
+        self.check_names(&prepared, Some(&current)).await?;
         let (mut row, resource) = self.stamp(&current.id, current.version + 1, prepared.resource);
         row.key = current.key;
         self.session

@@ -30,6 +30,7 @@ use crate::{
         Parts, Settings, Smart,
         keys::Keys,
         persons::{Hat, Person, Persons},
+        rates::RateBounds,
         secret,
     },
     store::{self, Client, Delegation, DelegationsOf, Prepared, Proof, TokenKind, Tx},
@@ -221,6 +222,8 @@ impl Persons for Listed {
                     role: role.to_owned(),
                     marks,
                     seeds: who.seeds.iter().map(|seed| (*seed).to_owned()).collect(),
+                    houses: who.seeds.iter().map(|seed| (*seed).to_owned()).collect(),
+                    writes_own: false,
                 }],
             })
         });
@@ -293,6 +296,10 @@ fn smart(bench: &Bench) -> Smart {
         consent: std::time::Duration::ZERO,
         registration: false,
         style: String::new(),
+        rates: RateBounds {
+            client: 600,
+            address: 300,
+        },
     };
     let clock = Arc::clone(&context.clock);
     let parts = Parts {

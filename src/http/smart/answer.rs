@@ -49,6 +49,7 @@ pub(super) fn refusal(refusal: &Refusal) -> Response<Body> {
         }
         Fault::AccessDenied | Fault::InsufficientScope => StatusCode::FORBIDDEN,
         Fault::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Fault::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         Fault::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::BAD_REQUEST,
     };
@@ -60,8 +61,14 @@ pub(super) fn refusal(refusal: &Refusal) -> Response<Body> {
     if let Some(way) = challenge(refusal.fault) {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(way));
     }
-    if refusal.fault == Fault::TemporarilyUnavailable {
-        headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+    match refusal.fault {
+        Fault::TemporarilyUnavailable => {
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
+        Fault::TooManyRequests => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(refusal.wait));
+        }
+        _ => {}
     }
     response
 }
