@@ -63,6 +63,8 @@ pub struct Role {
     pub within: Within,
     /// Marks that it reaches beside them, such as `@professional`.
     pub marks: Vec<String>,
+    /// What it sees people's data for: codes of PurposeOfUse. A Consent may deny some of them.
+    pub purposes: Vec<String>,
     /// Operations that it may call: `CarePlan/$stop`, or `$meta` where it belongs to no type.
     pub operations: Vec<String>,
     /// What it may do at most.
@@ -173,6 +175,7 @@ fn role(line: &Value) -> Option<Role> {
             _ => return None,
         },
         marks: texts(&line["marks"])?,
+        purposes: texts(&line["purposes"])?,
         operations: texts(&line["operations"])?,
         ceiling: ceiling?,
     })

@@ -16,7 +16,9 @@ use crate::{
 };
 
 /// Whom somebody can act for: themselves; the parts of their establishments, their functions, the
-/// teams that one of these is of; and, marked, the establishments above theirs.
+/// teams that one of these is of; and, marked, the establishments above theirs. Besides, what a
+/// Consent names them by: everybody ([`crate::fhir::consent::EVERYBODY`]), among whom those who stand
+/// for a patient are not, and their purposes, or that they state none.
 const CUSTODIANS: &str = "with recursive \
      own(name, level) as ( \
          select value, 0 from json_each(?1) \
@@ -31,6 +33,10 @@ const CUSTODIANS: &str = "with recursive \
              cross join custody u on u.patient = '@' || a.name and u.denied = 0 \
              where a.level < ?2) \
      select distinct name from own \
+     union select '*' where exists (select 1 from json_each(?1) \
+         where value not like 'RelatedPerson/%' and value not like '~%') \
+     union select '~?' where exists (select 1 from json_each(?1)) \
+         and not exists (select 1 from json_each(?1) where value like '~%') \
      union select '^' || name from above where level > 0 \
      order by 1";
 
