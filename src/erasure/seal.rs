@@ -21,7 +21,8 @@ const KEY_BYTES: usize = 32;
 /// Names subjects by HMAC-SHA256; the key is a file that only its owner may read.
 #[derive(Clone)]
 pub struct Seal {
-    key: [u8; KEY_BYTES],
+    /// The key, already taken in.
+    keyed: Hmac<Sha256>,
 }
 
 impl Seal {
@@ -41,8 +42,9 @@ impl Seal {
     /// The seal of a key.
     #[must_use]
     pub fn of(key: &[u8]) -> Option<Self> {
+        let key: [u8; KEY_BYTES] = key.try_into().ok()?;
         Some(Self {
-            key: key.try_into().ok()?,
+            keyed: Hmac::new_from_slice(&key).ok()?,
         })
     }
 
@@ -61,7 +63,7 @@ impl Seal {
                 file.sync_all()
             });
         written.map_err(|error| Problem::fault(format!("{}: {error}", path.display())))?;
-        Ok(Self { key })
+        Self::of(&key).ok_or_else(|| Problem::fault("a key of another length"))
     }
 
     /// What stands for `Type/id`.
@@ -69,7 +71,7 @@ impl Seal {
     /// # Errors
     /// `Fault`, never in practice: HMAC takes a key of any length.
     pub fn name(&self, reference: &str) -> Result<Vec<u8>> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).map_err(Problem::fault)?;
+        let mut mac = self.keyed.clone();
         mac.update(reference.as_bytes());
         Ok(mac.finalize().into_bytes().to_vec())
     }

@@ -13,8 +13,9 @@
 //! - What has none is about those whom R4's compartment links it to.
 //! - What is about nobody is everybody's, if its type is one that holds nobody's data ([`SHARED`]);
 //!   otherwise only who reaches everything sees it.
-//! - A ward's CareTeam, and a pathway that is offered by some establishments only, are about
-//!   themselves, by a mark such as `@CareTeam/1`, and say themselves who has it in custody.
+//! - A ward's CareTeam, a pathway that is offered by some establishments only, and a form that is
+//!   offered to some only, are about themselves, by a mark such as `@CareTeam/1`, and say
+//!   themselves who has it in custody.
 //!
 //! The same rows of custody say who belongs to whom (`@Organization/child` is in the custody of
 //! `Organization/parent`), from which the store finds whom a person can act for.
@@ -25,7 +26,7 @@ use serde_json::Value;
 
 pub use self::rows::{About, CustodyRow, TimedRow};
 use super::{
-    canonical::{ON_CALL, PATHWAY_POLICY, extension, extensions, find_extension},
+    canonical::{OFFERED_TO, ON_CALL, PATHWAY_POLICY, extension, extensions, find_extension},
     compartment, consent,
     definitions::ResourceType,
     reference::{self, LocalReference},
@@ -41,6 +42,32 @@ pub const MARK: char = '@';
 /// With what a custodian begins by which somebody is meant through an establishment above theirs:
 /// what is offered to, or kept from, `Organization/parent` is so for its parts.
 pub const ABOVE: char = '^';
+
+/// The custodian who has every pathway and form, whoever offers it: the region.
+pub const REGION: &str = "@region";
+
+/// The custodian who has every form: whoever may be asked to fill it in.
+pub const ASKED: &str = "@patient";
+
+/// Who is meant by an establishment above theirs, in what is offered: `@^Organization/parent`.
+#[must_use]
+pub fn below(establishment: &str) -> String {
+    format!("{MARK}{ABOVE}{establishment}")
+}
+
+/// The mark of pathways for an audience (`@professional`) that single establishments offer.
+#[must_use]
+pub fn single(audience: &str) -> String {
+    format!("{audience}/establishment")
+}
+
+/// What a pathway is made of: types of which one can be offered to some only.
+pub const OFFERED: [&str; 4] = [
+    "ActivityDefinition",
+    "Library",
+    "PlanDefinition",
+    "Questionnaire",
+];
 
 /// Types that hold nobody's data, where they do not say whom they are about: terms, definitions,
 /// the directory.
@@ -138,10 +165,14 @@ pub fn is_shared(kind: ResourceType) -> bool {
 /// Whether the rows of this type depend on the id that it is written with.
 #[must_use]
 pub fn names_itself(kind: ResourceType) -> bool {
-    matches!(
-        kind.name(),
-        "Patient" | "CareTeam" | "PlanDefinition" | "Organization" | "PractitionerRole"
-    )
+    let names = ["Patient", "CareTeam", "Organization", "PractitionerRole"];
+    names.contains(&kind.name()) || is_offered(kind)
+}
+
+/// Whether a resource of this type can be offered to some only.
+#[must_use]
+pub fn is_offered(kind: ResourceType) -> bool {
+    OFFERED.contains(&kind.name())
 }
 
 /// By what a resource of this type is about itself, if it is.
@@ -149,7 +180,8 @@ pub fn names_itself(kind: ResourceType) -> bool {
 pub fn own(kind: ResourceType, id: &str) -> Option<String> {
     match kind.name() {
         "Patient" => Some(id.to_owned()),
-        "CareTeam" | "PlanDefinition" => Some(mark(kind, id)),
+        "CareTeam" => Some(mark(kind, id)),
+        _ if is_offered(kind) => Some(mark(kind, id)),
         _ => None,
     }
 }
@@ -196,7 +228,7 @@ fn whom(kind: ResourceType, id: &str, tree: &Value, references: &[ReferenceRow])
     }
     match kind.name() {
         "CareTeam" => vec![mark(kind, id)],
-        "PlanDefinition" => audience(kind, id, tree),
+        _ if is_offered(kind) => audience(kind, id, tree),
         _ if is_shared(kind) => vec![SHARED.to_owned()],
         _ => Vec::new(),
     }
@@ -265,18 +297,26 @@ fn shared(references: Vec<&Value>) -> (Vec<String>, Vec<LocalReference>) {
     (whom, through)
 }
 
-/// To whom a pathway is offered; what is no pathway is everybody's.
+/// To whom a pathway or a form is offered; what does not say so is everybody's.
 fn audience(kind: ResourceType, id: &str, tree: &Value) -> Vec<String> {
-    let Some(policy) = find_extension(tree, PATHWAY_POLICY) else {
-        return vec![SHARED.to_owned()];
+    let Some(policy) = policy(kind, tree) else {
+        let is_everybodys = extensions(tree, OFFERED_TO).next().is_none();
+        let whom = is_everybodys.then(|| SHARED.to_owned());
+        return vec![whom.unwrap_or_else(|| mark(kind, id))];
     };
     let code = extension(policy, "audience").and_then(Value::as_str);
     let audience = code.filter(|code| *code == AGENCY).unwrap_or(PROFESSIONAL);
-    let mut whom = vec![format!("{MARK}{audience}")];
+    let audience = format!("{MARK}{audience}");
     if extensions(policy, ESTABLISHMENT).next().is_some() {
-        whom.push(mark(kind, id));
+        return vec![single(&audience), mark(kind, id)];
     }
-    whom
+    vec![audience]
+}
+
+/// The policy of a pathway.
+fn policy(kind: ResourceType, tree: &Value) -> Option<&Value> {
+    let is_plan = kind.name() == "PlanDefinition";
+    is_plan.then(|| find_extension(tree, PATHWAY_POLICY))?
 }
 
 /// Those who call on behalf of others.
@@ -318,7 +358,7 @@ fn custody(kind: ResourceType, id: &str, tree: &Value) -> Vec<CustodyRow> {
         "CareTeam" => rows(&[own().to_vec(), patients_of(tree)].concat(), members(tree)),
         "Organization" => rows(&own(), [&tree["partOf"]]),
         "PractitionerRole" if tree["active"] != false => rows(&own(), [&tree["practitioner"]]),
-        "PlanDefinition" => offered(&mark(kind, id), tree),
+        _ if is_offered(kind) => offered(kind, id, tree),
         _ => Vec::new(),
     }
 }
@@ -402,16 +442,31 @@ fn pairs(names: Vec<String>, patients: &[String]) -> impl Iterator<Item = (Strin
     names.into_iter().flat_map(each)
 }
 
-/// The establishments that offer a pathway, and their parts.
-fn offered(mark: &str, tree: &Value) -> Vec<CustodyRow> {
-    let Some(policy) = find_extension(tree, PATHWAY_POLICY) else {
-        return Vec::new();
+/// Who has what is offered to some only: the establishments and their parts, the audience where a
+/// form names one, the region, and of forms whoever may be asked.
+fn offered(kind: ResourceType, id: &str, tree: &Value) -> Vec<CustodyRow> {
+    let policy = policy(kind, tree);
+    let named: Vec<&Value> = match policy {
+        Some(policy) => extensions(policy, ESTABLISHMENT).collect(),
+        None => extensions(tree, OFFERED_TO).collect(),
     };
-    let named = extensions(policy, ESTABLISHMENT);
-    let custodians = named.filter_map(|one| custodian(&one["valueReference"]));
-    let names = custodians.flat_map(|name| [format!("{ABOVE}{name}"), name]);
-    let rows = names.map(|custodian| CustodyRow {
-        patient: mark.to_owned(),
+    if named.is_empty() {
+        return Vec::new();
+    }
+    let mut custodians = vec![REGION.to_owned()];
+    for one in named {
+        if let Some(name) = custodian(&one["valueReference"]) {
+            custodians.extend([below(&name), name]);
+        }
+        if let Some(code @ (AGENCY | PROFESSIONAL)) = one["valueCode"].as_str() {
+            custodians.push(format!("{MARK}{code}"));
+        }
+    }
+    if policy.is_none() {
+        custodians.push(ASKED.to_owned());
+    }
+    let rows = custodians.into_iter().map(|custodian| CustodyRow {
+        patient: mark(kind, id),
         custodian,
         denied: 0,
     });

@@ -1,6 +1,7 @@
 //! The one door to write.
 
 mod admission;
+mod naming;
 
 pub use self::admission::CONSENT_JOB;
 
@@ -302,6 +303,7 @@ impl Tx {
         self.share(id, &mut prepared).await?;
         let own = about::own(prepared.resource.kind(), id);
         let admitting = self.admitting(&prepared, actions, own.as_deref()).await?;
+        self.check_names(&prepared, None).await?;
         self.concern(&prepared.rows.about);
         let (mut row, resource) = self.stamp(id, 1, prepared.resource);
         row.key = self.session.insert(&row, &prepared.rows).await?;
@@ -322,6 +324,7 @@ impl Tx {
         self.complete(&mut prepared).await?;
         self.share(&current.id, &mut prepared).await?;
         let admitting = self.admitting(&prepared, &[Action::Update], None).await?;
+        self.check_names(&prepared, Some(&current)).await?;
         self.concern(&prepared.rows.about);
         let (mut row, resource) = self.stamp(&current.id, current.version + 1, prepared.resource);
         row.key = current.key;

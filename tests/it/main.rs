@@ -28,6 +28,7 @@ mod bulk;
 mod commands;
 #[cfg(test)]
 mod demo;
+mod disclosures;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
@@ -68,6 +69,8 @@ mod smtp;
 mod stories;
 #[cfg(test)]
 mod tables;
+#[cfg(test)]
+mod tenancy;
 #[cfg(test)]
 mod terminology;
 #[cfg(test)]

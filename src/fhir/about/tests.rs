@@ -167,7 +167,7 @@ fn a_pathway_is_offered_to_its_audience_and_by_its_establishments() {
     assert_eq!(about(&pathway(json!([agency]))).whom, ["@agency"]);
     assert_eq!(about(&pathway(json!([]))).whom, ["@professional"]);
     let offered = about(&pathway(json!([agency, by("1"), by("2")])));
-    assert_eq!(offered.whom, ["@PlanDefinition/x", "@agency"]);
+    assert_eq!(offered.whom, ["@PlanDefinition/x", "@agency/establishment"]);
     let rows: Vec<(&str, &str)> = offered
         .custody
         .iter()
@@ -177,18 +177,60 @@ fn a_pathway_is_offered_to_its_audience_and_by_its_establishments() {
     assert_eq!(
         rows,
         [
+            (own, "@^Organization/1"),
+            (own, "@^Organization/2"),
+            (own, "@region"),
             (own, "Organization/1"),
             (own, "Organization/2"),
-            (own, "^Organization/1"),
-            (own, "^Organization/2"),
         ]
     );
-    // One that cannot be told offers it to nobody.
+    // One that cannot be told offers it to nobody but the region.
     let nobody = about(&pathway(json!([{ "url": "establishment" }])));
-    assert_eq!(
-        (nobody.whom, nobody.custody),
-        (vec![own.to_owned(), "@professional".to_owned()], vec![])
-    );
+    assert_eq!(nobody.whom, [own, "@professional/establishment"]);
+    assert_eq!(nobody.custody.len(), 1);
+}
+
+#[test]
+fn a_form_is_everybodys_or_of_those_to_whom_it_is_offered_and_of_who_is_asked() {
+    let form = |kind: &str, offers: &[Value]| {
+        let all = offers.iter().map(|one| {
+            let mut one = one.clone();
+            one["url"] = OFFERED_TO.into();
+            one
+        });
+        json!({ "resourceType": kind, "extension": all.collect::<Vec<Value>>() })
+    };
+    let agency = json!({ "valueCode": "agency" });
+    let house = json!({ "valueReference": refer("Organization/1") });
+    for kind in [
+        "Questionnaire",
+        "Library",
+        "ActivityDefinition",
+        "PlanDefinition",
+    ] {
+        let own = format!("@{kind}/x");
+        let open = about(&form(kind, &[]));
+        assert_eq!((open.whom, open.custody), (vec![SHARED.to_owned()], vec![]));
+        let offered = about(&form(kind, &[agency.clone(), house.clone()]));
+        assert_eq!(offered.whom, [own]);
+        let custodians: Vec<&str> = offered
+            .custody
+            .iter()
+            .map(|row| row.custodian.as_str())
+            .collect();
+        let all = [
+            "@^Organization/1",
+            "@agency",
+            ASKED,
+            REGION,
+            "Organization/1",
+        ];
+        assert_eq!(custodians, all);
+    }
+    // What is not understood opens it to nobody; other types are everybody's, whatever they say.
+    let odd = about(&form("Questionnaire", &[json!({ "valueCode": "king" })]));
+    assert_eq!((odd.whom.len(), odd.custody.len()), (1, 2));
+    assert_eq!(about(&form("ValueSet", &[agency])).whom, [SHARED]);
 }
 
 /// The custody of a version, as `patient custodian`, with a minus where it is denied.
@@ -331,10 +373,84 @@ fn a_denial_holds_in_its_time() {
 #[test]
 fn what_names_itself_is_about_nobody_before_it_has_an_id() {
     for name in ["Patient", "CareTeam"] {
+        assert!(names_itself(ResourceType::named(name).unwrap()));
         let tree = json!({ "resourceType": name });
         let kind = ResourceType::named(name).unwrap();
         assert!(index_rows(&tree, kind).about.whom.is_empty(), "{name}");
     }
+}
+
+#[test]
+fn whatever_r4_ties_to_a_patient_is_about_them() {
+    let compartments = &definitions().compartments;
+    let patient = compartments.iter().find(|one| one.code == "Patient");
+    let row = |kind: ResourceType, code: &str| ReferenceRow {
+        param: hash::of_parameter(kind.name(), code),
+        target_type: ResourceType::named("Patient"),
+        target_id: "p".to_owned(),
+    };
+    let mut ties = 0;
+    for (name, codes) in &patient.unwrap().members {
+        let kind = ResourceType::named(name).unwrap();
+        let tree = json!({ "resourceType": name });
+        for code in codes.iter().filter(|code| *code != "{def}") {
+            let about = of(kind, "x", &tree, &[row(kind, code)]);
+            let whom = if name == "Patient" { "x" } else { "p" };
+            assert_eq!(about.whom, [whom], "{name}.{code}");
+            ties += 1;
+        }
+        // Whatever else leads to a patient ties nothing to them.
+        let about = of(kind, "x", &tree, &[row(kind, "focus")]);
+        assert!(!about.whom.contains(&"p".to_owned()), "{name}");
+    }
+    assert!(ties > 90, "{ties}");
+}
+
+#[test]
+fn naming_a_practitioner_makes_nothing_theirs() {
+    let p = refer("Practitioner/p");
+    for (kind, named) in [
+        ("Observation", json!({ "performer": [p], "focus": [p] })),
+        (
+            "DiagnosticReport",
+            json!({ "performer": [p], "resultsInterpreter": [p] }),
+        ),
+        (
+            "Procedure",
+            json!({ "performer": [{ "actor": p }], "recorder": p, "asserter": p }),
+        ),
+        ("Condition", json!({ "recorder": p, "asserter": p })),
+        (
+            "MedicationRequest",
+            json!({ "requester": p, "performer": p, "recorder": p }),
+        ),
+        (
+            "ServiceRequest",
+            json!({ "requester": p, "performer": [p] }),
+        ),
+        ("Communication", json!({ "sender": p, "recipient": [p] })),
+        ("Task", json!({ "owner": p, "requester": p })),
+        (
+            "DocumentReference",
+            json!({ "author": [p], "authenticator": p }),
+        ),
+        ("Flag", json!({ "author": p })),
+        ("List", json!({ "source": p })),
+        ("QuestionnaireResponse", json!({ "author": p, "source": p })),
+        ("Appointment", json!({ "participant": [{ "actor": p }] })),
+    ] {
+        for subject in ["subject", "for"] {
+            let mut tree = named.clone();
+            tree["resourceType"] = kind.into();
+            tree[subject] = refer("Patient/a");
+            let found = about(&tree);
+            assert!(found.custody.is_empty(), "{kind}: {found:?}");
+            assert_eq!(found.whom, ["a"], "{kind}");
+        }
+    }
+    // Only those whom somebody put in charge of a patient care for them.
+    let tree = json!({ "resourceType": "Patient", "generalPractitioner": [p] });
+    assert_eq!(about(&tree).custody.len(), 1);
 }
 
 #[expect(clippy::too_many_lines, reason = "a table")]

@@ -25,7 +25,8 @@ const CUSTODIANS: &str = "with recursive \
          union select substr(u.patient, 2), o.level + 1 from own o \
              cross join custody u on u.custodian = o.name and u.denied = 0 \
                  and u.patient >= '@' and u.patient < 'A' \
-             where o.level < ?2 and not (u.patient >= '@Plan' and u.patient < '@Plao')), \
+             where o.level < ?2 and substr(u.patient, 2, instr(u.patient, '/') - 2) \
+                 in ('CareTeam', 'Organization', 'PractitionerRole')), \
      above(name, level) as ( \
          select value, 0 from json_each(?1) where value like 'Organization/%' \
          union select u.custodian, a.level + 1 from above a \

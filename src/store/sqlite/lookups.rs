@@ -82,7 +82,9 @@ impl Lookups {
     /// The current version, if the permit reaches it.
     pub fn current(&self, permit: &Permit, kind: ResourceType, id: &str) -> Result<Option<Stored>> {
         let how = (&[Action::Read][..], Versions::Current);
-        reachable(&*self.connection()?, permit, (kind, id), how)
+        let connection = self.connection()?;
+        let _state = State::of(&connection, permit, kind)?;
+        reachable(&connection, permit, (kind, id), how)
     }
 
     /// One version, if the permit reaches the resource.
@@ -92,7 +94,9 @@ impl Lookups {
         (kind, id): (ResourceType, &str),
         version: u64,
     ) -> Result<Option<Stored>> {
-        self::version(&*self.connection()?, permit, (kind, id), version)
+        let connection = self.connection()?;
+        let _state = State::of(&connection, permit, kind)?;
+        self::version(&connection, permit, (kind, id), version)
     }
 
     /// Whom somebody can act for.
@@ -155,6 +159,35 @@ impl Lookups {
     /// The next resources of a type that is indexed anew.
     pub fn to_reindex(&self, of: &Reindex, limit: u32) -> Result<Vec<Stored>> {
         indexing::to_reindex(&*self.connection()?, of, limit)
+    }
+}
+
+/// One state of the database, while it lives: what is read and whom it is about are of one instant.
+/// Otherwise a resource that goes from one patient to another meanwhile could be given, as it was,
+/// to who reaches only the other.
+struct State<'c>(Option<&'c Connection>);
+
+impl<'c> State<'c> {
+    /// Of who reaches everything one statement is asked, which is of one instant by itself.
+    fn of(connection: &'c Connection, permit: &Permit, kind: ResourceType) -> Result<Self> {
+        if permit.is_unbounded(kind, Action::Read) {
+            return Ok(Self(None));
+        }
+        let mut begin = connection.prepare_cached("begin").map_err(fault)?;
+        begin.execute([]).map_err(fault)?;
+        Ok(Self(Some(connection)))
+    }
+}
+
+impl Drop for State<'_> {
+    fn drop(&mut self) {
+        let Some(connection) = self.0 else { return };
+        let ended = connection
+            .prepare_cached("rollback")
+            .and_then(|mut rollback| rollback.execute([]));
+        if let Err(error) = ended {
+            tracing::error!(%error, "a state of the database could not be let go");
+        }
     }
 }
 

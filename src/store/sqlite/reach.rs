@@ -6,8 +6,8 @@
 //! custodians, and kept from none of them.
 //!
 //! A superseded version may have been about others; who reads it must reach these as well
-//! (`about_former`). What narrows a scope is a search, and only current versions have the rows of one:
-//! by such a scope no superseded version is reached.
+//! (`about_former`). Whether what narrows a grant held of it is not known, since only the current
+//! version has rows to search by: a grant that is narrowed shows none.
 
 use rusqlite::{Connection, params_from_iter};
 
@@ -92,13 +92,11 @@ pub(super) fn reaches(
     if standing.versions == Versions::All {
         whom.extend(texts(connection, FORMER, key)?);
     }
-    // Of what narrows a bound it is only known whether the current version satisfies it.
-    let is_known = |bound: &Bound<'_>| {
-        bound.clause.is_none() || standing.versions == Versions::Current
-    };
-    for bound in bounds.into_iter().filter(is_known) {
+    for bound in bounds {
         let is_about = bound.reach == &Reach::Everything || !current.is_empty();
+        let is_known = standing.versions == Versions::Current || bound.clause.is_none();
         if is_about
+            && is_known
             && reaches_all(connection, bound.reach, &whom)?
             && holds(connection, &bound, key)?
         {

@@ -73,7 +73,7 @@ impl Scope<'_> {
     }
 
     /// ` and …`: that whom the earlier versions of the resource `alias` were about is reached too,
-    /// by what nothing narrows, or the version of `change` is the current one.
+    /// or the version of `change` is the current one.
     pub fn reached_before(
         &self,
         sql: &mut Sql,
@@ -87,14 +87,45 @@ impl Scope<'_> {
         let Bounds::Within(bounds) = self.permit.bounds(kind, actions) else {
             return;
         };
+        sql.push(&format!(
+            " and ({change}.version = {alias}.version or not exists \
+             (select 1 from about_former a where a.key = {alias}.key)"
+        ));
+        for bound in &bounds {
+            sql.push(" or (");
+            within(sql, alias, bound);
+            if let Reach::Of { marks, custodians } = bound.reach {
+                sql.push(" and (select min(");
+                each(sql, marks, custodians);
+                sql.push(") from about_former a where a.key = ");
+                sql.push(alias).push(".key) = 1");
+            }
+            sql.push(")");
+        }
+        sql.push(")");
+    }
+
+    /// As [`Self::reached_before`], of who is shown an earlier version for what it was: only the
+    /// current one has rows to search by, so that a grant which a search narrows shows no other.
+    pub fn shown_before(
+        &self,
+        sql: &mut Sql,
+        (alias, change): (&str, &str),
+        kind: Option<ResourceType>,
+        actions: &[Action],
+    ) {
+        let Bounds::Within(bounds) = self.permit.bounds(kind, actions) else {
+            return;
+        };
+        if bounds.iter().all(|bound| bound.clause.is_none()) {
+            return self.reached_before(sql, (alias, change), kind, actions);
+        }
         sql.push(&format!(" and ({change}.version = {alias}.version"));
-        // Of what narrows a bound it is only known whether the current version satisfies it.
         for bound in bounds.iter().filter(|bound| bound.clause.is_none()) {
             sql.push(" or (");
             within(sql, alias, bound);
             if let Reach::Of { marks, custodians } = bound.reach {
-                // Null, where there is nobody else.
-                sql.push(" and coalesce((select min(");
+                sql.push(" and ifnull((select min(");
                 each(sql, marks, custodians);
                 sql.push(") from about_former a where a.key = ");
                 sql.push(alias).push(".key), 1) = 1");

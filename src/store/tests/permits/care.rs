@@ -144,3 +144,36 @@ async fn what_is_deleted_is_gone_for_who_reached_it_and_nothing_for_the_rest() {
     let team = professional(&["CareTeam/team", "PractitionerRole/r1"]);
     assert!(!bench.reads(&team, "Observation/ob").await);
 }
+
+/// Bytes of one instant are never judged by whom the resource is about at another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_to_another_patient_is_never_read_as_it_was() {
+    let bench = populated().await;
+    let store = bench.store.clone();
+    let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let until = Arc::clone(&done);
+    let reading = std::thread::spawn(move || {
+        let permit = everything_of("b");
+        let kind = ResourceType::named("Observation").expect("a type");
+        let (mut seen, mut leaked) = (0, 0);
+        while !until.load(Ordering::Acquire) {
+            let read = futures_util::FutureExt::now_or_never(store.read(&permit, kind, "oa"));
+            if let Some(stored) = read.expect("a look-up").expect("a read") {
+                seen += 1;
+                leaked +=
+                    u32::from(stored.tree().expect("a tree")["subject"] != refer("Patient/b"));
+            }
+        }
+        (seen, leaked)
+    });
+    for n in 0..300 {
+        let subject = refer(if n % 2 == 0 { "Patient/b" } else { "Patient/a" });
+        bench
+            .give(json!({ "resourceType": "Observation", "id": "oa", "subject": subject }))
+            .await;
+    }
+    done.store(true, Ordering::Release);
+    let (seen, leaked) = reading.join().expect("a reader");
+    assert!(seen > 0);
+    assert_eq!(leaked, 0, "of {seen}");
+}
