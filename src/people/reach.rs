@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     fhir::{
-        about::SHARED,
+        about::{AUDITOR, SHARED},
         date,
         reference::{self, LocalReference},
     },
@@ -47,7 +47,12 @@ impl People {
                 continue;
             }
             let mut marks = vec![SHARED.to_owned()];
-            marks.extend(role.marks.iter().cloned());
+            marks.extend(role.marks.iter().map(|mark| match mark.as_str() {
+                AUDITOR if !held.organization.is_empty() => {
+                    format!("{AUDITOR}:{}", held.organization)
+                }
+                _ => mark.clone(),
+            }));
             let mut seeds = Vec::new();
             match role.whose {
                 Whose::Own => marks.extend(patient_id(&account.fhir_user)),
