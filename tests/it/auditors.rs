@@ -62,7 +62,7 @@ fn an_auditor_of_an_establishment_sees_its_people_and_patients_only() {
     // Both on one page, for somebody of neither.
     all.get("Patient?_sort=_id").expect(200);
     let scopes = "openid fhirUser user/AuditEvent.rs";
-    let mut auditor = |login: &str, person: &str, role: &str| {
+    let auditor = |login: &str, person: &str, role: &str| {
         add_user(&server, login, person, &[role]);
         App::public(&server, scopes).client(&server, scopes, login)
     };
@@ -71,12 +71,15 @@ fn an_auditor_of_an_establishment_sees_its_people_and_patients_only() {
     let mut here = auditor("here@example.org", "Practitioner/here", bounded);
     let reads = "subtype=read";
     assert_eq!((count(&mut region, reads), count(&mut here, reads)), (2, 1));
-    for (who, expected) in [("here", 3), ("there", 0)] {
-        let query = format!("patient=of-{who}&type=rest");
+    for (who, expected) in [("here", 2), ("there", 0)] {
+        let query = format!("patient=of-{who}&subtype=update,read");
         assert_eq!(count(&mut here, &query), expected, "{who}");
-        assert_eq!(count(&mut region, &query), 3, "{who}");
+        assert_eq!(count(&mut region, &query), 2, "{who}");
     }
-    let page = here.get("AuditEvent?subtype=search-type&patient=of-here");
+    let by = format!("https://vigie.example/fhir/sid/client-id|{}", office.id);
+    let page = here.get(&format!(
+        "AuditEvent?subtype=search-type&agent:identifier={by}"
+    ));
     let page = page.expect(200).json();
     let people = entries(&page)[0]["entity"].as_array().cloned();
     let people = people.unwrap_or_default();

@@ -370,9 +370,9 @@ impl Reader<'_> {
     }
 
     fn resource(&self, kind: ResourceType, tree: Option<Value>) -> Result<Resource> {
-        let tree = tree.ok_or_else(|| self.no_resource())?;
+        let mut tree = tree.ok_or_else(|| self.no_resource())?;
         let read = || {
-            self.judgement.check(&tree)?;
+            self.judgement.settle(&mut tree)?;
             let resource = Resource::trusted(tree)?;
             check_kind(&resource, kind)?;
             Ok(resource)
