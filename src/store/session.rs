@@ -12,7 +12,7 @@ use crate::{
     fhir::{
         about::About,
         definitions::ResourceType,
-        permit::{Permit, Reach},
+        permit::{Concern, Permit, Reach},
         scope::Action,
         search::query::Query,
         search::rows::IndexRows,
@@ -89,6 +89,21 @@ pub(super) trait Session:
         &'a mut self,
         reach: &'a Reach,
         whom: &'a str,
+    ) -> BoxFuture<'a, Result<bool>>;
+
+    /// Whom a resource is about, and with `former` whom its earlier versions were about; none if
+    /// it never was. What is deleted is about whom it was.
+    fn whom<'a>(
+        &'a mut self,
+        of: (ResourceType, &'a str),
+        former: bool,
+    ) -> BoxFuture<'a, Result<Option<Vec<String>>>>;
+
+    /// Whether a concern has a patient.
+    fn concerns<'a>(
+        &'a mut self,
+        concern: &'a Concern,
+        patient: &'a str,
     ) -> BoxFuture<'a, Result<bool>>;
 
     /// One version, if the permit reaches the resource.

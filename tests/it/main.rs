@@ -71,6 +71,8 @@ mod stories;
 #[cfg(test)]
 mod tables;
 #[cfg(test)]
+mod tenancy;
+#[cfg(test)]
 mod terminology;
 #[cfg(test)]
 mod validate;

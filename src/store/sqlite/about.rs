@@ -16,20 +16,27 @@ use crate::{
 };
 
 /// Whom somebody can act for: themselves; the parts of their establishments, their functions, the
-/// teams that one of these is of; and, marked, the establishments above theirs.
+/// teams that one of these is of; and, marked, the establishments above theirs. Besides, what a
+/// Consent names them by: everybody ([`crate::fhir::consent::EVERYBODY`]), among whom those who stand
+/// for a patient are not, and their purposes, or that they state none.
 const CUSTODIANS: &str = "with recursive \
      own(name, level) as ( \
          select value, 0 from json_each(?1) \
          union select substr(u.patient, 2), o.level + 1 from own o \
              cross join custody u on u.custodian = o.name and u.denied = 0 \
                  and u.patient >= '@' and u.patient < 'A' \
-             where o.level < ?2 and not (u.patient >= '@Plan' and u.patient < '@Plao')), \
+             where o.level < ?2 and substr(u.patient, 2, instr(u.patient, '/') - 2) \
+                 in ('CareTeam', 'Organization', 'PractitionerRole')), \
      above(name, level) as ( \
          select value, 0 from json_each(?1) where value like 'Organization/%' \
          union select u.custodian, a.level + 1 from above a \
              cross join custody u on u.patient = '@' || a.name and u.denied = 0 \
              where a.level < ?2) \
      select distinct name from own \
+     union select '*' where exists (select 1 from json_each(?1) \
+         where value not like 'RelatedPerson/%' and value not like '~%') \
+     union select '~?' where exists (select 1 from json_each(?1)) \
+         and not exists (select 1 from json_each(?1) where value like '~%') \
      union select '^' || name from above where level > 0 \
      order by 1";
 
