@@ -4,12 +4,16 @@
 //! `tests::` below holds the rule to samples that break it, for a check that cannot fail is
 //! worth nothing. To add a rule: write the function, a sample that breaks it, and its test.
 
+#[path = "architecture/advisories.rs"]
+mod advisories;
 #[path = "architecture/code.rs"]
 mod code;
 #[path = "architecture/documents.rs"]
 mod documents;
 #[path = "architecture/layers.rs"]
 mod layers;
+#[path = "architecture/leaks.rs"]
+mod leaks;
 #[path = "architecture/requirements.rs"]
 mod requirements;
 
@@ -176,6 +180,22 @@ fn each_dependency_has_a_reason_and_the_lock_file_a_bound() {
 }
 
 #[test]
+fn c21_no_package_is_known_to_be_weak() {
+    hold(
+        |path| path == "Cargo.lock",
+        |file| advisories::weak_packages(&file.text),
+    );
+}
+
+#[test]
+fn the_table_of_attacks_has_each_row_once() {
+    hold(
+        |path| path == "SECURITY.md",
+        |file| documents::missing_rows(&file.text),
+    );
+}
+
+#[test]
 fn the_lints_and_their_thresholds_are_on() {
     let thresholds = fs::read_to_string(root().join("clippy.toml")).unwrap_or_default();
     hold(
@@ -221,6 +241,20 @@ fn each_requirement_of_smart_has_a_test_or_a_reason() {
     hold(
         |path| path == "conformance/smart.tsv",
         |file| requirements::faults(&file.text, &proofs),
+    );
+}
+
+#[test]
+fn each_leak_that_is_known_has_a_test_or_a_reason() {
+    let files = files();
+    let sources: Vec<&str> = files
+        .iter()
+        .filter(|file| is_rust(&file.path))
+        .map(|file| file.text.as_str())
+        .collect();
+    hold(
+        |path| path == "conformance/leaks.tsv",
+        |file| leaks::faults(&file.text, &sources),
     );
 }
 

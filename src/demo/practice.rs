@@ -262,6 +262,7 @@ async fn register(config: &Config, chance: &Arc<dyn Chance>, address: &str) -> R
         name: "A SMART app".to_owned(),
         proof: Proof::Public,
         redirect_uris: vec![address.to_owned()],
+        logout_uris: Vec::new(),
         launch_uri: None,
         scopes: SCOPES.map(str::to_owned).to_vec(),
         origins: vec![address.trim_end_matches('/').to_owned()],

@@ -214,4 +214,29 @@ mod tests {
             );
         }
     }
+
+    #[tokio::test]
+    async fn every_member_of_a_compartment_is_searched_by_what_ties_it() {
+        let bench = Bench::open().await;
+        let mut members = 0;
+        for compartment in &definitions().compartments {
+            let of = ResourceType::named(&compartment.code).unwrap();
+            for kind in all(compartment) {
+                let query = query(
+                    &bench.context,
+                    (of, "x"),
+                    kind.name(),
+                    &[],
+                    Handling::Strict,
+                );
+                let Some(Clause::Any(links)) = query.unwrap().clauses.pop() else {
+                    panic!("{of}/{kind} is not bound");
+                };
+                let codes = codes(compartment, kind).unwrap();
+                assert_eq!(links.len(), codes.len(), "{of}/{kind}");
+                members += 1;
+            }
+        }
+        assert!(members > 150, "{members}");
+    }
 }

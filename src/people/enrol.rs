@@ -13,7 +13,7 @@ use crate::{
         phi::Phi,
         problem::{Category, Problem, Result},
     },
-    store::{Account, AccountKind, AccountRole, AccountState, DelegationsOf, Tx},
+    store::{Account, AccountKind, AccountRole, AccountState, DelegationsOf, TicketKind, Tx},
 };
 
 /// Accounts that are read at once, where all are listed.
@@ -181,6 +181,7 @@ pub(super) async fn end_sessions(tx: &mut Tx, account: &Account) -> Result<()> {
     // What programs were granted ends with them: who has lost a password has lost more.
     tx.end_delegations(DelegationsOf::Account(&account.id))
         .await?;
+    tx.forget_tickets(&account.id, TicketKind::Device).await?;
     tx.forget_logins(&account.id, &[]).await
 }
 

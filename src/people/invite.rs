@@ -122,7 +122,7 @@ impl People {
                 return Err(Problem::new(Category::Conflict, "duplicate", text));
             }
         };
-        self.write_link(&account, TicketKind::Invitation).await?;
+        self.write_link(&account.id, TicketKind::Invitation).await?;
         Ok(account)
     }
 
@@ -136,7 +136,7 @@ impl People {
     }
 
     /// Draws a link in the place of an earlier one, and has it sent.
-    pub(super) async fn write_link(&self, account: &Account, kind: TicketKind) -> Result<()> {
+    pub(super) async fn write_link(&self, account: &str, kind: TicketKind) -> Result<()> {
         let token = secret::text(self.chance.as_ref());
         let (letter, life) = match kind {
             TicketKind::Invitation => (MessageKind::Invitation, INVITATION_LIFE),
@@ -151,7 +151,7 @@ impl People {
         let ticket = Ticket {
             kind,
             hash: secret::digest(&token),
-            account: account.id.clone(),
+            account: account.to_owned(),
             content: Phi::new(String::new()),
             tries: 0,
             expires: self.now().saturating_add(life).map_err(Problem::fault)?,
@@ -168,37 +168,37 @@ impl People {
     }
 
     /// Sends the way back to who has this login, if somebody has; nobody learns whether. Who asks
-    /// often is heard rarely, and so is who asks for many.
+    /// often is heard rarely, and who asks for many has to wait: gives how long.
     ///
     /// # Errors
     /// `Fault`, if the database fails.
-    pub async fn ask_recovery(&self, login: &str, address: IpAddr) -> Result<()> {
-        let login = fold(login);
+    pub async fn ask_recovery(
+        &self,
+        login: &str,
+        address: IpAddr,
+    ) -> Result<Option<SignedDuration>> {
         let place = throttle::place(address);
-        let charges = vec![
-            (self.key.name("mail", login.as_bytes())?, BY_MAIL),
-            (self.key.name("mail-place", place.as_bytes())?, BY_ADDRESS),
-        ];
-        if self.charge(charges).await?.is_some() {
+        let place = self.key.name("recovery-place", place.as_bytes())?;
+        let wait = self.charge(vec![(place, BY_ADDRESS)]).await?;
+        if wait.is_none() {
+            self.recover(login).await?;
+        }
+        Ok(wait)
+    }
+
+    async fn recover(&self, login: &str) -> Result<()> {
+        let login = fold(login);
+        let charge = self.key.name("mail", login.as_bytes())?;
+        if self.charge(vec![(charge, BY_MAIL)]).await?.is_some() {
             return Ok(());
         }
         let account = self.by_login(&login).await?;
-        match account.filter(has_password) {
-            Some(account) => self.write_link(&account, TicketKind::Recovery).await,
-            None => {
-                // The same number of commits, so that time does not tell.
-                let decoy = secret::digest(&secret::text(self.chance.as_ref()));
-                self.store
-                    .write(&PERMIT, move |tx| {
-                        Box::pin(async move {
-                            tx.forget_ticket(TicketKind::Recovery, &decoy)
-                                .await
-                                .map(|_| ())
-                        })
-                    })
-                    .await
-            }
-        }
+        // For nobody the very same is written, so that time does not tell: a link that leads to no
+        // account, and a letter that is sent to none.
+        let account = account
+            .filter(has_password)
+            .map_or_else(String::new, |one| one.id);
+        self.write_link(&account, TicketKind::Recovery).await
     }
 
     /// What a link asks for; none, if it is good no more. Looking takes nothing.
@@ -307,7 +307,7 @@ impl People {
             return Ok(());
         }
         let code = self.draw_code(login).await?;
-        let job = self.telling(account, MessageKind::LoginCode, &code)?;
+        let job = self.telling(&account.id, MessageKind::LoginCode, &code)?;
         self.store
             .write(&PERMIT, move |tx| {
                 Box::pin(async move { tx.enqueue(&job).await })
@@ -322,7 +322,9 @@ impl People {
         account: &Account,
         present: &Phi<String>,
     ) -> Result<bool> {
-        let charge = self.key.name("factor", account.id.as_bytes())?;
+        // A counter of its own: whoever has the password and guesses at the second factor must not
+        // keep the person from changing it.
+        let charge = self.key.name("present", account.id.as_bytes())?;
         if self
             .charge(vec![(charge.clone(), BY_FACTOR)])
             .await?

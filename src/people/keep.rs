@@ -70,7 +70,7 @@ impl People {
             let text = "The account is not active, or has no password.";
             return Err(Problem::new(Category::Conflict, "conflict", text));
         }
-        self.write_link(&account, TicketKind::Recovery).await?;
+        self.write_link(&account.id, TicketKind::Recovery).await?;
         Ok(account)
     }
 

@@ -6,7 +6,7 @@
 //! - [`session`]: for how long who has logged in stays so. Pure.
 //! - [`key`]: what encrypts and names what is secret at rest.
 //! - [`login`]: the steps from a name to a session; `stay`: what becomes of it; `charge`: what tries
-//!   cost.
+//!   cost; [`device`]: the browsers with which somebody has logged in before.
 //! - [`invite`], [`tell`]: invitations, ways back, and the letters that bring them.
 //! - [`federation`]: logging in with an OpenID provider; [`id_token`]: what it says. The latter is pure.
 //! - [`enrol`]: accounts made, locked and unlocked; `keep`: what else is changed of them.
@@ -18,6 +18,7 @@
 
 pub mod authenticator;
 mod charge;
+pub mod device;
 pub mod enrol;
 pub mod federation;
 pub mod id_token;

@@ -7,14 +7,8 @@ use crate::{
         phi::Phi,
         problem::{Problem, Result},
     },
-    store::{
-        Account, AccountBy, Client, Delegation, DelegationsOf, LoginSession, LoginStage,
-        TicketKind, Tx,
-    },
+    store::{Account, AccountBy, DelegationsOf, LoginSession, LoginStage, TicketKind, Tx},
 };
-
-/// Programs that are shown to who has given them access.
-const PROGRAMS_MAX: u32 = 200;
 
 /// Ends whatever else is open for an account: every session but this one, and what programs were
 /// granted. Both are as they are to be kept.
@@ -171,48 +165,7 @@ impl People {
         let (account, hash) = (login.account.clone(), login.hash.clone());
         self.store
             .write(&PERMIT, move |tx| {
-                Box::pin(async move {
-                    for other in tx.logins(&account).await? {
-                        if other.hash != hash {
-                            let session = hex(&other.hash);
-                            tx.end_delegations(DelegationsOf::Session(&session)).await?;
-                        }
-                    }
-                    tx.forget_logins(&account, &hash).await
-                })
-            })
-            .await
-    }
-
-    /// Programs that somebody has given access to, as long as they have it.
-    ///
-    /// # Errors
-    /// `Fault`, if the database fails.
-    pub async fn programs(&self, account: &Account) -> Result<Vec<(Delegation, Client)>> {
-        let id = account.id.clone();
-        self.store
-            .write(&PERMIT, move |tx| {
-                Box::pin(async move { tx.delegations(&id, PROGRAMS_MAX).await })
-            })
-            .await
-    }
-
-    /// Ends what somebody has granted, with every token that came of it; nothing, if it is not
-    /// theirs.
-    ///
-    /// # Errors
-    /// `Fault`, if the database fails.
-    pub async fn end_program(&self, account: &Account, delegation: &str) -> Result<()> {
-        let (id, delegation) = (account.id.clone(), delegation.to_owned());
-        self.store
-            .write(&PERMIT, move |tx| {
-                Box::pin(async move {
-                    let own = tx.delegations(&id, PROGRAMS_MAX).await?;
-                    if own.iter().any(|(one, _)| one.id == delegation) {
-                        tx.end_delegations(DelegationsOf::Id(&delegation)).await?;
-                    }
-                    Ok(())
-                })
+                Box::pin(async move { tx.forget_logins(&account, &hash).await })
             })
             .await
     }

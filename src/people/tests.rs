@@ -24,6 +24,8 @@ use crate::{
     store::{AccountKind, AccountRole, AccountState, LoginSession, StoreOptions},
 };
 
+mod guessing;
+
 const PASSWORD: &str = "correct horse battery";
 
 struct House {

@@ -214,6 +214,8 @@ pub enum TicketKind {
     Spare,
     /// That a browser was sent to an OpenID provider.
     Federation,
+    /// That somebody has logged in with a browser before.
+    Device,
 }
 
 impl TicketKind {
@@ -226,6 +228,7 @@ impl TicketKind {
             Self::Code => "code",
             Self::Spare => "spare",
             Self::Federation => "federation",
+            Self::Device => "device",
         }
     }
 }
@@ -299,7 +302,7 @@ pub(super) trait Accounts: Send {
     /// Removes a session.
     fn forget_login<'a>(&'a mut self, hash: &'a [u8]) -> BoxFuture<'a, Result<()>>;
 
-    /// Removes the sessions of an account, but the one of this hash.
+    /// Removes the sessions of an account, but the one of this hash; what was granted in them ends.
     fn forget_logins<'a>(
         &'a mut self,
         account: &'a str,
@@ -325,6 +328,13 @@ pub(super) trait Accounts: Send {
 
     /// Removes the tickets of an account and a kind; gives their number.
     fn forget_tickets<'a>(
+        &'a mut self,
+        account: &'a str,
+        kind: TicketKind,
+    ) -> BoxFuture<'a, Result<u64>>;
+
+    /// The number of tickets of an account and a kind.
+    fn count_tickets<'a>(
         &'a mut self,
         account: &'a str,
         kind: TicketKind,
@@ -393,6 +403,8 @@ through! {
     forget_ticket(kind: TicketKind, hash: &[u8]) -> bool;
     /// Removes the tickets of an account and a kind; gives their number.
     forget_tickets(account: &str, kind: TicketKind) -> u64;
+    /// The number of tickets of an account and a kind.
+    count_tickets(account: &str, kind: TicketKind) -> u64;
     /// Failures under a key.
     failures(key: &[u8]) -> Option<Failures>;
     /// Writes failures, or removes them.

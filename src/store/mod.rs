@@ -35,6 +35,7 @@ mod stored;
 mod tests;
 mod tokens;
 mod tx;
+pub mod witness;
 mod writer;
 
 /// The version of the rules by which index rows are made of a resource: the tables, the extraction,

@@ -28,6 +28,7 @@ mod bulk;
 mod commands;
 #[cfg(test)]
 mod demo;
+mod disclosures;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]

@@ -345,3 +345,76 @@ fn what_names_itself_is_about_nobody_before_it_has_an_id() {
         assert!(index_rows(&tree, kind).about.whom.is_empty(), "{name}");
     }
 }
+
+#[test]
+fn whatever_r4_ties_to_a_patient_is_about_them() {
+    let compartments = &definitions().compartments;
+    let patient = compartments.iter().find(|one| one.code == "Patient");
+    let row = |kind: ResourceType, code: &str| ReferenceRow {
+        param: hash::of_parameter(kind.name(), code),
+        target_type: ResourceType::named("Patient"),
+        target_id: "p".to_owned(),
+    };
+    let mut ties = 0;
+    for (name, codes) in &patient.unwrap().members {
+        let kind = ResourceType::named(name).unwrap();
+        let tree = json!({ "resourceType": name });
+        for code in codes.iter().filter(|code| *code != "{def}") {
+            let about = of(kind, "x", &tree, &[row(kind, code)]);
+            let whom = if name == "Patient" { "x" } else { "p" };
+            assert_eq!(about.whom, [whom], "{name}.{code}");
+            ties += 1;
+        }
+        // Whatever else leads to a patient ties nothing to them.
+        let about = of(kind, "x", &tree, &[row(kind, "focus")]);
+        assert!(!about.whom.contains(&"p".to_owned()), "{name}");
+    }
+    assert!(ties > 90, "{ties}");
+}
+
+#[test]
+fn naming_a_practitioner_makes_nothing_theirs() {
+    let p = refer("Practitioner/p");
+    for (kind, named) in [
+        ("Observation", json!({ "performer": [p], "focus": [p] })),
+        (
+            "DiagnosticReport",
+            json!({ "performer": [p], "resultsInterpreter": [p] }),
+        ),
+        (
+            "Procedure",
+            json!({ "performer": [{ "actor": p }], "recorder": p, "asserter": p }),
+        ),
+        ("Condition", json!({ "recorder": p, "asserter": p })),
+        (
+            "MedicationRequest",
+            json!({ "requester": p, "performer": p, "recorder": p }),
+        ),
+        (
+            "ServiceRequest",
+            json!({ "requester": p, "performer": [p] }),
+        ),
+        ("Communication", json!({ "sender": p, "recipient": [p] })),
+        ("Task", json!({ "owner": p, "requester": p })),
+        (
+            "DocumentReference",
+            json!({ "author": [p], "authenticator": p }),
+        ),
+        ("Flag", json!({ "author": p })),
+        ("List", json!({ "source": p })),
+        ("QuestionnaireResponse", json!({ "author": p, "source": p })),
+        ("Appointment", json!({ "participant": [{ "actor": p }] })),
+    ] {
+        for subject in ["subject", "for"] {
+            let mut tree = named.clone();
+            tree["resourceType"] = kind.into();
+            tree[subject] = refer("Patient/a");
+            let found = about(&tree);
+            assert!(found.custody.is_empty(), "{kind}: {found:?}");
+            assert_eq!(found.whom, ["a"], "{kind}");
+        }
+    }
+    // Only those whom somebody put in charge of a patient care for them.
+    let tree = json!({ "resourceType": "Patient", "generalPractitioner": [p] });
+    assert_eq!(about(&tree).custody.len(), 1);
+}

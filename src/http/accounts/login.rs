@@ -5,6 +5,7 @@ use axum::{
     http::{Response, StatusCode},
 };
 use futures_util::future::BoxFuture;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::browser::{self, Browser, see_other};
@@ -19,6 +20,7 @@ use crate::{
         federation::{Brought, Federation},
         login::{Second, Step},
     },
+    smart::form::Fields,
     store::{Account, LoginSession, LoginStage},
 };
 
@@ -60,8 +62,9 @@ pub(super) fn enter<'a>(people: &'a People, state: &'a State, browser: Browser) 
     Box::pin(async move {
         let password = browser.secret("password");
         let step = people
-            .enter(browser.text("login"), &password, browser.address)
+            .enter(browser.text("login"), &password, browser.whence())
             .await?;
+        let wait = wait_of(&step);
         let wrong = match step {
             Step::Opened(cookie) => {
                 leave_earlier(people, &browser).await?;
@@ -75,6 +78,7 @@ pub(super) fn enter<'a>(people: &'a People, state: &'a State, browser: Browser) 
         let text = pages::text(wrong.1, browser.language);
         let mut response = form(people, state, &browser, text).await;
         *response.status_mut() = wrong.0;
+        browser::come_again(&mut response, wait);
         Ok(response)
     })
 }
@@ -173,10 +177,11 @@ pub(super) fn prove<'a>(people: &'a People, state: &'a State, browser: Browser) 
         let (step, spares) = match people.second(&login, &account).await? {
             Second::Enrol(_) => people.enrol(of, code.reveal()).await?,
             _ => (
-                people.prove(of, code.reveal(), browser.address).await?,
+                people.prove(of, code.reveal(), browser.whence()).await?,
                 Vec::new(),
             ),
         };
+        let wait = wait_of(&step);
         let (status, wrong) = match step {
             Step::Opened(cookie) => {
                 let mut response = if spares.is_empty() {
@@ -186,6 +191,8 @@ pub(super) fn prove<'a>(people: &'a People, state: &'a State, browser: Browser) 
                     pages::page("spares", given, browser.language)
                 };
                 browser::set_cookie(state, &mut response, cookie.reveal());
+                let device = people.remember(&account, &browser.whence()).await?;
+                browser::set_device(state, &mut response, device.reveal());
                 return Ok(response);
             }
             Step::Wrong => (StatusCode::UNAUTHORIZED, "second_wrong"),
@@ -197,8 +204,17 @@ pub(super) fn prove<'a>(people: &'a People, state: &'a State, browser: Browser) 
         let text = pages::text(wrong, browser.language);
         let mut response = ask(people, state, &browser, (&of, text)).await?;
         *response.status_mut() = status;
+        browser::come_again(&mut response, wait);
         Ok(response)
     })
+}
+
+/// How long who has failed too often has to wait.
+const fn wait_of(step: &Step) -> Option<SignedDuration> {
+    match step {
+        Step::Wait(wait) => Some(*wait),
+        Step::Wrong | Step::Opened(_) => None,
+    }
 }
 
 /// `POST /auth/code`: another code is sent, if they have one sent.
@@ -249,6 +265,15 @@ pub(super) fn come_back<'a>(people: &'a People, state: &'a State, browser: Brows
     })
 }
 
+/// Where the browser goes after a logout that a program asked for: what the form says counts as
+/// little as what the program says, until it is found among its addresses.
+async fn address(state: &State, browser: &Browser) -> Option<String> {
+    let names = ["client_id", "post_logout_redirect_uri", "state"];
+    let fields = Fields::of(names.map(|name| (name, browser.text(name))));
+    let leaving = state.smart.as_ref()?.leaving(&fields).await;
+    leaving.ok()?.address()
+}
+
 /// `POST /auth/logout`.
 pub(super) fn leave<'a>(people: &'a People, state: &'a State, browser: Browser) -> Page<'a> {
     Box::pin(async move {
@@ -258,7 +283,10 @@ pub(super) fn leave<'a>(people: &'a People, state: &'a State, browser: Browser) 
         if let Some((login, _)) = people.at_stage(cookie).await? {
             people.leave(&login.hash).await?;
         }
-        let mut response = pages::notice(StatusCode::OK, "notice_out", browser.language);
+        let mut response = match address(state, &browser).await {
+            Some(address) => see_other(&address),
+            None => pages::notice(StatusCode::OK, "notice_out", browser.language),
+        };
         browser::clear(state, &mut response);
         Ok(response)
     })

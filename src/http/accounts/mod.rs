@@ -120,7 +120,7 @@ pub(super) fn routes(state: &Arc<State>) -> Router {
         .route("/auth/account", get(on(own::show)))
         .route("/auth/password", post(on(own::change_password)))
         .route("/auth/sessions", post(on(own::end_others)))
-        .route("/auth/programs", post(on(own::end_program)))
+        .route("/auth/programs", post(on(own::send_away)))
         .route("/auth/authenticator", post(on(own::begin_authenticator)))
         .route(
             "/auth/authenticator/code",

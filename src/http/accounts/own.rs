@@ -1,5 +1,5 @@
-//! A person's own page: their sessions, the programs that they have given access, another password,
-//! another authenticator.
+//! A person's own page: their sessions, the programs that they have let in, another password, another
+//! authenticator.
 
 use axum::{
     body::Body,
@@ -40,11 +40,15 @@ async fn page(
         shown
     });
     let sessions: Vec<Value> = sessions.collect();
-    let programs = people.programs(account).await?;
-    let programs = programs.iter().map(|(delegation, client)| {
-        let mut shown = since(delegation.created);
-        shown["id"] = json!(delegation.id);
-        shown["name"] = json!(client.name);
+    let programs = match &state.smart {
+        Some(smart) => smart.programs(&account.id).await?,
+        None => Vec::new(),
+    };
+    let programs = programs.iter().map(|one| {
+        let mut shown = since(one.since);
+        shown["id"] = json!(one.id);
+        shown["name"] = json!(one.name);
+        shown["lasts"] = json!(one.lasts);
         shown
     });
     let programs: Vec<Value> = programs.collect();
@@ -115,20 +119,16 @@ pub(super) fn end_others<'a>(people: &'a People, state: &'a State, browser: Brow
     })
 }
 
-/// `POST /auth/programs`: a program's access ends.
-pub(super) fn end_program<'a>(people: &'a People, state: &'a State, browser: Browser) -> Page<'a> {
+/// `POST /auth/programs`: a program is sent away.
+pub(super) fn send_away<'a>(people: &'a People, state: &'a State, browser: Browser) -> Page<'a> {
     Box::pin(async move {
         let Some(of) = who(people, &browser).await? else {
             return Ok(see_other("/auth/login"));
         };
-        people.end_program(&of.1, browser.text("program")).await?;
-        page(
-            people,
-            state,
-            &browser,
-            (&of, ("account_programs_ended", "")),
-        )
-        .await
+        if let Some(smart) = &state.smart {
+            smart.send_away(&of.1.id, browser.text("client")).await?;
+        }
+        page(people, state, &browser, (&of, ("account_sent_away", ""))).await
     })
 }
 

@@ -35,6 +35,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("account.html", include_str!("templates/account.html")),
     ("consent.html", include_str!("templates/consent.html")),
     ("choose.html", include_str!("templates/choose.html")),
+    ("leave.html", include_str!("templates/leave.html")),
     ("link.html", include_str!("templates/link.html")),
     ("recover.html", include_str!("templates/recover.html")),
     ("notice.html", include_str!("templates/notice.html")),

@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
-use super::{rows::fault, session::SqliteSession};
+use super::{rows::fault, session::SqliteSession, tokens};
 use crate::{
     kernel::{
         clock::from_millis,
@@ -250,6 +250,13 @@ fn ticket(connection: &Connection, kind: TicketKind, hash: &[u8]) -> Result<Opti
         .map_err(fault)
 }
 
+fn count_tickets(connection: &Connection, account: &str, kind: TicketKind) -> Result<u64> {
+    let sql = "select count(*) from account_ticket where account = ? and kind = ?";
+    let mut statement = connection.prepare_cached(sql).map_err(fault)?;
+    let number = statement.query_row(params![account, kind.name()], |row| row.get::<_, u32>(0));
+    number.map(u64::from).map_err(fault)
+}
+
 fn failures(connection: &Connection, key: &[u8]) -> Result<Option<Failures>> {
     let sql = "select count, until, at from login_failure where key = ?";
     let mut statement = connection.prepare_cached(sql).map_err(fault)?;
@@ -364,7 +371,10 @@ impl Accounts for SqliteSession {
         except: &'a [u8],
     ) -> BoxFuture<'a, Result<()>> {
         let sql = "delete from login_session where account = ? and hash <> ?";
-        now!(run(&self.connection, sql, params![account, except]).map(|_| ()))
+        now!({
+            tokens::end_sessions(&self.connection, account, except)?;
+            run(&self.connection, sql, params![account, except]).map(|_| ())
+        })
     }
 
     fn keep_ticket<'a>(&'a mut self, ticket: &'a Ticket) -> BoxFuture<'a, Result<()>> {
@@ -395,6 +405,14 @@ impl Accounts for SqliteSession {
     ) -> BoxFuture<'a, Result<u64>> {
         let sql = "delete from account_ticket where account = ? and kind = ?";
         now!(run(&self.connection, sql, params![account, kind.name()]).map(|gone| gone as u64))
+    }
+
+    fn count_tickets<'a>(
+        &'a mut self,
+        account: &'a str,
+        kind: TicketKind,
+    ) -> BoxFuture<'a, Result<u64>> {
+        now!(count_tickets(&self.connection, account, kind))
     }
 
     fn failures<'a>(&'a mut self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Failures>>> {

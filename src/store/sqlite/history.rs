@@ -117,7 +117,7 @@ fn reached(sql: &mut Sql, permit: &Permit, excerpt: &Excerpt) {
     if !matches!(excerpt.of, HistoryOf::Instance(..)) {
         scope.reached(sql, "r", kind, &actions);
     }
-    scope.reached_before(sql, ("r", "c"), kind, &actions);
+    scope.shown_before(sql, ("r", "c"), kind, &actions);
 }
 
 /// The keys of what the permit reaches, if they are few: then the walk begins at them.

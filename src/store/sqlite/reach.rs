@@ -6,7 +6,8 @@
 //! custodians, and kept from none of them.
 //!
 //! A superseded version may have been about others; who reads it must reach these as well
-//! (`about_former`).
+//! (`about_former`). Whether what narrows a grant held of it is not known, since only the current
+//! version has rows to search by: a grant that is narrowed shows none.
 
 use rusqlite::{Connection, params_from_iter};
 
@@ -84,7 +85,9 @@ pub(super) fn reaches(
     }
     for bound in bounds {
         let is_about = bound.reach == &Reach::Everything || !current.is_empty();
+        let is_known = standing.versions == Versions::Current || bound.clause.is_none();
         if is_about
+            && is_known
             && reaches_all(connection, bound.reach, &whom)?
             && holds(connection, &bound, key)?
         {

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::{
-    about, counters, history, imports,
+    about,
+    bounded::{CONDITION_TIME_MAX, Watch, is_clients},
+    counters, history, imports,
     insert::delete_rows,
     jobs, labels, lookups,
     reach::{self, Standing, Versions},
@@ -379,7 +381,15 @@ impl Session for SqliteSession {
         permit: &'a Permit,
         query: &'a Query,
     ) -> BoxFuture<'a, Result<Page>> {
-        Box::pin(search::search(&mut self.connection, permit, query))
+        Box::pin(async move {
+            // Rows that wait are written first: only what is read may be interrupted.
+            self.connection.settle()?;
+            let handle = self.connection.without_rows().get_interrupt_handle();
+            let watch = is_clients(permit).then(|| Watch::over(handle, CONDITION_TIME_MAX));
+            let found = search::search(&mut self.connection, permit, query).await;
+            drop(watch);
+            found
+        })
     }
 
     fn enqueue<'a>(&'a mut self, job: &'a Job) -> BoxFuture<'a, Result<()>> {

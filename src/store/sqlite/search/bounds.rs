@@ -99,6 +99,36 @@ impl Scope<'_> {
         sql.push(")");
     }
 
+    /// As [`Self::reached_before`], of who is shown an earlier version for what it was: only the
+    /// current one has rows to search by, so that a grant which a search narrows shows no other.
+    pub fn shown_before(
+        &self,
+        sql: &mut Sql,
+        (alias, change): (&str, &str),
+        kind: Option<ResourceType>,
+        actions: &[Action],
+    ) {
+        let Bounds::Within(bounds) = self.permit.bounds(kind, actions) else {
+            return;
+        };
+        if bounds.iter().all(|bound| bound.clause.is_none()) {
+            return self.reached_before(sql, (alias, change), kind, actions);
+        }
+        sql.push(&format!(" and ({change}.version = {alias}.version"));
+        for bound in bounds.iter().filter(|bound| bound.clause.is_none()) {
+            sql.push(" or (");
+            within(sql, alias, bound);
+            if let Reach::Of { marks, custodians } = bound.reach {
+                sql.push(" and ifnull((select min(");
+                each(sql, marks, custodians);
+                sql.push(") from about_former a where a.key = ");
+                sql.push(alias).push(".key), 1) = 1");
+            }
+            sql.push(")");
+        }
+        sql.push(")");
+    }
+
     /// Keys of all resources of this type, or of all types, that the permit can reach; none where
     /// that would be no beginning. They are not always distinct.
     pub(super) fn keys(&self, kind: Option<ResourceType>, actions: &[Action]) -> Option<Keys> {
