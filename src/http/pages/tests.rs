@@ -105,7 +105,10 @@ async fn a_picture_is_drawn_in_the_page_and_a_page_with_a_fault_says_so_first() 
     let html = String::from_utf8(body.to_vec()).unwrap();
     assert!(html.contains("viewBox=\"0 0 33 33\""), "{html}");
     assert!(html.contains("<path d=\"M4 4h7v1h-7z"), "{html}");
-    assert!(html.contains("<title>Not right: Authenticator</title>"), "{html}");
+    assert!(
+        html.contains("<title>Not right: Authenticator</title>"),
+        "{html}"
+    );
     assert!(html.contains("<h1>Authenticator</h1>"), "{html}");
 }
 
