@@ -19,7 +19,7 @@ use super::{
     narrowing,
     persons::Person,
     refusal::{Fault, Granted, Refusal},
-    scopes::{self, Wish},
+    scopes::{self, For, Wish},
     secret,
 };
 use crate::{
@@ -196,9 +196,16 @@ impl Smart {
             Box::pin(async move { tx.pending((PendingKind::Authorization, &hash)).await })
         });
         let body: Value = found.await?.ok_or_else(gone)?;
-        let asked: Asked = serde_json::from_value(body).map_err(Problem::fault)?;
+        let mut asked: Asked = serde_json::from_value(body).map_err(Problem::fault)?;
         let client = self.store().client(&PERMIT, &asked.client).await?;
-        Ok((hash, asked, client.ok_or_else(gone)?))
+        let client = client.ok_or_else(gone)?;
+        // It may have been registered anew since, with less.
+        if !client.redirect_uris.contains(&asked.redirect_uri) {
+            return Err(gone());
+        }
+        let left = scopes::allowed(&asked.scopes, &client.scopes, For::Person);
+        asked.scopes = scopes::told(&left.map_err(|_| gone())?);
+        Ok((hash, asked, client))
     }
 
     /// What comes next for a request that is underway.

@@ -15,6 +15,7 @@ mod attacks;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod auditors;
 mod authoring;
 #[cfg(test)]
 mod authorization;

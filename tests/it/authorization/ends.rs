@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{SCOPES, ward};
 use crate::harness::{
     App, Reply, Visitor, add_user,
-    app::{REDIRECT, parameter},
+    app::{self, REDIRECT, parameter},
     backend::client_command,
     forms,
 };
@@ -132,6 +132,43 @@ fn a_program_that_is_registered_with_less_holds_no_more() {
     assert_eq!(refused.json()["error"], "invalid_grant");
     let tokens = app.tokens(&ward.server, scopes, "anne");
     assert_eq!(tokens["scope"], "user/Task.rs offline_access");
+}
+
+#[test]
+fn what_is_underway_is_held_to_what_is_registered_by_now() {
+    let ward = ward();
+    let app = App::register(&ward.server, SCOPES, &["--public", "--id", "again"]);
+    let register = |redirect: &str, scopes: &str| {
+        let all = [
+            "add",
+            "App",
+            "--public",
+            "--id",
+            "again",
+            "--scope",
+            scopes,
+            "--redirect",
+            redirect,
+        ];
+        assert!(client_command(&ward.server, &all).status.success());
+    };
+    let mut anne = Visitor::new(&ward.server);
+    let asked = app.request(&ward.server, "user/Observation.rs user/Task.rs", &[]);
+    let first = anne.get(&format!("/auth/authorize?{asked}"));
+    let login = anne.follow(first);
+    let question = anne.log_in(&login, "anne").expect(200);
+    register(REDIRECT, "user/Task.rs");
+    let answer = app::allow(&mut anne, &question, None).expect(303);
+    let code = parameter(answer.header("location").unwrap(), "code").unwrap();
+    let tokens = App::post(&ward.server, &app.exchange_form(&code))
+        .expect(200)
+        .json();
+    assert_eq!(tokens["scope"], "user/Task.rs");
+    let first = anne.get(&format!("/auth/authorize?{asked}"));
+    let question = anne.follow(first).expect(200);
+    register("https://app.example/elsewhere", "user/Task.rs");
+    let late = app::allow(&mut anne, &question, None).expect(400);
+    assert_eq!(late.header("location"), None);
 }
 
 #[test]
