@@ -36,6 +36,7 @@ pub(super) fn open(
         access: auth.access(),
         backend: auth.backend(),
         offline: auth.offline(),
+        consent: auth.consent(),
         registration: auth.registration,
         rates: RateBounds {
             client: auth.requests_per_client_max,

@@ -21,6 +21,8 @@ pub struct Auth {
     pub backend_seconds: u32,
     /// `auth.offline_days`.
     pub offline_days: u32,
+    /// `auth.consent_days`; 0 for none.
+    pub consent_days: u32,
     /// `auth.key_file`; empty for a file beside the database.
     pub key_file: PathBuf,
     /// `auth.registration`.
@@ -52,6 +54,12 @@ impl Auth {
         Duration::from_secs(u64::from(self.offline_days) * 86_400)
     }
 
+    /// How long a person's yes is remembered.
+    #[must_use]
+    pub fn consent(&self) -> Duration {
+        Duration::from_secs(u64::from(self.consent_days) * 86_400)
+    }
+
     /// The name of the authorization server, given the service base URL: that URL without its last
     /// segment, where it has one.
     #[must_use]
@@ -81,6 +89,7 @@ impl Auth {
         findings.within("auth.access_seconds", self.access_seconds, 60..=3_600);
         findings.within("auth.backend_seconds", self.backend_seconds, 30..=300);
         findings.within("auth.offline_days", self.offline_days, 1..=365);
+        findings.within("auth.consent_days", self.consent_days, 0..=365);
         for (key, most) in [
             ("auth.requests_per_client_max", self.requests_per_client_max),
             (
@@ -127,6 +136,7 @@ mod tests {
         let flags = vec![
             ("auth.access_seconds", "3601".to_owned()),
             ("auth.backend_seconds", "301".to_owned()),
+            ("auth.consent_days", "366".to_owned()),
             ("auth.issuer", "https://a.example?x".to_owned()),
             ("auth.requests_per_client_max", "0".to_owned()),
             ("auth.requests_per_address_max", "0".to_owned()),
@@ -135,6 +145,6 @@ mod tests {
             flags,
             ..Sources::default()
         };
-        assert_eq!(load(&sources).unwrap_err().issues.len(), 5);
+        assert_eq!(load(&sources).unwrap_err().issues.len(), 6);
     }
 }

@@ -14,7 +14,8 @@ use super::{
     PERMIT, People,
     enrol::{Enrolment, end_sessions},
     fold, secret,
-    throttle::{self, BY_ADDRESS, BY_MAIL},
+    stay::end_all_but,
+    throttle::{self, BY_ADDRESS, BY_FACTOR, BY_MAIL},
 };
 use crate::{
     fhir::reference,
@@ -93,7 +94,6 @@ impl People {
                 role,
                 organization: String::new(),
             }],
-            tenant: String::new(),
             password: None,
             authenticator: None,
             identity: None,
@@ -136,7 +136,7 @@ impl People {
     }
 
     /// Draws a link in the place of an earlier one, and has it sent.
-    async fn write_link(&self, account: &str, kind: TicketKind) -> Result<()> {
+    pub(super) async fn write_link(&self, account: &str, kind: TicketKind) -> Result<()> {
         let token = secret::text(self.chance.as_ref());
         let (letter, life) = match kind {
             TicketKind::Invitation => (MessageKind::Invitation, INVITATION_LIFE),
@@ -315,7 +315,33 @@ impl People {
             .await
     }
 
-    /// Another password for who has logged in and knows the present one; every other session ends.
+    /// Whether somebody knows the password of the account that they have logged in with; who fails
+    /// often is not heard for a while.
+    pub(super) async fn knows_password(
+        &self,
+        account: &Account,
+        present: &Phi<String>,
+    ) -> Result<bool> {
+        // A counter of its own: whoever has the password and guesses at the second factor must not
+        // keep the person from changing it.
+        let charge = self.key.name("present", account.id.as_bytes())?;
+        if self
+            .charge(vec![(charge.clone(), BY_FACTOR)])
+            .await?
+            .is_some()
+        {
+            return Ok(false);
+        }
+        let hash = account.password.reveal().as_str();
+        let knows = self.passwords.is_right(present, Some(hash)).await?;
+        if knows {
+            self.forgive(vec![charge]).await?;
+        }
+        Ok(knows)
+    }
+
+    /// Another password for who has logged in and knows the present one; every other session ends,
+    /// and so does what programs were granted.
     ///
     /// # Errors
     /// `Busy`, if too many log in; `Fault`, if the database fails.
@@ -324,18 +350,7 @@ impl People {
         (login, account): (&crate::store::LoginSession, &Account),
         (present, wanted): (&Phi<String>, &Phi<String>),
     ) -> Result<Taken> {
-        // A counter of its own: whoever has the password and guesses at the second factor must not
-        // keep the person from changing it.
-        let charge = self.key.name("present", account.id.as_bytes())?;
-        if self
-            .charge(vec![(charge, throttle::BY_FACTOR)])
-            .await?
-            .is_some()
-        {
-            return Ok(Taken::NotThem);
-        }
-        let hash = account.password.reveal().as_str();
-        if !self.passwords.is_right(present, Some(hash)).await? {
+        if !self.knows_password(account, present).await? {
             return Ok(Taken::NotThem);
         }
         let chosen = match self.chosen(wanted, account.login.reveal()).await {
@@ -353,10 +368,8 @@ impl People {
                         return Ok(Taken::Gone);
                     };
                     account.password = Phi::new(chosen);
-                    account.generation += 1;
-                    kept.generation = account.generation;
-                    tx.forget_logins(&account.id, &kept.hash).await?;
-                    tx.keep_login(&kept).await?;
+                    end_all_but(tx, &mut account, &mut kept).await?;
+                    tx.forget_tickets(&account.id, TicketKind::Recovery).await?;
                     tx.keep_account(&account).await?;
                     Ok(Taken::Done)
                 })
@@ -410,7 +423,7 @@ async fn set(
 }
 
 /// Whether there is a password to lose: a mailbox gives none to who logs in by another's word.
-fn has_password(account: &Account) -> bool {
+pub(super) fn has_password(account: &Account) -> bool {
     account.state == AccountState::Active && !account.password.reveal().is_empty()
 }
 

@@ -232,9 +232,7 @@ impl People {
         };
         let chance = self.chance.as_ref();
         let sealed = self.key.seal(&account.id, secret.reveal(), chance)?;
-        let spares: Vec<String> = (0..SPARES).map(|_| secret::spare(chance)).collect();
-        let tickets = spares.iter().map(|spare| self.spare_ticket(account, spare));
-        let tickets: Vec<Ticket> = tickets.collect::<Result<_>>()?;
+        let (spares, tickets) = self.spares(account)?;
         let id = account.id.clone();
         let is_kept = self
             .store
@@ -262,6 +260,15 @@ impl People {
         }
         self.forgive(vec![charge]).await?;
         Ok((self.go_on(login, account, "totp").await?, spares))
+    }
+
+    /// New codes to write down, and what is kept of them.
+    pub(super) fn spares(&self, account: &Account) -> Result<(Vec<String>, Vec<Ticket>)> {
+        let chance = self.chance.as_ref();
+        let spares: Vec<String> = (0..SPARES).map(|_| secret::spare(chance)).collect();
+        let tickets = spares.iter().map(|spare| self.spare_ticket(account, spare));
+        let tickets = tickets.collect::<Result<_>>()?;
+        Ok((spares, tickets))
     }
 
     fn spare_ticket(&self, account: &Account, spare: &str) -> Result<Ticket> {

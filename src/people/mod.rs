@@ -9,7 +9,8 @@
 //!   cost; [`device`]: the browsers with which somebody has logged in before.
 //! - [`invite`], [`tell`]: invitations, ways back, and the letters that bring them.
 //! - [`federation`]: logging in with an OpenID provider; [`id_token`]: what it says. The latter is pure.
-//! - [`enrol`]: accounts made, locked and ended.
+//! - [`enrol`]: accounts made, locked and unlocked; `keep`: what else is changed of them.
+//! - [`renew`]: another authenticator.
 //! - [`reach`]: whom somebody reaches by each of their roles.
 //!
 //! Whoever fails learns only that they failed: an account that is not there costs the same time and
@@ -22,10 +23,12 @@ pub mod enrol;
 pub mod federation;
 pub mod id_token;
 pub mod invite;
+mod keep;
 pub mod key;
 pub mod login;
 pub mod password;
 pub mod reach;
+pub mod renew;
 pub mod roles;
 pub mod secret;
 pub mod session;

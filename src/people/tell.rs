@@ -92,7 +92,7 @@ impl TellHandler {
         {
             let value = value(people, &account, &job.payload["sealed"])?;
             let letter = Letter {
-                id: format!("letter-{}", job.id),
+                id: Letter::id(&account.id, job.id),
                 kind,
                 person: account.fhir_user.clone(),
                 value,

@@ -15,7 +15,7 @@ use super::{
     secret,
 };
 use crate::{
-    outbound::Fetched,
+    outbound::{Failure, Fetched},
     store::{Client, Proof},
 };
 
@@ -165,12 +165,35 @@ impl Smart {
             sets.get(url).await
         };
         let read = fetched.and_then(|fetched: Arc<Fetched>| fetched.json());
-        read.map_err(|failure| Refusal {
-            internal: Some(format!("a client's key set: {failure}")),
-            ..Refusal::new(
-                Fault::InvalidClient,
-                "The client's key set cannot be fetched.",
-            )
-        })
+        read.map_err(unfetched)
+    }
+}
+
+/// Why there is no key set to look a key up in.
+fn unfetched(failure: Failure) -> Refusal {
+    // That too much is being fetched here says nothing of the client.
+    let fault = match failure {
+        Failure::Busy => Fault::TemporarilyUnavailable,
+        _ => Fault::InvalidClient,
+    };
+    Refusal {
+        internal: Some(format!("a client's key set: {failure}")),
+        ..Refusal::new(fault, "The client's key set cannot be fetched.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_want_of_room_is_not_the_clients_fault() {
+        assert_eq!(
+            unfetched(Failure::Busy).fault,
+            Fault::TemporarilyUnavailable
+        );
+        for theirs in [Failure::Host, Failure::Status(500), Failure::NotJson] {
+            assert_eq!(unfetched(theirs).fault, Fault::InvalidClient);
+        }
     }
 }

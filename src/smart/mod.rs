@@ -5,7 +5,7 @@
 //! - [`identify`]: which client asks, and whether it is itself.
 //! - [`rates`]: how often somebody may ask.
 //! - `backend`, `exchange`: the ways to a token; `issue` writes them.
-//! - [`permit`]: from a token to the right to read and write.
+//! - [`permit`]: from a token to the right to read and write; `ways`: how far it reaches. Pure.
 //! - [`metadata`]: what others are told about all of it.
 //!
 //! A token is 256 random bits and says nothing; what it stands for is looked up, so that it ends when
@@ -27,11 +27,13 @@ mod introspect;
 mod issue;
 pub mod keys;
 mod launch;
+pub mod logout;
 pub mod metadata;
 mod narrowing;
 pub mod patients;
 pub mod permit;
 pub mod persons;
+pub mod programs;
 pub mod rates;
 mod recent;
 pub mod refusal;
@@ -41,6 +43,7 @@ mod renew;
 pub mod scopes;
 pub mod secret;
 pub mod token;
+mod ways;
 
 use std::{sync::Arc, time::Duration};
 
@@ -74,6 +77,8 @@ pub struct Settings {
     pub backend: Duration,
     /// How long a client may go on without the person.
     pub offline: Duration,
+    /// How long a yes is remembered; not at all, if this is zero.
+    pub consent: Duration,
     /// Whether programs may register themselves.
     pub registration: bool,
     /// Where the look of the server is described, for programs that want to look alike.

@@ -2,6 +2,7 @@
 //!
 //! Specification: <https://www.rfc-editor.org/rfc/rfc6749#section-5.2>,
 //! <https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1>,
+//! <https://www.rfc-editor.org/rfc/rfc6750#section-3.1>,
 //! <https://openid.net/specs/openid-connect-core-1_0.html#AuthError>.
 
 use crate::kernel::problem::{Category, Problem};
@@ -27,6 +28,12 @@ pub enum Fault {
     InvalidClientMetadata,
     /// An address that codes cannot be sent to.
     InvalidRedirectUri,
+    /// An access token is asked for, and none was shown.
+    TokenMissing,
+    /// The access token that was shown is not good.
+    InvalidToken,
+    /// The access token that was shown is for something else.
+    InsufficientScope,
     /// Somebody said no.
     AccessDenied,
     /// Nobody is logged in, and nobody may be asked.
@@ -57,6 +64,8 @@ impl Fault {
             Self::InvalidScope => "invalid_scope",
             Self::InvalidClientMetadata => "invalid_client_metadata",
             Self::InvalidRedirectUri => "invalid_redirect_uri",
+            Self::TokenMissing | Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
             Self::AccessDenied => "access_denied",
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",

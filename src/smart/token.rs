@@ -20,6 +20,7 @@ impl Smart {
     /// As RFC 6749, section 5.2, has them.
     pub async fn token(&self, asking: &Asking<'_>) -> Granted<Value> {
         let fields = asking.fields;
+        fields.once()?;
         let grant = fields.need("grant_type", "grant_type is missing.")?;
         let client = match self.public_by_its_token(grant, asking).await? {
             Some(client) => client,
@@ -27,7 +28,7 @@ impl Smart {
         };
         match grant {
             "client_credentials" => {
-                let asked = fields.need("scope", "scope is missing.")?;
+                let asked = scopes::asked(fields)?;
                 let issued = self.serve_backend(&client, asked).await?;
                 Ok(told(&issued))
             }

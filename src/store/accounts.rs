@@ -112,8 +112,6 @@ pub struct Account {
     pub fhir_user: String,
     /// Whether it can be used.
     pub state: AccountState,
-    /// The establishment below the region; empty for the region itself.
-    pub tenant: String,
     /// The hash of the password, as PHC writes it; empty where there is none.
     pub password: Phi<String>,
     /// The secret of the authenticator, encrypted; empty before one is enrolled.
@@ -289,6 +287,9 @@ pub(super) trait Accounts: Send {
         account: &'a str,
     ) -> BoxFuture<'a, Result<bool>>;
 
+    /// Whether an OpenID provider knows the person of an account.
+    fn has_identity<'a>(&'a mut self, account: &'a str) -> BoxFuture<'a, Result<bool>>;
+
     /// Writes a session, in the place of an earlier one of its hash.
     fn keep_login<'a>(&'a mut self, session: &'a LoginSession) -> BoxFuture<'a, Result<()>>;
 
@@ -301,7 +302,7 @@ pub(super) trait Accounts: Send {
     /// Removes a session.
     fn forget_login<'a>(&'a mut self, hash: &'a [u8]) -> BoxFuture<'a, Result<()>>;
 
-    /// Removes the sessions of an account, but the one of this hash.
+    /// Removes the sessions of an account, but the one of this hash; what was granted in them ends.
     fn forget_logins<'a>(
         &'a mut self,
         account: &'a str,
@@ -382,6 +383,8 @@ through! {
     /// Gives a person the name (issuer, subject) by which an OpenID provider knows them; `false`
     /// if another has it.
     keep_identity(identity: (&str, &str), account: &str) -> bool;
+    /// Whether an OpenID provider knows the person of an account.
+    has_identity(account: &str) -> bool;
     /// Writes a session, in the place of an earlier one of its hash.
     keep_login(session: &LoginSession) -> ();
     /// The session of a hash.

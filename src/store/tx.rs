@@ -1,8 +1,14 @@
 //! The one door to write.
 
 mod admission;
+mod naming;
 
-use std::{collections::VecDeque, sync::Arc};
+pub use self::admission::CONSENT_JOB;
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
@@ -44,6 +50,10 @@ pub struct Tx {
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
     permit: Permit,
+    /// The permit of the request, while reactors have theirs.
+    caller: Permit,
+    /// The patients whom the request's versions are about.
+    whom: BTreeSet<String>,
     now: Timestamp,
     pending: VecDeque<Change>,
     changes: usize,
@@ -77,6 +87,8 @@ impl Tx {
             clock,
             chance,
             permit: Permit::system("store"),
+            caller: Permit::system("store"),
+            whom: BTreeSet::new(),
             now,
             pending: VecDeque::new(),
             changes: 0,
@@ -288,8 +300,11 @@ impl Tx {
         let mut prepared = self.shape(None, prepared)?;
         prepared.settle_compartments(id);
         self.complete(&mut prepared).await?;
+        self.share(id, &mut prepared).await?;
         let own = about::own(prepared.resource.kind(), id);
         let admitting = self.admitting(&prepared, actions, own.as_deref()).await?;
+        self.check_names(&prepared, None).await?;
+        self.concern(&prepared.rows.about);
         let (mut row, resource) = self.stamp(id, 1, prepared.resource);
         row.key = self.session.insert(&row, &prepared.rows).await?;
         self.check_admitted(&row, &admitting).await?;
@@ -307,7 +322,10 @@ impl Tx {
         let mut prepared = self.shape(standing, prepared)?;
         prepared.settle_compartments(&current.id);
         self.complete(&mut prepared).await?;
+        self.share(&current.id, &mut prepared).await?;
         let admitting = self.admitting(&prepared, &[Action::Update], None).await?;
+        self.check_names(&prepared, Some(&current)).await?;
+        self.concern(&prepared.rows.about);
         let (mut row, resource) = self.stamp(&current.id, current.version + 1, prepared.resource);
         row.key = current.key;
         self.session
@@ -421,7 +439,9 @@ impl Tx {
     }
 
     pub(super) fn start(&mut self, permit: Permit) {
+        self.caller = permit.clone();
         self.permit = permit;
+        self.whom.clear();
         self.now = self.clock.now();
         self.pending.clear();
         self.changes = 0;
@@ -451,7 +471,7 @@ impl Tx {
         while let Some(change) = self.pending.pop_front() {
             for reactor in reactors {
                 if reactor.concerns(&change) {
-                    self.permit = Permit::system(reactor.name());
+                    self.permit = self.deputy(reactor.name());
                     reactor.react(self, &change).await?;
                 }
             }

@@ -15,6 +15,7 @@ mod attacks;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod auditors;
 mod authoring;
 #[cfg(test)]
 mod authorization;
@@ -28,6 +29,7 @@ mod bulk;
 mod commands;
 #[cfg(test)]
 mod demo;
+mod disclosures;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
@@ -68,6 +70,8 @@ mod smtp;
 mod stories;
 #[cfg(test)]
 mod tables;
+#[cfg(test)]
+mod tenancy;
 #[cfg(test)]
 mod terminology;
 #[cfg(test)]

@@ -256,8 +256,9 @@ fn door(state: &State) -> Option<Door> {
         names.push("register");
     }
     let endpoints = names.into_iter().map(|name| (name, smart.endpoint(name)));
+    let account = ("manage", smart.endpoint("account"));
     Some(Door {
-        endpoints: endpoints.collect(),
+        endpoints: endpoints.chain([account]).collect(),
         cors: true,
     })
 }

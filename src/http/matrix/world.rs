@@ -222,6 +222,8 @@ impl Persons for Listed {
                     role: role.to_owned(),
                     marks,
                     seeds: who.seeds.iter().map(|seed| (*seed).to_owned()).collect(),
+                    houses: who.seeds.iter().map(|seed| (*seed).to_owned()).collect(),
+                    writes_own: false,
                 }],
             })
         });
@@ -291,6 +293,7 @@ fn smart(bench: &Bench) -> Smart {
         access: hour,
         backend: hour,
         offline: hour,
+        consent: std::time::Duration::ZERO,
         registration: false,
         style: String::new(),
         rates: RateBounds {
@@ -348,6 +351,7 @@ async fn let_in(tx: &mut Tx, who: &Who) -> Result<()> {
         name: who.name.to_owned(),
         proof: Proof::Public,
         redirect_uris: Vec::new(),
+        logout_uris: Vec::new(),
         launch_uri: None,
         scopes: who.scopes.split(' ').map(str::to_owned).collect(),
         origins: Vec::new(),

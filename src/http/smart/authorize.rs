@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// Who serves.
-type Server = (Arc<State>, Arc<Smart>);
+pub(super) type Server = (Arc<State>, Arc<Smart>);
 
 pub(super) fn routes(state: &Arc<State>, smart: &Arc<Smart>) -> Router {
     let server = || (Arc::clone(state), Arc::clone(smart));
@@ -76,12 +76,12 @@ pub(super) fn routes(state: &Arc<State>, smart: &Arc<Smart>) -> Router {
 }
 
 /// A page that says one thing.
-fn told(headers: &HeaderMap, status: StatusCode, says: &str) -> Response<Body> {
+pub(super) fn told(headers: &HeaderMap, status: StatusCode, says: &str) -> Response<Body> {
     pages::notice(status, says, pages::language(headers))
 }
 
 /// A refusal that nobody but the person can be told.
-fn refused(refusal: &Refusal, says: &str, language: Language) -> Response<Body> {
+pub(super) fn refused(refusal: &Refusal, says: &str, language: Language) -> Response<Body> {
     if let Some(reason) = &refusal.internal {
         tracing::error!(reason, "a request for authorization failed");
     }
@@ -262,6 +262,11 @@ impl Page<'_> {
                 json!({ "value": wish.to_string(), "says": says })
             })
             .collect();
+        // Templates are given texts, and no numbers.
+        let days = match smart.consent_days(&question.client) {
+            0 => String::new(),
+            days => days.to_string(),
+        };
         let target = smart.target(self.name).await?;
         let host = target.as_deref().unwrap_or_default();
         let given = json!({
@@ -273,6 +278,7 @@ impl Page<'_> {
             "patient": patient,
             "born": born,
             "scopes": scopes,
+            "days": days,
         });
         Ok(pages::page_to(
             "consent",

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, rejection::BytesRejection},
     http::{HeaderMap, Response, StatusCode, header, request::Parts},
     routing::post,
 };
@@ -32,9 +32,14 @@ type Serve = for<'a> fn(&'a Smart, &'a Asking<'a>) -> BoxFuture<'a, Granted<Valu
 pub(super) fn routes(smart: &Arc<Smart>) -> Router {
     let route = |serve: Serve| {
         let smart = smart.clone();
-        post(move |parts: Parts, body: Bytes| {
+        post(move |parts: Parts, body: Result<Bytes, BytesRejection>| {
             let smart = smart.clone();
-            async move { respond(&smart, &parts, &body, serve).await }
+            async move {
+                match body {
+                    Ok(body) => respond(&smart, &parts, &body, serve).await,
+                    Err(unread) => super::unread(unread.status()),
+                }
+            }
         })
     };
     Router::new()
