@@ -485,7 +485,7 @@ async fn an_author_in_an_establishment_is_of_its_audience_and_writes_what_it_off
         assert!(standings[0].writes_own && standings[0].seeds.is_empty());
         // A role of the region that is held in an establishment is none.
         let odd = Account {
-            roles: vec![held("administrator"), held("auditor")],
+            roles: vec![held("administrator")],
             ..account
         };
         assert!(house.people.standings(&odd).await.unwrap().is_empty());
