@@ -16,6 +16,7 @@ mod attacks;
 mod audit;
 #[cfg(test)]
 mod auditors;
+#[cfg(test)]
 mod authoring;
 #[cfg(test)]
 mod authorization;
@@ -29,6 +30,7 @@ mod bulk;
 mod commands;
 #[cfg(test)]
 mod demo;
+#[cfg(test)]
 mod disclosures;
 #[cfg(test)]
 mod documents;
