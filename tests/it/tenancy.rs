@@ -327,6 +327,7 @@ fn the_agencys_pathways_are_the_agencys_alone() {
 fn who_answers_reads_the_form_and_not_the_pathway() {
     let region = Region::open();
     let mut agent = region.who("agent");
+    consent(&mut agent, "Patient/pg");
     let canonical = format!("{VIGIE}/PlanDefinition/covid-case|1.0.0");
     apply(&mut agent, &canonical, ("agent", "Patient/pg")).expect(200);
     add_user(&region.server, "pg", "Patient/pg", &["patient"]);
