@@ -36,6 +36,10 @@ use super::{
 /// What a resource is about that is everybody's: terms, forms, the directory.
 pub const SHARED: &str = "";
 
+/// The mark of who reads the record of accesses. Behind a colon may stand the Organization to whose
+/// people and patients that is bounded, as in `@auditor:Organization/1`.
+pub const AUDITOR: &str = "@auditor";
+
 /// With what the mark of a resource, or of a circle of people, begins.
 pub const MARK: char = '@';
 

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     fhir::{
-        about::SHARED,
+        about::{AUDITOR, SHARED},
         consent::PURPOSE,
         date::{self, Span},
         reference::{self, LocalReference},
@@ -62,7 +62,10 @@ impl People {
             if writes_own {
                 marks.push(audience(account.kind).to_owned());
             } else {
-                marks.extend(role.marks.iter().cloned());
+                marks.extend(role.marks.iter().map(|mark| match &organization {
+                    Some(house) if mark == AUDITOR => format!("{AUDITOR}:{house}"),
+                    _ => mark.clone(),
+                }));
             }
             let mut seeds = Vec::new();
             match role.whose {

@@ -81,6 +81,9 @@ pub(super) trait Session:
     /// Whom somebody can act for.
     fn custodians<'a>(&'a mut self, seeds: &'a [String]) -> BoxFuture<'a, Result<Vec<String>>>;
 
+    /// The names of those who belong to these custodians.
+    fn belonging<'a>(&'a mut self, custodians: &'a [String]) -> BoxFuture<'a, Result<Vec<String>>>;
+
     /// Whether somebody is reached.
     fn reaches_whom<'a>(
         &'a mut self,

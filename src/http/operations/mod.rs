@@ -51,7 +51,7 @@ use crate::{
     fhir::{definitions::ResourceType, permit::Permit, resource::Resource},
     interactions::{
         Reply,
-        bundle::{Operate, OperationCall},
+        bundle::{Elsewhere, Operate, OperationCall},
     },
     kernel::problem::{Category, Problem, Result},
 };
@@ -172,6 +172,16 @@ impl Operate for Table {
             respond_async: false,
         };
         Box::pin(perform(operation, (self.0.clone(), permit), invocation))
+    }
+
+    fn elsewhere<'a>(
+        &'a self,
+        permit: &'a Permit,
+        asked: &'a Elsewhere,
+    ) -> BoxFuture<'a, Result<Option<Reply>>> {
+        Box::pin(crate::http::audit::events::elsewhere(
+            &self.0, permit, asked,
+        ))
     }
 }
 

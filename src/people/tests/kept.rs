@@ -204,7 +204,7 @@ async fn roles_are_given_and_taken_and_count_at_once() {
     for (given, taken) in [
         (vec![role("king", "")], vec![]),
         (vec![role("patient", "")], vec![]),
-        (vec![role("auditor", "Organization/1")], vec![]),
+        (vec![role("administrator", "Organization/1")], vec![]),
         (vec![], vec![role("professional", "Organization/1")]),
         (vec![], vec![auditor.clone(), role("professional", "")]),
     ] {

@@ -305,6 +305,10 @@ impl Session for SqliteSession {
         Box::pin(async move { about::custodians(&self.connection, seeds) })
     }
 
+    fn belonging<'a>(&'a mut self, custodians: &'a [String]) -> BoxFuture<'a, Result<Vec<String>>> {
+        Box::pin(async move { about::belonging(&self.connection, custodians) })
+    }
+
     fn reaches_whom<'a>(
         &'a mut self,
         reach: &'a Reach,
