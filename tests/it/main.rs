@@ -14,8 +14,8 @@ mod harness;
 mod attacks;
 #[cfg(test)]
 mod audit;
-#[cfg(test)]
 mod auditors;
+#[cfg(test)]
 mod authoring;
 #[cfg(test)]
 mod authorization;
