@@ -29,6 +29,7 @@ mod bulk;
 mod commands;
 #[cfg(test)]
 mod demo;
+#[cfg(test)]
 mod disclosures;
 #[cfg(test)]
 mod documents;

@@ -179,7 +179,9 @@ impl Operate for Table {
         permit: &'a Permit,
         asked: &'a Elsewhere,
     ) -> BoxFuture<'a, Result<Option<Reply>>> {
-        Box::pin(crate::http::auditing::elsewhere(&self.0, permit, asked))
+        Box::pin(crate::http::audit::events::elsewhere(
+            &self.0, permit, asked,
+        ))
     }
 }
 

@@ -210,3 +210,46 @@ async fn nobody_walks_over_what_is_out_of_reach() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_narrowed_scope_reaches_no_version_of_which_it_is_not_known_whether_it_may() {
+    let bench = populated().await;
+    let mut tree = json!({ "resourceType": "Observation", "id": "oa", "subject": refer("Patient/a"),
+        "category": [{ "coding": [{ "system": "urn:c", "code": "secret" }] }] });
+    bench.give(tree.clone()).await;
+    tree["category"][0]["coding"][0]["code"] = json!("lab");
+    bench.give(tree).await;
+    let reach = of(&[SHARED, "a"], &[]);
+    let narrowed = [
+        "patient/Observation.rs?category=urn:c|lab",
+        "patient/Patient.rs",
+    ];
+    let narrowed = permit(&narrowed, &reach);
+    let whole = permit(&["patient/Observation.rs"], &reach);
+    let versions = async |permit: &Permit| {
+        let mut seen = Vec::new();
+        for version in 1..=3 {
+            let found = bench
+                .store
+                .vread(permit, kind("Observation"), "oa", version);
+            seen.push(found.await.expect("a read").is_some());
+        }
+        seen
+    };
+    assert_eq!(versions(&narrowed).await, [false, false, true]);
+    assert_eq!(versions(&whole).await, [true, true, true]);
+    for of in [
+        HistoryOf::System,
+        HistoryOf::Type(kind("Observation")),
+        HistoryOf::Instance(kind("Observation"), "oa".to_owned()),
+    ] {
+        let all = bench.history(&narrowed, of.clone()).await.expect("a page");
+        let mut own = all.iter().filter(|one| one.starts_with("Observation/"));
+        assert_eq!(
+            (own.next().map(String::as_str), own.next()),
+            (Some("Observation/oa/3"), None)
+        );
+        let all = bench.history(&whole, of).await.expect("a page");
+        assert!(all.contains(&"Observation/oa/1".to_owned()), "{all:?}");
+    }
+}

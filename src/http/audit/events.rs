@@ -10,7 +10,6 @@ use std::{collections::HashSet, sync::Arc};
 
 use serde_json::Value;
 
-use super::{fhir::Call, state::State};
 use crate::{
     audit::{
         Log,
@@ -24,6 +23,7 @@ use crate::{
         permit::{Permit, Reach},
         scope::{Action, Level},
     },
+    http::{fhir::Call, state::State},
     interactions::{Reply, bundle::Elsewhere},
     kernel::problem::{Problem, Result},
 };
@@ -43,7 +43,7 @@ enum Extent {
 }
 
 /// The page of a search for AuditEvents; none, if it is not one of the record.
-pub(super) async fn search(call: &Call) -> Result<Option<Reply>> {
+pub(in crate::http) async fn search(call: &Call) -> Result<Option<Reply>> {
     if call.kind.is_none_or(|kind| kind.name() != KIND) {
         return Ok(None);
     }
@@ -51,7 +51,7 @@ pub(super) async fn search(call: &Call) -> Result<Option<Reply>> {
 }
 
 /// The AuditEvent of an id; none, if it is not one of the record.
-pub(super) async fn read(call: &Call) -> Result<Option<Reply>> {
+pub(in crate::http) async fn read(call: &Call) -> Result<Option<Reply>> {
     if call.kind.is_none_or(|kind| kind.name() != KIND) {
         return Ok(None);
     }
@@ -60,7 +60,7 @@ pub(super) async fn read(call: &Call) -> Result<Option<Reply>> {
 }
 
 /// The same for an entry of a batch.
-pub(super) async fn elsewhere(
+pub(in crate::http) async fn elsewhere(
     state: &State,
     permit: &Permit,
     asked: &Elsewhere,
