@@ -14,6 +14,7 @@ mod harness;
 mod attacks;
 #[cfg(test)]
 mod audit;
+#[cfg(test)]
 mod auditors;
 #[cfg(test)]
 mod authoring;
