@@ -44,6 +44,7 @@ pub use self::{
     table::OPERATIONS,
 };
 use super::{
+    audit::events,
     fhir::{Body, Endpoint, Serve},
     state::State,
 };
@@ -179,9 +180,7 @@ impl Operate for Table {
         permit: &'a Permit,
         asked: &'a Elsewhere,
     ) -> BoxFuture<'a, Result<Option<Reply>>> {
-        Box::pin(crate::http::audit::events::elsewhere(
-            &self.0, permit, asked,
-        ))
+        Box::pin(events::elsewhere(&self.0, permit, asked))
     }
 }
 
