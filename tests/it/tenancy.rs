@@ -1,6 +1,8 @@
 //! Establishments below a region, each with pathways of its own, beside those of the region and of
 //! the agency: whoever works elsewhere neither sees them, nor follows by them, nor changes them.
 
+use std::{ffi::OsString, fs::DirEntry};
+
 use serde_json::{Value, json};
 
 use crate::harness::{
@@ -112,13 +114,16 @@ impl Region {
         }
     }
 
-    /// The code in the last mail that was sent.
-    fn code(&self) -> String {
+    /// The codes in the mails that were sent, each with the name of its mail.
+    fn codes(&self) -> Vec<(OsString, String)> {
         let files = std::fs::read_dir(self.mails.path()).unwrap().flatten();
-        let last = files.max_by_key(|one| one.metadata().unwrap().modified().unwrap());
-        let mail = std::fs::read_to_string(last.expect("a mail").path()).unwrap();
         let digits = |word: &&str| word.len() == 6 && word.bytes().all(|c| c.is_ascii_digit());
-        mail.split_whitespace().find(digits).unwrap().to_owned()
+        let code = |one: DirEntry| {
+            let mail = std::fs::read_to_string(one.path()).unwrap_or_default();
+            let code = mail.split_whitespace().find(digits)?.to_owned();
+            Some((one.file_name(), code))
+        };
+        files.filter_map(code).collect()
     }
 
     /// Somebody who is followed, with an app of theirs.
@@ -128,10 +133,14 @@ impl Region {
         let request = app.request(&self.server, scopes, &[]);
         let first = visitor.get(&format!("/auth/authorize?{request}"));
         let page = visitor.follow(first);
+        let before = self.codes();
         let answer = visitor.submit(&page, &[("login", login), ("password", PASSWORD)]);
         let asked = visitor.follow(answer);
         self.server.set_clock(&self.server.later(60));
-        let answer = visitor.submit(&asked, &[("code", &self.code())]);
+        // Other mails go out by then as well.
+        let codes = self.codes();
+        let code = codes.iter().find(|one| !before.contains(one)).unwrap();
+        let answer = visitor.submit(&asked, &[("code", &code.1)]);
         let page = visitor.follow(answer);
         let answer = allow(&mut visitor, &page, None);
         let back = visitor.follow(answer);
