@@ -4,6 +4,8 @@
 //! `tests::` below holds the rule to samples that break it, for a check that cannot fail is
 //! worth nothing. To add a rule: write the function, a sample that breaks it, and its test.
 
+#[path = "architecture/advisories.rs"]
+mod advisories;
 #[path = "architecture/code.rs"]
 mod code;
 #[path = "architecture/documents.rs"]
@@ -12,6 +14,8 @@ mod documents;
 mod layers;
 #[path = "architecture/leaks.rs"]
 mod leaks;
+#[path = "architecture/reach.rs"]
+mod reach;
 #[path = "architecture/requirements.rs"]
 mod requirements;
 
@@ -114,6 +118,34 @@ fn sql_mail_http_and_the_clock_have_their_homes() {
 }
 
 #[test]
+fn the_database_is_read_by_a_permit() {
+    hold(
+        |path| path.starts_with("src/store/sqlite") && is_rust(path),
+        |file| reach::reads(&file.path, &file.text),
+    );
+    hold(
+        |path| {
+            let is_way = [
+                "facade",
+                "session",
+                "erase",
+                "definitions",
+                "indexing",
+                "errands",
+            ];
+            is_way
+                .iter()
+                .any(|name| path == format!("src/store/{name}.rs"))
+        },
+        |file| reach::ways(&file.text),
+    );
+    hold(
+        |path| path.starts_with("src/http/") && is_rust(path) && !path.contains("test"),
+        |file| reach::routes(&file.path, &file.text),
+    );
+}
+
+#[test]
 fn fhir_is_pure() {
     hold(
         |path| path.starts_with("src/fhir/") && !path.contains("/tests"),
@@ -174,6 +206,22 @@ fn each_dependency_has_a_reason_and_the_lock_file_a_bound() {
     hold(
         |path| path == "Cargo.lock",
         |file| documents::packages(&file.text),
+    );
+}
+
+#[test]
+fn c21_no_package_is_known_to_be_weak() {
+    hold(
+        |path| path == "Cargo.lock",
+        |file| advisories::weak_packages(&file.text),
+    );
+}
+
+#[test]
+fn the_table_of_attacks_has_each_row_once() {
+    hold(
+        |path| path == "SECURITY.md",
+        |file| documents::missing_rows(&file.text),
     );
 }
 

@@ -80,6 +80,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     file!("extensions/StructureDefinition-escalation-rank.json"),
     file!("extensions/StructureDefinition-escalation-step.json"),
     file!("extensions/StructureDefinition-notices.json"),
+    file!("extensions/StructureDefinition-offered-to.json"),
     file!("extensions/StructureDefinition-on-call.json"),
     file!("extensions/StructureDefinition-patient-threshold.json"),
     file!("extensions/StructureDefinition-legal-hold.json"),

@@ -230,6 +230,9 @@ pub async fn start(config: &Config, chance: Arc<dyn Chance>) -> Result<Running> 
     composed.teller.attach(Arc::clone(&people));
     let access = settings::access(&config.server);
     let audit = audit::open(config, &composed.time, composed.context.chance.as_ref())?;
+    if let Some(log) = &audit {
+        composed.context.store.witness_by(Arc::clone(log) as _);
+    }
     let smart = smart::open(config, &composed.context, (access, &people))?;
     composed.again.by(smart.as_ref());
     let mut state = state(composed.context, access, config)?

@@ -17,7 +17,7 @@ use crate::{
     },
     outbound::Cache,
     people::People,
-    smart::{Parts, Settings, Smart, keys::Keys, persons::Persons},
+    smart::{Parts, Settings, Smart, keys::Keys, persons::Persons, rates::RateBounds},
 };
 
 /// The authorization server, where tokens are asked for.
@@ -36,7 +36,12 @@ pub(super) fn open(
         access: auth.access(),
         backend: auth.backend(),
         offline: auth.offline(),
+        consent: auth.consent(),
         registration: auth.registration,
+        rates: RateBounds {
+            client: auth.requests_per_client_max,
+            address: auth.requests_per_address_max,
+        },
         style: if auth.style_url.is_empty() {
             format!("{}/auth/style.json", auth.issuer(&context.base))
         } else {

@@ -49,6 +49,14 @@ pub enum Event {
     Account,
     /// The record itself was given out.
     Export,
+    /// A person, or a follow-up of theirs, was erased since it was time.
+    Erasure,
+    /// A message was handed to who carries it.
+    Message,
+    /// The database was copied as a whole.
+    Backup,
+    /// A copy took the place of the database.
+    Restore,
     /// The beginning of the record was taken away, since its time was over.
     Retention,
     /// A server began or ended to record.
@@ -60,7 +68,7 @@ pub enum Event {
 }
 
 /// Codes of what is no interaction, with what each does.
-const CODES: [(Event, &str, char); 24] = [
+const CODES: [(Event, &str, char); 28] = [
     (Event::Download, "download", 'R'),
     (Event::Status, "async-status", 'R'),
     (Event::Forget, "async-forget", 'D'),
@@ -81,6 +89,10 @@ const CODES: [(Event, &str, char); 24] = [
     (Event::Client, "client", 'U'),
     (Event::Account, "account", 'U'),
     (Event::Export, "audit-export", 'R'),
+    (Event::Erasure, "erasure", 'D'),
+    (Event::Message, "message", 'E'),
+    (Event::Backup, "backup", 'R'),
+    (Event::Restore, "restore", 'U'),
     (Event::Retention, "audit-retention", 'D'),
     (Event::Start, "start", 'E'),
     (Event::Stop, "stop", 'E'),

@@ -257,6 +257,11 @@ impl Log {
         record.agent = agent;
         record.tell(detail);
         record.outcome = Outcome::Success;
+        self.add(record);
+    }
+
+    /// Queues a record of what has been done already, whatever waits.
+    pub fn add(&self, record: Record) {
         self.shared.held.fetch_add(1, Ordering::AcqRel);
         self.shared.push(vec![record]);
     }
@@ -325,9 +330,9 @@ pub fn add(settings: &Settings, record: &Record) -> Result<()> {
     let seal = key(settings, &Generator::from_seed(0))?;
     let head = Head::open(&settings.head, seal.clone())?;
     let mut file = AuditFile::open(&settings.file)?;
-    let row = record.row(&seal)?;
+    let made = record.rows(&seal)?;
     let tip = file.append(&mut |tip| {
-        let mut rows = vec![row.clone()];
+        let mut rows = made.clone();
         chain::link(tip, &mut rows);
         Ok(rows)
     })?;

@@ -9,7 +9,10 @@ use std::sync::LazyLock;
 use aho_corasick::AhoCorasick;
 use serde_json::Value;
 
-use super::record::PATIENTS_MAX;
+use super::record::{PATIENTS_MAX, ROWS_MAX};
+
+/// Ids that are gathered of one answer, repeats included: more than its rows could name.
+const GATHERED_MAX: usize = (ROWS_MAX + 1) * PATIENTS_MAX;
 
 /// Ids among which a repeated one is looked for at once; the row leaves out the other repeats.
 const COMPARED_MAX: usize = 64;
@@ -30,7 +33,7 @@ pub fn patients(json: &[u8], into: &mut Vec<String>) {
         if let Some(id) = id(&json[found.end()..]) {
             add(id, into);
         }
-        if into.len() > 2 * PATIENTS_MAX {
+        if into.len() > GATHERED_MAX {
             return;
         }
     }
@@ -130,7 +133,9 @@ mod tests {
 
     #[test]
     fn the_number_is_bounded() {
-        let all: String = (0..5_000).map(|n| format!(r#""Patient/{n}" "#)).collect();
-        assert_eq!(found(&all).len(), 2 * PATIENTS_MAX + 1);
+        let all: String = (0..2 * GATHERED_MAX)
+            .map(|n| format!(r#""Patient/{n}" "#))
+            .collect();
+        assert_eq!(found(&all).len(), GATHERED_MAX + 1);
     }
 }

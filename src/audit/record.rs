@@ -12,8 +12,14 @@ use crate::{
     store::{AuditRow, Pseudonym},
 };
 
-/// Most patients that are named by one row; where there are more, it says so.
+/// Most patients that are named by one row; where there are more, further rows name them.
 pub const PATIENTS_MAX: usize = 1_000;
+
+/// Most rows of one access; where they do not suffice, the last one says so.
+pub const ROWS_MAX: usize = 100;
+
+/// What the rows of one access behind the first have among their details.
+const MORE: &str = "+patients";
 
 /// Most bytes of what is told of an access.
 const DETAIL_BYTES_MAX: usize = 1_000;
@@ -38,7 +44,12 @@ impl Agent {
     /// Who acts by a permit.
     #[must_use]
     pub fn of(permit: &Permit) -> Self {
-        match permit.actor() {
+        Self::by(permit.actor())
+    }
+
+    /// Who acts.
+    pub(super) fn by(actor: &Actor) -> Self {
+        match actor {
             Actor::System(task) => Self::System(task),
             Actor::Development => Self::Development,
             Actor::Login(login) => Self::Login(Arc::clone(login)),
@@ -127,19 +138,33 @@ impl Record {
         }
     }
 
-    /// The row of it, number and hash apart.
+    /// The rows of it, numbers and hashes apart: one, unless it names very many patients.
     ///
     /// # Errors
     /// `Fault`, never in practice: the key has its length.
-    pub(super) fn row(&self, seal: &Seal) -> Result<AuditRow> {
-        let mut detail = self.detail.clone();
-        let mut patients = self.patients.clone();
+    pub(super) fn rows(&self, seal: &Seal) -> Result<Vec<AuditRow>> {
+        let mut patients: Vec<&str> = self.patients.iter().map(String::as_str).collect();
         patients.sort_unstable();
         patients.dedup();
-        if patients.len() > PATIENTS_MAX {
-            patients.truncate(PATIENTS_MAX);
-            detail.push_str(" +patients");
+        let mut rows = Vec::with_capacity(1);
+        let (first, others) = patients
+            .split_at_checked(PATIENTS_MAX)
+            .unwrap_or((&patients, &[]));
+        rows.push(self.row(seal, first)?);
+        for others in others.chunks(PATIENTS_MAX).take(ROWS_MAX - 1) {
+            let mut row = self.row(seal, others)?;
+            mark(&mut row.detail, MORE);
+            rows.push(row);
         }
+        if patients.len() > ROWS_MAX * PATIENTS_MAX
+            && let Some(last) = rows.last_mut()
+        {
+            mark(&mut last.detail, "+others");
+        }
+        Ok(rows)
+    }
+
+    fn row(&self, seal: &Seal, patients: &[&str]) -> Result<AuditRow> {
         let mut patients = patients
             .iter()
             .map(|id| pseudonym(seal, &format!("Patient/{id}")))
@@ -173,9 +198,20 @@ impl Record {
             purpose: login.and_then(|login| login.purpose.clone()),
             address: self.address.map(network),
             request: self.request.clone(),
-            detail: said(&detail),
+            detail: said(&self.detail),
             ..AuditRow::default()
         })
+    }
+}
+
+/// Adds a word that always has room.
+fn mark(detail: &mut Option<String>, word: &str) {
+    match detail {
+        Some(detail) => {
+            detail.push(' ');
+            detail.push_str(word);
+        }
+        None => *detail = Some(word.to_owned()),
     }
 }
 
@@ -231,7 +267,7 @@ mod tests {
         ];
         record.agent = Agent::Login(Arc::new(login));
         record.address = Some("::ffff:192.0.2.77".parse().unwrap());
-        let row = record.row(&seal).unwrap();
+        let row = record.rows(&seal).unwrap().remove(0);
         assert_eq!(row.patients.len(), 2);
         assert_eq!(row.entity, row.agent);
         assert!(row.patients.contains(&row.entity.unwrap()));
@@ -244,22 +280,40 @@ mod tests {
             "{shown}"
         );
         let other = Seal::of(&[8; 32]).unwrap();
-        assert_ne!(record.row(&other).unwrap().entity, row.entity);
+        assert_ne!(record.rows(&other).unwrap()[0].entity, row.entity);
     }
 
     #[test]
-    fn a_row_has_bounds() {
+    fn a_row_has_bounds_and_further_ones_name_who_is_left() {
         let seal = Seal::of(&[7; 32]).unwrap();
         let mut record = Record::begun(Timestamp::UNIX_EPOCH, Event::Interaction("search-type"));
-        record.patients = (0..=PATIENTS_MAX).map(|n| n.to_string()).collect();
+        record.patients = (0..=2 * PATIENTS_MAX).map(|n| n.to_string()).collect();
         for _ in 0..1_000 {
             record.tell("parameter");
         }
-        let row = record.row(&seal).unwrap();
-        assert_eq!(row.patients.len(), PATIENTS_MAX);
-        let detail = row.detail.unwrap();
-        assert!(detail.len() < DETAIL_BYTES_MAX + 20, "{}", detail.len());
-        assert!(detail.ends_with("+patients"));
+        let rows = record.rows(&seal).unwrap();
+        let counts: Vec<usize> = rows.iter().map(|row| row.patients.len()).collect();
+        assert_eq!(counts, [PATIENTS_MAX, PATIENTS_MAX, 1]);
+        let mut all: Vec<Pseudonym> = rows.iter().flat_map(|row| row.patients.clone()).collect();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 2 * PATIENTS_MAX + 1);
+        for (n, row) in rows.iter().enumerate() {
+            let detail = row.detail.as_deref().unwrap();
+            assert!(detail.len() < DETAIL_BYTES_MAX + 30, "{}", detail.len());
+            assert_eq!(detail.ends_with(MORE), n > 0, "{detail}");
+        }
+        record.detail.clear();
+        record.patients = (0..=ROWS_MAX * PATIENTS_MAX)
+            .map(|n| n.to_string())
+            .collect();
+        let rows = record.rows(&seal).unwrap();
+        assert_eq!(rows.len(), ROWS_MAX);
+        assert_eq!(rows[0].detail, None);
+        assert_eq!(
+            rows[ROWS_MAX - 1].detail.as_deref(),
+            Some("+patients +others")
+        );
         assert_eq!(
             network("2001:db8:1:2::3".parse().unwrap()),
             "2001:db8:1::/48"

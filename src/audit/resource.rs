@@ -45,7 +45,7 @@ const PATTERNS: &str = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IH
 const PATTERN_ENTITIES: &str = "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType";
 
 /// Events that have codes of DICOM: code, type, and subtype where there is one.
-const DICOM_CODES: [(&str, &str, Option<&str>); 10] = [
+const DICOM_CODES: [(&str, &str, Option<&str>); 14] = [
     ("first-factor", "110114", None),
     ("login", "110114", Some("110122")),
     ("logout", "110114", Some("110123")),
@@ -56,6 +56,10 @@ const DICOM_CODES: [(&str, &str, Option<&str>); 10] = [
     ("audit-export", "110101", None),
     ("audit-retention", "110101", None),
     ("download", "110106", None),
+    ("backup", "110106", None),
+    ("message", "110106", None),
+    ("restore", "110107", None),
+    ("erasure", "110110", None),
 ];
 
 /// What is neither: a security alert, as DICOM says of whatever concerns who may come in.
@@ -323,6 +327,8 @@ mod tests {
             ("login", "E"),
             ("token-issued", "C"),
             ("audit-retention", "D"),
+            ("erasure", "D"),
+            ("message", "E"),
         ]
         .map(|(event, action)| row(event, action))
         .into();

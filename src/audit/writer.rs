@@ -213,10 +213,10 @@ impl Writing {
 
     fn append(&mut self, records: &[Record]) -> Result<AuditTip> {
         let seal = &self.seal;
-        let mut rows = records
-            .iter()
-            .map(|record| record.row(seal))
-            .collect::<Result<Vec<_>>>()?;
+        let mut rows = Vec::with_capacity(records.len());
+        for record in records {
+            rows.extend(record.rows(seal)?);
+        }
         self.file.append(&mut |tip| {
             let mut rows = mem::take(&mut rows);
             chain::link(tip, &mut rows);

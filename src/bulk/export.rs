@@ -169,8 +169,18 @@ pub fn progress(errand: &Errand) -> String {
     )
 }
 
-/// The next lines of a file of an export, after the key `after`, and the key to go on after; none
-/// at the end.
+/// Lines of a file.
+#[derive(Debug)]
+pub struct Lines {
+    /// The lines.
+    pub text: Bytes,
+    /// The key after which the next ones are.
+    pub last: i64,
+    /// What they were made of, nothing left out.
+    pub whole: Vec<Stored>,
+}
+
+/// The next lines of a file of an export, after the key `after`; none at the end.
 ///
 /// # Errors
 /// `Fault`, if the database fails.
@@ -179,7 +189,7 @@ pub async fn lines(
     permit: &Permit,
     (errand, part): (&Errand, i64),
     after: i64,
-) -> Result<Option<(Bytes, i64)>> {
+) -> Result<Option<Lines>> {
     /// Lines that are read at a time.
     const AT_A_TIME: u32 = 200;
     let found = store
@@ -194,7 +204,11 @@ pub async fn lines(
         text.extend_from_slice(&line(stored, &asked)?);
         text.push(b'\n');
     }
-    Ok(Some((text.into(), last)))
+    Ok(Some(Lines {
+        text: text.into(),
+        last,
+        whole: found,
+    }))
 }
 
 fn line(stored: &Stored, asked: &Asked) -> Result<Bytes> {

@@ -15,11 +15,18 @@ use serde_json::{Value, json};
 
 use super::errand;
 use crate::{
-    fhir::{outcome::outcome, permit::Permit, validate::Judgement},
+    fhir::{
+        outcome::outcome,
+        permit::{Actor, Permit},
+        validate::Judgement,
+    },
     interactions::Context,
     kernel::problem::{Category, Problem, Result},
     queue::{Failure, Handler},
-    store::{Errand, ErrandKind, ErrandState, ImportRow, LeasedJob, Prepared, RowState, Store},
+    store::{
+        Errand, ErrandKind, ErrandState, ImportRow, LeasedJob, Prepared, RowState, Store,
+        witness::{Act, Deed, asked_by, asker},
+    },
 };
 
 /// The kind of the job.
@@ -49,7 +56,8 @@ pub async fn begin(context: &Context, permit: &Permit, url: &str) -> Result<Erra
         let says = "The permit does not reach as far as an import.";
         return Err(Problem::new(Category::Forbidden, "forbidden", says));
     }
-    let (own, request) = (permit.clone(), json!({ "url": url }));
+    let by = asker(permit.actor());
+    let (own, request) = (permit.clone(), json!({ "url": url, "by": by }));
     context
         .store
         .write(permit, move |tx| {
@@ -155,8 +163,11 @@ impl ImportHandler {
     }
 
     async fn go_on(&self, store: &Store, job: &LeasedJob) -> Result<()> {
+        // What cannot be told is not done.
+        store.watched()?;
         let permit = Permit::system(KIND);
         let id = job.payload["errand"].as_str().unwrap_or_default();
+        let mut told = Told::begin(store, &permit, id).await?;
         let mut done = false;
         for _ in 0..LOOKS_A_RUN {
             let rows = store
@@ -170,29 +181,36 @@ impl ImportHandler {
                 .map(|row| self.take(store, &permit, (id, row)))
                 .buffered(UNDER_WAY);
             while let Some(outcome) = taken.next().await {
-                outcome?;
+                told.patients.extend(outcome?);
             }
         }
+        drop(told);
         self.end_run(store, &permit, (job, done)).await
     }
 
-    /// Takes one line in, or notes why it is refused.
+    /// Takes one line in, or notes why it is refused; gives the patients whom it is about.
     async fn take(
         &self,
         store: &Store,
         permit: &Permit,
         (id, row): (&str, ImportRow),
-    ) -> Result<()> {
+    ) -> Result<Vec<String>> {
         let line = row.line;
         let judgement = self.context.judgement().await?;
         let stored = match self.prepared(row.content.into(), &judgement) {
-            Ok((known, prepared)) => write(store, permit, (id, line), (known, prepared)).await,
+            Ok((target, prepared)) => {
+                let patients = prepared.patients(target.id());
+                let written = write(store, permit, (id, line), (target, prepared)).await;
+                written.map(|()| patients)
+            }
             Err(problem) => Err(problem),
         };
         match stored {
-            Ok(()) => Ok(()),
+            Ok(patients) => Ok(patients),
             Err(problem) if is_passing(problem.category) => Err(problem),
-            Err(problem) => reject(store, permit, (id, line), problem).await,
+            Err(problem) => reject(store, permit, (id, line), problem)
+                .await
+                .map(|()| Vec::new()),
         }
     }
 
@@ -247,6 +265,56 @@ enum Target {
     Known(String),
     /// Under a new one.
     Fresh(String),
+}
+
+impl Target {
+    const fn id(&self) -> &str {
+        match self {
+            Self::Known(id) | Self::Fresh(id) => id.as_str(),
+        }
+    }
+}
+
+/// Whose data a run has taken in: told when it ends, however it does.
+struct Told<'a> {
+    store: &'a Store,
+    errand: &'a str,
+    asker: Actor,
+    patients: Vec<String>,
+}
+
+impl<'a> Told<'a> {
+    async fn begin(store: &'a Store, permit: &Permit, errand: &'a str) -> Result<Self> {
+        let id = errand.to_owned();
+        let found: Option<Errand> = store
+            .write(permit, move |tx| {
+                Box::pin(async move { tx.errand(&id).await })
+            })
+            .await?;
+        let by = found.map_or(Value::Null, |errand| errand.request["by"].clone());
+        Ok(Self {
+            store,
+            errand,
+            asker: asked_by(&by, KIND),
+            patients: Vec::new(),
+        })
+    }
+}
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        if self.patients.is_empty() {
+            return;
+        }
+        self.store.saw(Deed {
+            act: Act::TakenIn,
+            actor: self.asker.clone(),
+            entity: None,
+            patients: std::mem::take(&mut self.patients),
+            is_done: true,
+            detail: self.errand.to_owned(),
+        });
+    }
 }
 
 /// The resource and the end of its line, in one commit.

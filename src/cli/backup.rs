@@ -6,7 +6,8 @@ use clap::Args;
 
 use super::configuration;
 use crate::{
-    app::{backup, command::Ending, logging, terminal},
+    app::{self, backup, command::Ending, logging, terminal},
+    audit::Event,
     kernel::problem::Result,
 };
 
@@ -29,6 +30,8 @@ pub(super) fn run(arguments: Arguments) -> Result<Ending> {
     let flags = arguments.database.map(|text| ("database.url", text));
     let config = configuration(arguments.config, flags.into_iter().collect())?.config;
     logging::start(&config.log);
+    // Before the copy is made: what cannot be recorded is not done.
+    app::audit::note(&config, Event::Backup, "vigie backup")?;
     let (made, versions) = backup::back_up(&config, &arguments.file)?;
     terminal::say(&format!(
         "{}: {} bytes, {versions} versions, each as its hash says; SHA-256 {}",

@@ -24,7 +24,7 @@ use crate::{
         problem::{Problem, Result},
     },
     smart::{keys, registration, secret},
-    store::{Client, Proof, Store},
+    store::{Client, DelegationsOf, Proof, Store},
 };
 
 static PERMIT: Permit = Permit::system("cli.client");
@@ -44,7 +44,8 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Register a program, or register it anew under the same id.
+    /// Register a program, or register it anew under the same id: with fewer scopes, or another way
+    /// to show that it is itself, what it was granted ends.
     Add(Box<Add>),
     /// Show what is registered, as JSON, one program a line.
     List,
@@ -82,6 +83,9 @@ struct Add {
     /// Where codes may be sent, exactly; may be repeated.
     #[arg(long, value_name = "URL")]
     redirect: Vec<String>,
+    /// Where browsers may be sent after a logout at its wish, exactly; may be repeated.
+    #[arg(long, value_name = "URL")]
+    after_logout: Vec<String>,
     /// Where it is launched from.
     #[arg(long, value_name = "URL")]
     launch: Option<String>,
@@ -130,6 +134,7 @@ async fn register(store: &Store, add: Add, chance: &dyn Chance) -> Result<Ending
         name: add.name,
         proof,
         redirect_uris: add.redirect,
+        logout_uris: add.after_logout,
         launch_uri: add.launch,
         scopes: scopes.map(str::to_owned).collect(),
         origins: add.origin,
@@ -141,7 +146,14 @@ async fn register(store: &Store, add: Add, chance: &dyn Chance) -> Result<Ending
     registration::check(&client)?;
     let id = client.id.clone();
     let written = store.write(&PERMIT, move |tx| {
-        Box::pin(async move { tx.keep_client(&client).await })
+        Box::pin(async move {
+            let known = tx.client(&client.id).await?;
+            if known.is_some_and(|known| registration::begins_anew(&known, &client)) {
+                tx.end_delegations(DelegationsOf::Client(&client.id))
+                    .await?;
+            }
+            tx.keep_client(&client).await
+        })
     });
     written.await?;
     terminal::say(&format!("client_id {id}"));

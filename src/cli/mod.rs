@@ -44,7 +44,7 @@ pub enum Command {
     Restore(restore::Arguments),
     /// Examine the record of accesses, or give it out.
     Audit(audit::Arguments),
-    /// Make, list, lock and unlock accounts.
+    /// Make, list and lock accounts, change what they may, and the ways back into them.
     User(user::Arguments),
     /// Take in a table of people, or of answers on paper, from a CSV file.
     Import(import::Arguments),

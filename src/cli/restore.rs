@@ -6,7 +6,8 @@ use clap::Args;
 
 use super::configuration;
 use crate::{
-    app::{backup, command::Ending, logging, terminal},
+    app::{self, backup, command::Ending, logging, terminal},
+    audit::Event,
     kernel::{chance::Generator, problem::Result},
 };
 
@@ -33,6 +34,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending> {
     let config = configuration(arguments.config, flags.into_iter().collect())?.config;
     logging::start(&config.log);
     let chance = Arc::new(Generator::from_system());
+    app::audit::note(&config, Event::Restore, "vigie restore")?;
     let replayed = backup::restore(&config, chance, &arguments.file, arguments.force).await?;
     terminal::say(&format!(
         "{} restored; of {} erasures made since, {} were made again",

@@ -1,4 +1,4 @@
-//! `vigie user`: accounts made, listed, locked and unlocked, and invitations to them.
+//! `vigie user`: accounts made, listed and locked, what they may, and the ways back into them.
 //!
 //! It works on the database itself, beside a server that runs or without one. A password is never
 //! an argument: arguments are seen by everybody on the machine.
@@ -6,6 +6,7 @@
 use std::{fs, path::PathBuf, sync::Arc};
 
 use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
 use super::configuration;
 use crate::{
@@ -44,8 +45,43 @@ enum What {
     Lock(Named),
     /// Unlock an account.
     Unlock(Named),
+    /// Give roles to somebody, or take some away; it counts at once.
+    Role(Roles),
+    /// Have the server write to somebody how to choose another password.
+    Recover(Named),
+    /// Forget somebody's authenticator and spare codes, when both are lost: their sessions end, and
+    /// they enrol another at the next login.
+    Reset(Named),
+    /// Give somebody the name by which the OpenID provider of the configuration knows them.
+    Identify(Identify),
     /// Print every account: login, state, person and roles.
-    List,
+    List {
+        /// As JSON, one account a line.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
+struct Roles {
+    /// What the person types at the login.
+    login: String,
+    /// A role that they get, alone or in an Organization (professional@Organization/1). May be given
+    /// several times.
+    #[arg(long, value_name = "ROLE[@ORGANIZATION]", group = "change")]
+    add: Vec<String>,
+    /// A role that they have no longer.
+    #[arg(long, value_name = "ROLE[@ORGANIZATION]", group = "change")]
+    remove: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct Identify {
+    /// What the person types at the login.
+    login: String,
+    /// The provider's name for them.
+    subject: String,
 }
 
 #[derive(Debug, Args)]
@@ -63,9 +99,6 @@ struct Add {
     /// is not given.
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
-    /// The establishment below the region.
-    #[arg(long, value_name = "NAME", default_value = "")]
-    tenant: String,
     /// A file with the password; its last line end does not count. Without it, the account waits
     /// for an invitation.
     #[arg(long, value_name = "FILE")]
@@ -91,7 +124,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending> {
     let flags = arguments.database.map(|text| ("database.url", text));
     let config = configuration(arguments.config, flags.into_iter().collect())?.config;
     logging::start(&config.log);
-    if !matches!(arguments.what, What::List) {
+    if !matches!(arguments.what, What::List { .. }) {
         app::audit::note(&config, Event::Account, "vigie user")?;
     }
     let people = app::open_people(&config, Arc::new(Generator::from_system())).await?;
@@ -101,14 +134,61 @@ pub(super) async fn run(arguments: Arguments) -> Result<Ending> {
         What::Invite(add) => say(&people.invite(enrolment(add, issuer)?).await?),
         What::Lock(named) => say(&people.lock(&named.login).await?),
         What::Unlock(named) => say(&people.unlock(&named.login).await?),
-        What::List => list(&people).await?,
+        What::Role(change) => {
+            let read = |all: &[String]| all.iter().map(|text| role(text)).collect();
+            let roles = (read(&change.add), read(&change.remove));
+            say(&people.change_roles(&change.login, roles).await?);
+        }
+        What::Recover(named) => say(&people.send_recovery(&named.login).await?),
+        What::Reset(named) => say(&people.forget_authenticator(&named.login).await?),
+        What::Identify(named) => {
+            let identity = (provider(issuer, "SUBJECT")?, named.subject);
+            say(&people.identify(&named.login, identity).await?);
+        }
+        What::List { json } => list(&people, json).await?,
     }
     Ok(Ending::Done)
 }
 
-async fn list(people: &People) -> Result<()> {
-    people.all().await?.iter().for_each(say);
+async fn list(people: &People, as_json: bool) -> Result<()> {
+    for account in people.all().await? {
+        if as_json {
+            terminal::say(&shown(&account).to_string());
+        } else {
+            say(&account);
+        }
+    }
     Ok(())
+}
+
+/// What may be seen of an account.
+fn shown(account: &Account) -> Value {
+    let roles = account.roles.iter().map(|held| {
+        let mut shown = json!({ "role": held.role });
+        if !held.organization.is_empty() {
+            shown["organization"] = held.organization.as_str().into();
+        }
+        shown
+    });
+    json!({
+        "login": account.login.reveal(),
+        "kind": account.kind.name(),
+        "state": account.state.name(),
+        "person": account.fhir_user,
+        "roles": roles.collect::<Vec<Value>>(),
+        "password": !account.password.reveal().is_empty(),
+        "authenticator": !account.authenticator.reveal().is_empty(),
+        "created": account.created.to_string(),
+    })
+}
+
+/// The provider by which people may be known.
+fn provider(issuer: &str, place: &'static str) -> Result<String> {
+    if issuer.is_empty() {
+        let text = "The configuration has no OpenID provider (federation.issuer).";
+        return Err(Problem::invalid("value", text).at(place));
+    }
+    Ok(issuer.to_owned())
 }
 
 fn say(account: &Account) {
@@ -135,16 +215,14 @@ fn enrolment(add: Add, issuer: &str) -> Result<Enrolment> {
             let text = "An account is professional, patient, proxy or agent.";
             Problem::invalid("value", text).at("--kind")
         })?;
-    if add.identity.is_some() && issuer.is_empty() {
-        let text = "The configuration has no OpenID provider (federation.issuer).";
-        return Err(Problem::invalid("value", text).at("--identity"));
+    if add.identity.is_some() {
+        provider(issuer, "--identity")?;
     }
     Ok(Enrolment {
         kind,
         login: add.login,
         fhir_user: add.person,
         roles,
-        tenant: add.tenant,
         password: add.password_file.as_ref().map(secret).transpose()?,
         authenticator: add.authenticator_file.as_ref().map(secret).transpose()?,
         identity: add.identity.map(|subject| (issuer.to_owned(), subject)),

@@ -21,12 +21,18 @@ pub struct Auth {
     pub backend_seconds: u32,
     /// `auth.offline_days`.
     pub offline_days: u32,
+    /// `auth.consent_days`; 0 for none.
+    pub consent_days: u32,
     /// `auth.key_file`; empty for a file beside the database.
     pub key_file: PathBuf,
     /// `auth.registration`.
     pub registration: bool,
     /// `auth.style_url`; empty for the server's own.
     pub style_url: String,
+    /// `auth.requests_per_client_max`.
+    pub requests_per_client_max: u32,
+    /// `auth.requests_per_address_max`.
+    pub requests_per_address_max: u32,
 }
 
 impl Auth {
@@ -46,6 +52,12 @@ impl Auth {
     #[must_use]
     pub fn offline(&self) -> Duration {
         Duration::from_secs(u64::from(self.offline_days) * 86_400)
+    }
+
+    /// How long a person's yes is remembered.
+    #[must_use]
+    pub fn consent(&self) -> Duration {
+        Duration::from_secs(u64::from(self.consent_days) * 86_400)
     }
 
     /// The name of the authorization server, given the service base URL: that URL without its last
@@ -77,6 +89,16 @@ impl Auth {
         findings.within("auth.access_seconds", self.access_seconds, 60..=3_600);
         findings.within("auth.backend_seconds", self.backend_seconds, 30..=300);
         findings.within("auth.offline_days", self.offline_days, 1..=365);
+        findings.within("auth.consent_days", self.consent_days, 0..=365);
+        for (key, most) in [
+            ("auth.requests_per_client_max", self.requests_per_client_max),
+            (
+                "auth.requests_per_address_max",
+                self.requests_per_address_max,
+            ),
+        ] {
+            findings.within(key, most, 1..=1_000_000);
+        }
         for (key, text) in [
             ("auth.issuer", &self.issuer),
             ("auth.style_url", &self.style_url),
@@ -110,16 +132,19 @@ mod tests {
     }
 
     #[test]
-    fn a_life_that_is_too_long_is_refused_by_name() {
+    fn a_life_that_is_too_long_or_a_rate_that_is_none_is_refused_by_name() {
         let flags = vec![
             ("auth.access_seconds", "3601".to_owned()),
             ("auth.backend_seconds", "301".to_owned()),
+            ("auth.consent_days", "366".to_owned()),
             ("auth.issuer", "https://a.example?x".to_owned()),
+            ("auth.requests_per_client_max", "0".to_owned()),
+            ("auth.requests_per_address_max", "0".to_owned()),
         ];
         let sources = Sources {
             flags,
             ..Sources::default()
         };
-        assert_eq!(load(&sources).unwrap_err().issues.len(), 3);
+        assert_eq!(load(&sources).unwrap_err().issues.len(), 6);
     }
 }

@@ -164,33 +164,36 @@ impl Eraser {
         if ready.is_empty() {
             return Ok(held);
         }
-        for record in &ready {
+        let mut done = ready;
+        for record in &mut done {
             for channel in &self.channels {
                 channel.forget(&record.messages).await?;
             }
+            record.messages.clear();
         }
+        // Before the passage over the file, so that it clears these names as well.
+        self.keep(done.clone()).await?;
         self.scrub().await?;
-        let ended: Vec<ErasureRecord> = ready
-            .into_iter()
-            .map(|record| ErasureRecord {
-                messages: Vec::new(),
-                ended: Some(now),
-                ..record
-            })
-            .collect();
-        let lines: Vec<Line> = ended.iter().map(Line::of).collect();
+        for record in &mut done {
+            record.ended = Some(now);
+        }
+        let lines: Vec<Line> = done.iter().map(Line::of).collect();
         self.ledger.append(&lines)?;
+        self.keep(done).await?;
+        Ok(held)
+    }
+
+    async fn keep(&self, records: Vec<ErasureRecord>) -> Result<()> {
         self.store
             .write(&PERMIT, move |tx| {
                 Box::pin(async move {
-                    for record in &ended {
+                    for record in &records {
                         tx.note_erasure(record).await?;
                     }
                     Ok(())
                 })
             })
-            .await?;
-        Ok(held)
+            .await
     }
 
     /// The rows that an erasure has not come to, where it was cut short between two batches.

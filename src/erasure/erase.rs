@@ -13,6 +13,7 @@ use crate::{
     fhir::{belonging::Scope, reference::LocalReference, resource::Resource},
     figures,
     kernel::problem::Result,
+    notify::Letter,
     store::{AccountBy, DelegationsOf, ErasureRecord, Prepared, Stored, Tx},
 };
 
@@ -159,6 +160,7 @@ async fn remove(
             tx.end_delegations(DelegationsOf::Account(&account.id))
                 .await?;
             tx.forget_account(&account.id).await?;
+            record.messages.push(Letter::all_of(&account.id));
             ids.insert(account.id);
         }
         if stored.id.len() >= TELLING_ID_CHARS {

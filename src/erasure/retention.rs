@@ -16,12 +16,15 @@ use crate::{
         canonical::{FLAG_PRIORITY, FLAG_PRIORITY_CODE, LEGAL_HOLD, TASK_CODE, code_in, extension},
         care_plan::FollowUp,
         pathway::{Pathway, Retention},
-        permit::Permit,
+        permit::{Actor, Permit},
         search::query::Query,
     },
     kernel::problem::Result,
     queue::{Failure, Handler, Schedule},
-    store::{Change, Job, LeasedJob, Reactor, Store, Stored, Tx},
+    store::{
+        Change, Job, LeasedJob, Reactor, Store, Stored, Tx,
+        witness::{Act, Deed},
+    },
 };
 
 /// The kind of the job; its payload is `{"plan": "<id>"}`.
@@ -184,26 +187,39 @@ impl Handler for RetentionHandler {
         job: &'a LeasedJob,
     ) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
+            // What cannot be told is not done.
+            store.watched()?;
             let (seal, job) = (self.0.clone(), job.clone());
-            store
+            let erased = store
                 .write(&Permit::system(KIND), move |tx| {
                     Box::pin(async move { act(tx, &seal, &job).await })
                 })
-                .await
-                .map_err(Failure::from)
+                .await?;
+            if let Some(target) = erased {
+                store.saw(Deed {
+                    act: Act::Erased,
+                    actor: Actor::System(KIND),
+                    entity: Some((target.root.kind.name(), target.root.id)),
+                    patients: vec![target.patient],
+                    is_done: true,
+                    detail: String::new(),
+                });
+            }
+            Ok(())
         })
     }
 }
 
-async fn act(tx: &mut Tx, seal: &Seal, leased: &LeasedJob) -> Result<()> {
+/// What has been erased, if anything has.
+async fn act(tx: &mut Tx, seal: &Seal, leased: &LeasedJob) -> Result<Option<Target>> {
     tx.finish_job(leased).await?;
     let id = leased.payload["plan"].as_str().unwrap_or_default();
     let Some(stored) = tx.read(kind("CarePlan")?, id).await? else {
-        return Ok(());
+        return Ok(None);
     };
     let tree = stored.tree()?;
     let Some(follow_up) = FollowUp::read(&tree).filter(|_| is_over(&tree["status"])) else {
-        return Ok(());
+        return Ok(None);
     };
     let patient = follow_up.patient;
     let holds = Holds {
@@ -216,12 +232,14 @@ async fn act(tx: &mut Tx, seal: &Seal, leased: &LeasedJob) -> Result<()> {
                 .now()
                 .saturating_add(LOOK_AGAIN)
                 .unwrap_or(Timestamp::MAX);
-            return tx.enqueue(&job(id, again)).await;
+            tx.enqueue(&job(id, again)).await?;
+            return Ok(None);
         }
         Decision::Plan => Target::plan(id, &patient)?,
         Decision::Person => Target::person(&patient)?,
     };
-    erase::erase(tx, seal, &target, None).await.map(|_| ())
+    let record = erase::erase(tx, seal, &target, None).await?;
+    Ok(record.map(|_| target))
 }
 
 async fn has_legal_hold(tx: &mut Tx, patient: &str) -> Result<bool> {

@@ -11,6 +11,8 @@ macro_rules! own {
 
 /// Policy of a pathway, on PlanDefinition.
 pub const PATHWAY_POLICY: &str = own!("StructureDefinition/pathway-policy");
+/// To whom a form, or another part of a pathway, is offered: an audience or an establishment.
+pub const OFFERED_TO: &str = own!("StructureDefinition/offered-to");
 /// Level of a rule, on an action of a PlanDefinition.
 pub const ALERT_LEVEL: &str = own!("StructureDefinition/alert-level");
 /// Who handles what a rule finds, on an action of a PlanDefinition.

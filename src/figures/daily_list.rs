@@ -53,8 +53,9 @@ pub async fn daily_list(
     let header = form.header(&COLUMNS).into_iter().map(str::to_owned);
     let mut table = Table::new(form.style, header.chain(links.iter().cloned()))?;
     let mut written = 0;
-    for plan in reader.plans(selection).await? {
-        let rows = rows(reader, selection, &plan, &links).await?;
+    let plans = reader.plans(selection).await?;
+    for plan in &plans {
+        let rows = rows(reader, selection, plan, &links).await?;
         written += rows.len();
         if written > ROWS_MAX {
             return Err(Problem::new(
@@ -67,6 +68,7 @@ pub async fn daily_list(
             table.row(row)?;
         }
     }
+    reader.lists("$daily-list", &plans);
     table.finish()
 }
 

@@ -23,7 +23,10 @@ use crate::{
         search::query::{Query, clause::Prefix},
     },
     kernel::problem::{Category, Problem, Result},
-    store::{Store, Stored},
+    store::{
+        Store, Stored,
+        witness::{Act, Deed},
+    },
 };
 
 /// Most follow-ups of one list.
@@ -104,6 +107,19 @@ pub struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Tells the record of accesses of whom a list is: a table names its people in ways of its own.
+    pub(super) fn lists(&self, operation: &'static str, plans: &[Value]) {
+        let patient = |plan| FollowUp::read(plan).map(|one| one.patient);
+        self.store.saw(Deed {
+            act: Act::Listed(operation),
+            actor: self.permit.actor().clone(),
+            entity: None,
+            patients: plans.iter().filter_map(patient).collect(),
+            is_done: true,
+            detail: "list".to_owned(),
+        });
+    }
+
     async fn all(&self, query: Query) -> Result<Vec<Value>> {
         let hits = self.store.search(self.permit, &query).await?.hits;
         hits.iter().map(|hit| hit.stored.tree()).collect()
@@ -190,10 +206,12 @@ impl Selection {
 /// As the selection is too large, or the store fails.
 pub async fn line_list(reader: Reader<'_>, selection: &Selection, form: Form) -> Result<Vec<u8>> {
     let mut table = Table::new(form.style, form.header(&COLUMNS))?;
-    for plan in reader.plans(selection).await? {
-        let line = line(reader, &plan).await?;
+    let plans = reader.plans(selection).await?;
+    for plan in &plans {
+        let line = line(reader, plan).await?;
         table.row(&line)?;
     }
+    reader.lists("$line-list", &plans);
     table.finish()
 }
 

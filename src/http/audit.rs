@@ -4,21 +4,23 @@
 //! request that is given up in between is recorded with what is known of it. Values of a query or
 //! of a resource are never told: they are health information.
 
+mod beside;
 mod door;
+pub(super) mod events;
 mod told;
 
-use axum::{
-    body::Body as Bytestream,
-    http::{Extensions, HeaderMap, Method, Response, StatusCode},
-};
+use std::sync::Arc;
+
+use axum::http::{Extensions, Method, StatusCode};
 use bytes::Bytes;
 
-pub(super) use self::door::door;
+pub(super) use self::{
+    beside::{Given, Passing, around},
+    door::door,
+};
 use super::{
-    auth,
     fhir::{Body, Call, Endpoint},
     peer::Peer,
-    reply,
     state::State,
 };
 use crate::{
@@ -86,8 +88,7 @@ impl Hook {
 
     /// What the path and the query ask for.
     pub(super) fn asks(&mut self, call: &Call) {
-        let mut names = call.query.iter().map(|(name, _)| name.as_str());
-        self.is_partial = names.any(|name| matches!(name, "_elements" | "_summary"));
+        self.is_partial = told::is_partial(&call.query);
         let Some(record) = self.record() else { return };
         record.kind = call.kind.map(ResourceType::name);
         record.id.clone_from(&call.id);
@@ -134,9 +135,11 @@ impl Hook {
             Vec::new()
         };
         let bundle = std::mem::take(&mut self.bundle);
+        let base = Arc::clone(&state.context.base);
+        let mut left_out = Vec::new();
         let Some(record) = self.record() else { return };
-        for body in whole.iter().filter_map(|stored| stored.body.as_ref()) {
-            mention::patients(body, &mut record.patients);
+        for stored in &whole {
+            touch_patients(record, stored);
         }
         match reply {
             Reply::Version(stored)
@@ -154,15 +157,25 @@ impl Hook {
             Reply::Document(bytes) => {
                 mention::patients(bytes, &mut record.patients);
                 if !bundle.is_empty() {
-                    let (event, others) = told::entries(record, (&bundle, bytes));
+                    let (event, entries) = told::entries(record, (&bundle, bytes), &base);
                     record.event = event;
                     // Those of the entries are told there.
                     record.patients.clear();
-                    self.others = others;
+                    left_out = entries;
                 }
             }
             Reply::Table(..) => record.tell("table"),
             Reply::Deleted(None) | Reply::Headed(None) | Reply::Underway { .. } => {}
+        }
+        for told::Entry {
+            mut record,
+            partial,
+        } in left_out
+        {
+            for stored in kept(state, &partial).await {
+                touch_patients(&mut record, &stored);
+            }
+            self.others.push(record);
         }
     }
 
@@ -202,55 +215,16 @@ impl Hook {
     }
 }
 
-/// Records what is done beside the tables of routes: `work` is done once there is a place for it.
-///
-/// # Errors
-/// As `work`; `Busy`, if it cannot be recorded.
-pub(super) async fn around(
-    state: &State,
-    headers: &HeaderMap,
-    (event, name): (Event, &str),
-    work: impl Future<Output = Result<Response<Bytestream>>>,
-) -> Result<Response<Bytestream>> {
-    let Some(log) = &state.audit else {
-        return work.await;
-    };
-    let mut ticket = log.begin(event)?;
-    let agent = match auth::permit(state, headers).await {
-        Ok(permit) => Agent::of(&permit),
-        Err(_) => Agent::Unknown,
-    };
-    if let Some(record) = ticket.record() {
-        record.agent = agent;
-        record.is_urgent = record.event.action() != 'R';
-    }
-    let outcome = work.await;
-    let status = match &outcome {
-        Ok(answer) => answer.status(),
-        Err(problem) => reply::status(problem.category),
-    };
-    if status == StatusCode::UNAUTHORIZED && !log.admits_refusal() {
-        ticket.forget();
-        return outcome;
-    }
-    if let Some(record) = ticket.record() {
-        record.status = status.as_u16();
-        record.outcome = Outcome::of_status(status.as_u16());
-        // Of what was refused the name is whatever a client has written there.
-        if outcome.is_ok() {
-            record.tell(name);
-        }
-    }
-    ticket.conclude(Vec::new()).await?;
-    outcome
-}
-
 /// The resource that it came to, and whose data that is.
 fn touch(record: &mut Record, stored: &Stored) {
+    touch_patients(record, stored);
+    name(record, stored);
+}
+
+fn touch_patients(record: &mut Record, stored: &Stored) {
     if let Some(body) = &stored.body {
         mention::patients(body, &mut record.patients);
     }
-    name(record, stored);
 }
 
 fn name(record: &mut Record, stored: &Stored) {
@@ -270,18 +244,19 @@ fn name(record: &mut Record, stored: &Stored) {
 
 /// The resources of an answer that leaves elements out, as they are kept.
 async fn whole(state: &State, reply: &Reply) -> Vec<Stored> {
-    let base = &*state.context.base;
     let names = match reply {
-        Reply::Version(stored) => vec![(stored.kind.name(), stored.id.as_str())],
-        Reply::Document(bytes) => mention::entries(bytes, base),
+        Reply::Version(stored) => vec![(stored.kind, stored.id.clone())],
+        Reply::Document(bytes) => told::named(bytes, &state.context.base),
         _ => Vec::new(),
     };
+    kept(state, &names).await
+}
+
+async fn kept(state: &State, names: &[(ResourceType, String)]) -> Vec<Stored> {
     let permit = Permit::system(TASK);
     let mut found = Vec::with_capacity(names.len());
     for (kind, id) in names {
-        if let Some(kind) = ResourceType::named(kind)
-            && let Ok(Some(stored)) = state.context.store.read(&permit, kind, id).await
-        {
+        if let Ok(Some(stored)) = state.context.store.read(&permit, *kind, id).await {
             found.push(stored);
         }
     }

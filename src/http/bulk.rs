@@ -13,7 +13,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Path, Request},
-    http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, request::Parts},
     routing::{get, post},
 };
 use bytes::{Bytes, BytesMut};
@@ -22,7 +22,8 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 
 use super::{
-    audit, auth,
+    audit::{self, Given},
+    auth,
     auth::Access,
     later,
     negotiate::{self, Wanted},
@@ -31,7 +32,7 @@ use super::{
     state::State,
 };
 use crate::{
-    audit::Event,
+    audit::{Event, mention},
     bulk::{
         errand, export,
         import::{self, Input},
@@ -63,37 +64,33 @@ pub(super) fn routes(state: &Arc<State>) -> Router {
     Router::new()
         .route(
             &place,
-            get(
-                move |headers: HeaderMap, uri: Uri, Path(id): Path<String>| {
-                    let state = status.clone();
-                    async move {
-                        let work = look((&state, &headers), &id);
-                        let work = audit::around(&state, &headers, (Event::Status, &id), work);
-                        told((&state, &headers, &uri), work.await).await
-                    }
-                },
-            )
-            .delete(
-                move |headers: HeaderMap, uri: Uri, Path(id): Path<String>| {
-                    let state = forget.clone();
-                    async move {
-                        let work = call_off((&state, &headers), &id);
-                        let work = audit::around(&state, &headers, (Event::Forget, &id), work);
-                        told((&state, &headers, &uri), work.await).await
-                    }
-                },
-            ),
+            get(move |parts: Parts, Path(id): Path<String>| {
+                let state = status.clone();
+                async move {
+                    let work = look((&state, &parts.headers), &id);
+                    let work = audit::around(&state, &parts, (Event::Status, &id), work);
+                    told(&state, &parts, work.await).await
+                }
+            })
+            .delete(move |parts: Parts, Path(id): Path<String>| {
+                let state = forget.clone();
+                async move {
+                    let work = call_off((&state, &parts.headers), &id);
+                    let work = audit::around(&state, &parts, (Event::Forget, &id), work);
+                    told(&state, &parts, work.await).await
+                }
+            }),
         )
         .route(
             &format!("{place}/{{file}}"),
             get(
-                move |headers: HeaderMap, uri: Uri, Path((id, name)): Path<(String, String)>| {
+                move |parts: Parts, Path((id, name)): Path<(String, String)>| {
                     let state = file.clone();
                     async move {
                         let what = format!("{id}/{name}");
-                        let work = download((&state, &headers), (&id, &name));
-                        let work = audit::around(&state, &headers, (Event::Download, &what), work);
-                        told((&state, &headers, &uri), work.await).await
+                        let work = download((&state, &parts), (&id, &name));
+                        let work = audit::around(&state, &parts, (Event::Download, &what), work);
+                        told(&state, &parts, work.await).await
                     }
                 },
             ),
@@ -102,28 +99,25 @@ pub(super) fn routes(state: &Arc<State>) -> Router {
             &format!("{BASE_PATH}/$import"),
             post(move |request: Request| {
                 let state = import.clone();
-                let (headers, uri) = (request.headers().clone(), request.uri().clone());
+                let (parts, body) = request.into_parts();
                 async move {
                     let what = (Event::Operation("$import".into()), "");
-                    let work = take_in(&state, request);
-                    let work = audit::around(&state, &headers, what, work);
-                    told((&state, &headers, &uri), work.await).await
+                    let work = take_in(&state, &parts, body);
+                    let work = audit::around(&state, &parts, what, work);
+                    told(&state, &parts, work.await).await
                 }
             }),
         )
 }
 
 /// The answer, in the format that is wanted.
-async fn told(
-    (state, headers, uri): (&State, &HeaderMap, &Uri),
-    outcome: Result<Answer>,
-) -> Answer {
+async fn told(state: &State, parts: &Parts, outcome: Result<Answer>) -> Answer {
     let answer = outcome.unwrap_or_else(|problem| reply::problem(&problem, &state.request_id()));
-    negotiate::give(answer, &Wanted::read(headers, uri.query())).await
+    negotiate::give(answer, &Wanted::read(&parts.headers, parts.uri.query())).await
 }
 
 /// How far it is, or what came of it.
-async fn look((state, headers): (&State, &HeaderMap), id: &str) -> Result<Answer> {
+async fn look((state, headers): (&State, &HeaderMap), id: &str) -> Result<Given> {
     let permit = auth::permit(state, headers).await?;
     let store = &state.context.store;
     let errand = errand::own(store, &permit, id).await?;
@@ -135,11 +129,11 @@ async fn look((state, headers): (&State, &HeaderMap), id: &str) -> Result<Answer
                 ErrandKind::Import => import::progress(store, &permit, &errand).await?,
                 ErrandKind::Request => "in progress".to_owned(),
             };
-            return Ok(underway(&progress));
+            return Ok(underway(&progress).into());
         }
         (ErrandState::Failed, _) => {
             let told = errand.result.to_string().into();
-            return Ok(reply::document(StatusCode::INTERNAL_SERVER_ERROR, told));
+            return Ok(reply::document(StatusCode::INTERNAL_SERVER_ERROR, told).into());
         }
         (ErrandState::Done, ErrandKind::Export) => {
             let parts = errand::parts(store, &permit, id).await?;
@@ -148,14 +142,17 @@ async fn look((state, headers): (&State, &HeaderMap), id: &str) -> Result<Answer
         (ErrandState::Done, ErrandKind::Import) => manifest::of_import(&errand, whence),
         (ErrandState::Done, ErrandKind::Request) => {
             let told = later::told(&errand).to_string();
-            return Ok(kept_until(
-                &errand,
-                reply::document(StatusCode::OK, told.into()),
-            ));
+            let mut patients = Vec::new();
+            mention::patients(told.as_bytes(), &mut patients);
+            let answer = reply::document(StatusCode::OK, told.into());
+            return Ok(Given {
+                answer: kept_until(&errand, answer),
+                patients,
+            });
         }
     };
     let answer = reply::json(StatusCode::OK, manifest.to_string().into());
-    Ok(kept_until(&errand, answer))
+    Ok(kept_until(&errand, answer).into())
 }
 
 /// Tells until when it may be asked again.
@@ -177,10 +174,10 @@ fn underway(progress: &str) -> Answer {
     answer
 }
 
-async fn call_off((state, headers): (&State, &HeaderMap), id: &str) -> Result<Answer> {
+async fn call_off((state, headers): (&State, &HeaderMap), id: &str) -> Result<Given> {
     let permit = auth::permit(state, headers).await?;
     errand::forget(&state.context.store, &permit, id).await?;
-    Ok(accepted("The asynchronous request is forgotten."))
+    Ok(accepted("The asynchronous request is forgotten.").into())
 }
 
 fn accepted(says: &str) -> Answer {
@@ -196,10 +193,10 @@ fn accepted(says: &str) -> Answer {
 
 /// A file, from the database to the client without standing in memory as a whole.
 async fn download(
-    (state, headers): (&Arc<State>, &HeaderMap),
+    (state, parts): (&Arc<State>, &Parts),
     (id, name): (&str, &str),
-) -> Result<Answer> {
-    let permit = auth::permit(state, headers).await?;
+) -> Result<Given> {
+    let permit = auth::permit(state, &parts.headers).await?;
     let errand = errand::own(&state.context.store, &permit, id).await?;
     let missing = || Problem::not_found("There is no such file.");
     if errand.state != ErrandState::Done {
@@ -213,7 +210,9 @@ async fn download(
             if !all.iter().any(|(known, _)| *known == part) {
                 return Err(missing());
             }
-            Body::from_stream(chunks(state.clone(), permit, (errand, part)))
+            let what = format!("{id}/{name}.ndjson");
+            let passing = audit::Passing::begin(state.clone(), (parts, &permit), &what)?;
+            Body::from_stream(chunks(state.clone(), (permit, passing), (errand, part)))
         }
         ErrandKind::Import if name == "errors" => {
             Body::from(import::errors(&state.context.store, &permit, &errand).await?)
@@ -222,20 +221,26 @@ async fn download(
     };
     let mut answer = Response::new(body);
     answer.headers_mut().insert(header::CONTENT_TYPE, NDJSON);
-    Ok(answer)
+    Ok(answer.into())
 }
 
 /// A failure while a file is sent breaks the answer off, so that nobody takes a part for the whole.
 fn chunks(
     state: Arc<State>,
-    permit: Permit,
+    (permit, passing): (Permit, audit::Passing),
     (errand, part): (Errand, i64),
 ) -> impl Stream<Item = std::result::Result<Bytes, std::io::Error>> {
-    stream::try_unfold(0_i64, move |after| {
+    let begin = (0_i64, passing);
+    stream::try_unfold(begin, move |(after, mut passing)| {
         let (state, permit, errand) = (state.clone(), permit.clone(), errand.clone());
         async move {
             let lines = export::lines(&state.context.store, &permit, (&errand, part), after).await;
-            lines.map_err(|problem| {
+            let next = lines.and_then(|lines| {
+                let Some(lines) = lines else { return Ok(None) };
+                passing.sees(&lines.whole)?;
+                Ok(Some((lines.text, (lines.last, passing))))
+            });
+            next.map_err(|problem| {
                 tracing::error!(reason = problem.internal, "a file of an export broke off");
                 std::io::Error::other("the file broke off")
             })
@@ -244,10 +249,9 @@ fn chunks(
 }
 
 /// Begins an import.
-async fn take_in(state: &Arc<State>, request: Request) -> Result<Answer> {
-    let permit = auth::permit(state, request.headers()).await?;
+async fn take_in(state: &Arc<State>, parts: &Parts, body: Body) -> Result<Given> {
+    let permit = auth::permit(state, &parts.headers).await?;
     operations::may_import(&permit)?;
-    let (parts, body) = request.into_parts();
     let kind = parts.headers.get(header::CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let is_ndjson = kind
@@ -278,7 +282,7 @@ async fn take_in(state: &Arc<State>, request: Request) -> Result<Answer> {
         return Err(problem);
     }
     import::release(&state.context.store, &permit, &errand).await?;
-    Ok(begun(state, &errand, "The import is under way."))
+    Ok(begun(state, &errand, "The import is under way.").into())
 }
 
 /// The answer to what is answered later: where to ask after it.

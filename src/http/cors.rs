@@ -47,7 +47,14 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 const ANYBODY: HeaderValue = HeaderValue::from_static("*");
 
 /// Paths below `/auth` that programs call; the others there are pages for people.
-const CALLED: [&str; 5] = ["token", "introspect", "revoke", "userinfo", "register"];
+const CALLED: [&str; 6] = [
+    "token",
+    "introspect",
+    "revoke",
+    "userinfo",
+    "register",
+    "launch",
+];
 
 /// Knows whose pages registered clients are.
 pub trait KnownOrigins: Send + Sync {
@@ -215,6 +222,7 @@ mod tests {
             ("/fhir/metadata/", Audience::Known),
             ("/auth/token", Audience::Known),
             ("/auth/introspect", Audience::Known),
+            ("/auth/launch", Audience::Known),
             ("/auth/authorize", Audience::Own),
             ("/auth/login", Audience::Own),
             ("/auth/token/x", Audience::Own),

@@ -23,11 +23,11 @@ use crate::{
     store::{Prepared, RowState, Tx},
 };
 
-/// Takes one row in.
+/// Takes one row in; gives the patient whom it is about, as `Patient/{id}`.
 ///
 /// # Errors
 /// As the row is refused, with the place in the table; or as the store fails.
-pub async fn take(tx: &mut Tx, line: u64, row: &Value) -> Result<RowState> {
+pub async fn take(tx: &mut Tx, line: u64, row: &Value) -> Result<(RowState, String)> {
     let place = Place { line, row };
     let identity = Identity::of(&person::patient(row));
     let known = candidates(Source::Tx(tx), &identity).await?;
@@ -35,7 +35,7 @@ pub async fn take(tx: &mut Tx, line: u64, row: &Value) -> Result<RowState> {
         Who::Known(id) => {
             check_exists(tx, &id, place).await?;
             if is_followed(tx, &id, row).await? {
-                return Ok(RowState::Unchanged);
+                return Ok((RowState::Unchanged, format!("Patient/{id}")));
             }
             (format!("Patient/{id}"), false)
         }
@@ -55,11 +55,12 @@ pub async fn take(tx: &mut Tx, line: u64, row: &Value) -> Result<RowState> {
     let enrolled = apply::enrol(tx, &enrolment)
         .await
         .map_err(|problem| place.refused(problem))?;
-    Ok(if wrote || enrolled.created {
+    let state = if wrote || enrolled.created {
         RowState::Created
     } else {
         RowState::Unchanged
-    })
+    };
+    Ok((state, patient))
 }
 
 /// Where in the table a row stands.

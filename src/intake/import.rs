@@ -18,10 +18,17 @@ use super::{
 };
 use crate::{
     care::kind,
-    fhir::{permit::Permit, resource::Resource},
+    fhir::{
+        permit::{Actor, Permit},
+        reference,
+        resource::Resource,
+    },
     kernel::problem::{Category, Problem, Result},
     queue::{Failure, Handler},
-    store::{ImportRow, Job, LeasedJob, Prepared, RowState, Store, Stored, Tx},
+    store::{
+        ImportRow, Job, LeasedJob, Prepared, RowState, Store, Stored, Tx,
+        witness::{Act, Deed, asked_by, asker},
+    },
 };
 
 /// The kind of the job.
@@ -104,11 +111,13 @@ pub async fn begin(store: &Store, permit: &Permit, request: Request) -> Result<B
         return Err(Problem::new(Category::TooLarge, "too-costly", says));
     }
     let at_once = bounded || !request.later && rows.len() <= AT_ONCE_MAX;
+    store.watched()?;
     let code = request.subject.code();
+    let asker = asker(permit.actor());
     let service = permit.acting(KIND);
     let task = store
         .write(&service, move |tx| {
-            Box::pin(async move { keep(tx, code, &rows, (at_once, bounded)).await })
+            Box::pin(async move { keep(tx, (code, asker), &rows, (at_once, bounded)).await })
         })
         .await?;
     if !at_once {
@@ -118,6 +127,7 @@ pub async fn begin(store: &Store, permit: &Permit, request: Request) -> Result<B
         store,
         permit,
         service: &service,
+        asker: permit.actor().clone(),
         import: &task.id,
         subject: request.subject,
         rejects: false,
@@ -184,7 +194,7 @@ fn retold(row: &ImportRow) -> Vec<Fault> {
 
 async fn keep(
     tx: &mut Tx,
-    code: &str,
+    (code, asker): (&str, Value),
     rows: &[ImportRow],
     (at_once, bounded): (bool, bool),
 ) -> Result<Stored> {
@@ -210,16 +220,17 @@ async fn keep(
         SignedDuration::ZERO
     };
     let run_at = tx.now().saturating_add(wait).unwrap_or(tx.now());
-    tx.enqueue(&job(&id, bounded, run_at)).await?;
+    tx.enqueue(&job((&id, asker), bounded, run_at)).await?;
     Ok(stored)
 }
 
 /// `rejects`: what still waits is refused, as whose right it was to bring it has gone.
-fn job(import: &str, rejects: bool, run_at: Timestamp) -> Job {
+/// `asker`: who has brought it, for the record of accesses.
+fn job((import, asker): (&str, Value), rejects: bool, run_at: Timestamp) -> Job {
     Job {
         kind: KIND,
         dedup: Some(import.to_owned()),
-        payload: json!({ "task": import, "rejects": rejects }),
+        payload: json!({ "task": import, "rejects": rejects, "asker": asker }),
         run_at,
     }
 }
@@ -231,6 +242,8 @@ struct Work<'a> {
     permit: &'a Permit,
     /// With which it is told how far it is.
     service: &'a Permit,
+    /// Who has brought it.
+    asker: Actor,
     import: &'a str,
     subject: Subject,
     /// Whether what waits is refused.
@@ -247,20 +260,41 @@ impl Work<'_> {
         // In their order: of two rows about one person the first is taken in.
         let mut outcomes =
             stream::iter(rows.into_iter().map(|row| self.take(row))).buffered(UNDER_WAY);
+        let (mut patients, mut failed) = (Vec::new(), None);
         while let Some(outcome) = outcomes.next().await {
-            outcome?;
+            match outcome {
+                Ok(patient) => patients.extend(patient),
+                Err(problem) => {
+                    failed = Some(problem);
+                    break;
+                }
+            }
         }
-        self.tell().await
+        if !patients.is_empty() {
+            self.store.saw(Deed {
+                act: Act::TakenIn,
+                actor: self.asker.clone(),
+                entity: Some(("Task", self.import.to_owned())),
+                detail: format!("{} rows", patients.len()),
+                patients,
+                is_done: true,
+            });
+        }
+        match failed {
+            Some(problem) => Err(problem),
+            None => self.tell().await,
+        }
     }
 
-    /// Takes one row in, or refuses it: each is one transaction.
-    async fn take(&self, row: ImportRow) -> Result<()> {
+    /// Takes one row in, or refuses it: each is one transaction. Gives the patient whom it was about.
+    async fn take(&self, row: ImportRow) -> Result<Option<String>> {
         let line = row.line;
         if self.rejects {
             let says = "The import broke off before this row: bring it again.";
             return self
                 .reject(line, &Problem::invalid("incomplete", says))
-                .await;
+                .await
+                .map(|()| None);
         }
         let (import, subject, content) = (self.import.to_owned(), self.subject, row.content);
         let taken = self
@@ -270,23 +304,24 @@ impl Work<'_> {
                     // Another may have taken it in meanwhile: a request, and the job after it.
                     let waits = (RowState::Waiting, RowState::Created);
                     if !tx.settle_import_row(&import, line, waits, "").await? {
-                        return Ok(());
+                        return Ok(None);
                     }
                     let row: Value = serde_json::from_str(&content).map_err(Problem::fault)?;
-                    let state = match subject {
+                    let (state, patient) = match subject {
                         Subject::People => enrol::take(tx, line, &row).await?,
                         Subject::Answers => response::take(tx, line, &row).await?,
                     };
                     let moves = (RowState::Created, state);
                     tx.settle_import_row(&import, line, moves, "").await?;
-                    Ok(())
+                    let local = reference::local(&patient);
+                    Ok(local.map(|local| local.id))
                 })
             })
             .await;
         match taken {
-            Ok(()) => Ok(()),
+            Ok(patient) => Ok(patient),
             Err(problem) if is_passing(problem.category) => Err(problem),
-            Err(problem) => self.reject(line, &problem).await,
+            Err(problem) => self.reject(line, &problem).await.map(|()| None),
         }
     }
 
@@ -374,6 +409,7 @@ pub struct ImportHandler;
 
 impl ImportHandler {
     async fn go_on(store: &Store, job: &LeasedJob) -> Result<()> {
+        store.watched()?;
         let permit = Permit::system(KIND);
         let import = job.payload["task"].as_str().unwrap_or_default();
         let found = store.read(&permit, kind("Task")?, import).await?;
@@ -387,12 +423,15 @@ impl ImportHandler {
             store,
             permit: &permit,
             service: &permit,
+            asker: asked_by(&job.payload["asker"], KIND),
             import,
             subject,
             rejects: job.payload["rejects"] == true,
         };
         let done = work.advance().await?;
-        let (leased, next) = (job.clone(), self::job(import, work.rejects, job.run_at));
+        let asker = job.payload["asker"].clone();
+        let next = self::job((import, asker), work.rejects, job.run_at);
+        let leased = job.clone();
         store
             .write(&permit, move |tx| {
                 Box::pin(async move {

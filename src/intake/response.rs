@@ -78,11 +78,11 @@ async fn definition(
     hit.map(|hit| hit.stored.tree()).transpose()
 }
 
-/// Takes one row in.
+/// Takes one row in; gives the patient whom it is about, as `Patient/{id}`.
 ///
 /// # Errors
 /// As the row is refused, with the place in the table; or as the store fails.
-pub async fn take(tx: &mut Tx, line: u64, row: &Value) -> Result<RowState> {
+pub async fn take(tx: &mut Tx, line: u64, row: &Value) -> Result<(RowState, String)> {
     let refuse = |name: &str, reason: &str| {
         let title = row["titles"][name].as_str().unwrap_or_default();
         Problem::invalid("business-rule", reason).at(Fault::new(line, title, "").place())
@@ -114,12 +114,12 @@ pub async fn take(tx: &mut Tx, line: u64, row: &Value) -> Result<RowState> {
         )
         .limit(1);
     if !tx.search(&query).await?.hits.is_empty() {
-        return Ok(RowState::Unchanged);
+        return Ok((RowState::Unchanged, patient));
     }
     let id = tx.new_id();
     tx.create(&id, Prepared::new(Resource::trusted(response)?))
         .await?;
-    Ok(RowState::Created)
+    Ok((RowState::Created, patient))
 }
 
 /// The people whom a row may mean, as `Patient/{id}`.

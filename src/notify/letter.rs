@@ -5,7 +5,8 @@
 
 use super::{
     MessageKind, Sender,
-    channel::{Message, Rejection},
+    channel::{ALL, Message, Rejection},
+    deed,
     mask::mask,
     recipient,
     send::{PERMIT, reachable},
@@ -24,6 +25,21 @@ pub struct Letter {
     pub person: String,
     /// The code or the link.
     pub value: Phi<String>,
+}
+
+impl Letter {
+    /// The id of the letter of a job to an account.
+    #[must_use]
+    pub fn id(account: &str, job: impl std::fmt::Display) -> String {
+        format!("{}{job}", Self::all_of(account))
+    }
+
+    /// What the ids of all letters to an account begin with, for
+    /// [`Channel::forget`](super::Channel::forget).
+    #[must_use]
+    pub fn all_of(account: &str) -> String {
+        format!("letter-{account}{ALL}")
+    }
 }
 
 /// How a letter ended that was not to be tried again.
@@ -66,7 +82,14 @@ impl Sender {
             at: self.now(),
         };
         let (name, to) = (channel.name(), mask(message.to.reveal()));
-        match channel.send(&message).await {
+        // What cannot be told is not done.
+        store.watched()?;
+        let sent = channel.send(&message).await;
+        if !matches!(sent, Err(Rejection::Transient { .. })) {
+            let how = (channel.name(), sent.is_ok());
+            store.saw(deed::letter(&letter.person, letter.kind, how));
+        }
+        match sent {
             Ok(_) => Ok(Delivery::Sent),
             Err(Rejection::Transient { error, after }) => Err(Failure::Retry {
                 error: format!("{name} to {to}: {error}"),

@@ -21,6 +21,7 @@ mod announce;
 pub mod channel;
 mod communication;
 mod contact;
+mod deed;
 mod digest;
 mod gsm;
 pub mod inbound;

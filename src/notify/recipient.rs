@@ -47,6 +47,9 @@ pub(super) async fn find(
     let Some((kind, tree)) = read(store, permit, target).await? else {
         return Ok(Recipient::default());
     };
+    if has_left(&tree, now) {
+        return Ok(Recipient::default());
+    }
     let language = language(&tree);
     let person = match kind.name() {
         // A role's own address is preferred; who holds it may have another, and a language.
@@ -59,6 +62,10 @@ pub(super) async fn find(
     if let Some(person) = person
         && let Some((_, tree)) = read(store, permit, &person).await?
     {
+        // The role's own address is another's by now.
+        if has_left(&tree, now) {
+            return Ok(Recipient::default());
+        }
         sources.push((person, tree));
     }
     let language = language.or_else(|| sources.get(1).and_then(|(_, tree)| self::language(tree)));
@@ -169,6 +176,12 @@ pub(super) fn has_ended(point: &Value, now: Timestamp) -> bool {
             today.get(..end.len()).is_some_and(|today| today > end)
         }
     }
+}
+
+/// Whether somebody is in use no longer, or a role or a relation has ended: what was announced to
+/// them before is not for them any more when it is sent.
+fn has_left(tree: &Value, now: Timestamp) -> bool {
+    tree["active"] == false || has_ended(tree, now)
 }
 
 /// The preferred language of a Patient or RelatedPerson (`communication[].language`), the first

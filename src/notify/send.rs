@@ -15,7 +15,7 @@ use super::{
     Language, Medium, MessageKind,
     channel::{self, Channel, Message, Rejection},
     communication::{communication_type, is_waiting, kind},
-    contact, digest,
+    contact, deed, digest,
     mask::mask,
     number, postpone,
     recipient::{self, Address},
@@ -205,6 +205,8 @@ impl Sender {
         };
         let message = &letter.message;
         let (channel, to) = (letter.channel.name(), mask(message.to.reveal()));
+        // What cannot be told is not done.
+        store.watched()?;
         let ending = match letter.channel.send(message).await {
             Ok(_) => {
                 tracing::debug!(communication = id, kind = %message.kind, channel, to, "sent");
@@ -225,6 +227,8 @@ impl Sender {
                 Ending::Unreachable(letter.address)
             }
         };
+        let is_done = matches!(ending, Ending::Sent(_));
+        store.saw(deed::message((id, &tree), message.kind, (channel, is_done)));
         Ok(conclude(store, job, ending).await?)
     }
 

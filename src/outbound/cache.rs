@@ -19,8 +19,8 @@ use crate::kernel::clock::Clock;
 /// Addresses whose answers are kept; over it, the one that is stale first goes.
 const ENTRIES_MAX: usize = 256;
 
-/// For how long an address that was asked is not asked again, whatever its answer said: a token
-/// with an unknown key costs nobody more than this.
+/// For how long an address whose answer was kept is not asked again by who misses something in it,
+/// and one that has failed is not asked at all: an unknown key costs nobody more than this.
 pub const PAUSE: Duration = Duration::from_secs(10);
 
 /// Keeps what an address has answered.

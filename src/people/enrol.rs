@@ -2,8 +2,9 @@
 
 use super::{
     PERMIT, People, authenticator, fold,
+    keep::standing,
     password::{self, CHARS_MAX, CHARS_MIN, Weakness},
-    roles,
+    roles::{self, Within},
 };
 use crate::{
     fhir::reference,
@@ -12,7 +13,7 @@ use crate::{
         phi::Phi,
         problem::{Category, Problem, Result},
     },
-    store::{Account, AccountBy, AccountKind, AccountRole, AccountState, DelegationsOf, Tx},
+    store::{Account, AccountKind, AccountRole, AccountState, DelegationsOf, TicketKind, Tx},
 };
 
 /// Accounts that are read at once, where all are listed.
@@ -29,8 +30,6 @@ pub struct Enrolment {
     pub fhir_user: String,
     /// What they are here.
     pub roles: Vec<AccountRole>,
-    /// The establishment below the region; empty for the region itself.
-    pub tenant: String,
     /// The password; without one, the account waits for its person to choose it.
     pub password: Option<Phi<String>>,
     /// The secret of an authenticator that the person has already, in base 32.
@@ -66,7 +65,6 @@ impl People {
             } else {
                 AccountState::Active
             },
-            tenant: enrolment.tenant,
             password: Phi::new(password),
             authenticator: Phi::new(authenticator),
             authenticator_step: 0,
@@ -124,49 +122,31 @@ impl People {
     /// # Errors
     /// `NotFound`, if there is none.
     pub async fn lock(&self, login: &str) -> Result<Account> {
-        self.change(login, |account| {
+        self.keep(login, |_, account| {
             account.state = AccountState::Locked;
             account.generation += 1;
+            Ok(())
         })
         .await
     }
 
-    /// Unlocks it; without a password, it waits for its person again.
+    /// Unlocks it; who has never come waits for an invitation again.
     ///
     /// # Errors
     /// `NotFound`, if there is none; `Conflict`, if it has ended.
     pub async fn unlock(&self, login: &str) -> Result<Account> {
-        self.change(login, |account| {
-            account.state = if account.password.reveal().is_empty() {
-                AccountState::Invited
-            } else {
-                AccountState::Active
-            };
-        })
-        .await
-    }
-
-    async fn change(
-        &self,
-        login: &str,
-        change: impl FnOnce(&mut Account) + Send + 'static,
-    ) -> Result<Account> {
         let login = fold(login);
         self.store
             .write(&PERMIT, move |tx| {
                 Box::pin(async move {
-                    let found = tx.account(AccountBy::Login(&login)).await?;
-                    let mut account = found.ok_or_else(|| {
-                        Problem::not_found("Nobody has an account with this login.")
-                    })?;
-                    if account.state == AccountState::Ended {
-                        let text = "The account has ended.";
-                        return Err(Problem::new(Category::Conflict, "conflict", text));
-                    }
-                    change(&mut account);
-                    if account.state == AccountState::Locked {
-                        end_sessions(tx, &account).await?;
-                    }
+                    let mut account = standing(tx, &login).await?;
+                    let has_none = account.password.reveal().is_empty()
+                        && !tx.has_identity(&account.id).await?;
+                    account.state = if has_none {
+                        AccountState::Invited
+                    } else {
+                        AccountState::Active
+                    };
                     tx.keep_account(&account).await?;
                     Ok(account)
                 })
@@ -201,6 +181,7 @@ pub(super) async fn end_sessions(tx: &mut Tx, account: &Account) -> Result<()> {
     // What programs were granted ends with them: who has lost a password has lost more.
     tx.end_delegations(DelegationsOf::Account(&account.id))
         .await?;
+    tx.forget_tickets(&account.id, TicketKind::Device).await?;
     tx.forget_logins(&account.id, &[]).await
 }
 
@@ -227,26 +208,32 @@ fn check(enrolment: &Enrolment) -> Result<()> {
         let text = format!("An account of this kind is for a {kind}.");
         return Err(Problem::invalid("value", text).at("fhirUser"));
     }
-    if enrolment.roles.is_empty() {
+    check_roles(enrolment.kind, &enrolment.roles)
+}
+
+/// Whether an account of a kind can have these roles, where it has them.
+pub(super) fn check_roles(kind: AccountKind, all: &[AccountRole]) -> Result<()> {
+    let refused = |text: &str, place: &str| Err(Problem::invalid("value", text).at(place));
+    if all.is_empty() {
         return refused("An account has at least one role.", "role");
     }
-    for held in &enrolment.roles {
+    for held in all {
         let Some(role) = roles::named(&held.role) else {
             let known: Vec<&str> = roles::all().iter().map(|role| role.name.as_str()).collect();
             let text = format!("There is no such role; there are: {}.", known.join(", "));
             return Err(Problem::invalid("value", text).at("role"));
         };
-        if !role
-            .accounts
-            .iter()
-            .any(|kind| kind == enrolment.kind.name())
-        {
+        if !role.accounts.iter().any(|one| one == kind.name()) {
             return refused("Accounts of this kind do not have this role.", "role");
         }
         let organization = reference::local(&held.organization);
         let is_one = organization.is_some_and(|one| one.kind.name() == "Organization");
         if !held.organization.is_empty() && !is_one {
             return refused("A role is in an Organization, or in none.", "organization");
+        }
+        if is_one && role.within == Within::Never {
+            let text = "This role is of the whole region: it is held in no Organization.";
+            return refused(text, "organization");
         }
     }
     Ok(())

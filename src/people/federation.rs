@@ -56,7 +56,8 @@ pub struct Provider {
     pub claim: String,
     /// What it is asked for, `openid` included.
     pub scopes: Vec<String>,
-    /// How well people are to have proved who they are (`acr_values`); empty to leave it open.
+    /// How well people are to have proved who they are: it is asked for (`acr_values`), and who has
+    /// proved none of it is not let in. Empty to leave it open.
     pub acr: String,
     /// What it is called on the login page.
     pub name: String,
@@ -356,6 +357,7 @@ impl People {
             client: &federation.provider.client,
             nonce: &away.nonce,
             claim: &federation.provider.claim,
+            acr: &federation.provider.acr,
             now: self.now(),
         };
         let subject = id_token::subject(&token, &keys, expected)?;

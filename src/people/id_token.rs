@@ -34,6 +34,9 @@ pub struct Expected<'a> {
     pub nonce: &'a str,
     /// Which of its claims identifies the person.
     pub claim: &'a str,
+    /// How well the person has to have proved who they are: one of these, separated by spaces;
+    /// empty: as the provider likes.
+    pub acr: &'a str,
     /// When.
     pub now: Timestamp,
 }
@@ -110,6 +113,13 @@ fn check(claims: &Value, expected: Expected<'_>) -> Result<()> {
     }
     if expected.nonce.is_empty() || claims["nonce"].as_str() != Some(expected.nonce) {
         return Err(refused("the ID token is of another login"));
+    }
+    // What was asked for is a wish to the provider (`acr_values`); what it did, it says here.
+    let mut wanted = expected.acr.split_whitespace().peekable();
+    if wanted.peek().is_some() && !wanted.any(|one| claims["acr"] == one) {
+        return Err(refused(
+            "the person has not proved well enough who they are",
+        ));
     }
     let now = expected.now.as_second();
     let is_over = claims["exp"]
@@ -210,15 +220,19 @@ mod tests {
         read(&token, &provider.keys)
     }
 
-    fn read(token: &str, keys: &Value) -> Result<String> {
-        let expected = Expected {
+    fn expected() -> Expected<'static> {
+        Expected {
             issuer: "https://id.example",
             client: "vigie",
             nonce: "n",
             claim: "rpps",
+            acr: "",
             now: from_millis(NOW * 1_000),
-        };
-        subject(token, keys, expected)
+        }
+    }
+
+    fn read(token: &str, keys: &Value) -> Result<String> {
+        subject(token, keys, expected())
     }
 
     fn head() -> Header {
@@ -264,6 +278,33 @@ mod tests {
             let mut claims = good();
             claims[name] = value;
             assert!(judged(&provider, &head(), &claims).is_err(), "{claims}");
+        }
+    }
+
+    #[test]
+    fn who_has_proved_less_than_is_asked_is_refused() {
+        let provider = provider();
+        let judged = |acr: &Value, wanted: &str| {
+            let mut claims = good();
+            claims["acr"] = acr.clone();
+            let token = encode(&head(), &claims, &provider.key).unwrap();
+            let expected = Expected {
+                acr: wanted,
+                ..expected()
+            };
+            subject(&token, &provider.keys, expected).is_ok()
+        };
+        assert!(judged(&json!("eidas1"), "eidas1"));
+        assert!(judged(&json!("eidas2"), "eidas1 eidas2"));
+        assert!(judged(&json!(null), ""));
+        for less in [
+            json!("eidas0"),
+            json!("eidas1 eidas2"),
+            json!(""),
+            json!(null),
+            json!(1),
+        ] {
+            assert!(!judged(&less, "eidas1 eidas2"), "{less}");
         }
     }
 

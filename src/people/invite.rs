@@ -5,6 +5,8 @@
 //! Taking it needs what the mailbox does not tell: for a patient, and for who answers for one, the
 //! date of birth; a professional is asked for an authenticator at the first login.
 
+use std::net::IpAddr;
+
 use jiff::SignedDuration;
 use serde_json::Value;
 
@@ -12,7 +14,8 @@ use super::{
     PERMIT, People,
     enrol::{Enrolment, end_sessions},
     fold, secret,
-    throttle::BY_MAIL,
+    stay::end_all_but,
+    throttle::{self, BY_ADDRESS, BY_FACTOR, BY_MAIL},
 };
 use crate::{
     fhir::reference,
@@ -91,7 +94,6 @@ impl People {
                 role,
                 organization: String::new(),
             }],
-            tenant: String::new(),
             password: None,
             authenticator: None,
             identity: None,
@@ -120,7 +122,7 @@ impl People {
                 return Err(Problem::new(Category::Conflict, "duplicate", text));
             }
         };
-        self.write_link(&account, TicketKind::Invitation).await?;
+        self.write_link(&account.id, TicketKind::Invitation).await?;
         Ok(account)
     }
 
@@ -134,7 +136,7 @@ impl People {
     }
 
     /// Draws a link in the place of an earlier one, and has it sent.
-    async fn write_link(&self, account: &Account, kind: TicketKind) -> Result<()> {
+    pub(super) async fn write_link(&self, account: &str, kind: TicketKind) -> Result<()> {
         let token = secret::text(self.chance.as_ref());
         let (letter, life) = match kind {
             TicketKind::Invitation => (MessageKind::Invitation, INVITATION_LIFE),
@@ -149,7 +151,7 @@ impl People {
         let ticket = Ticket {
             kind,
             hash: secret::digest(&token),
-            account: account.id.clone(),
+            account: account.to_owned(),
             content: Phi::new(String::new()),
             tries: 0,
             expires: self.now().saturating_add(life).map_err(Problem::fault)?,
@@ -166,33 +168,37 @@ impl People {
     }
 
     /// Sends the way back to who has this login, if somebody has; nobody learns whether. Who asks
-    /// often is heard rarely.
+    /// often is heard rarely, and who asks for many has to wait: gives how long.
     ///
     /// # Errors
     /// `Fault`, if the database fails.
-    pub async fn ask_recovery(&self, login: &str) -> Result<()> {
+    pub async fn ask_recovery(
+        &self,
+        login: &str,
+        address: IpAddr,
+    ) -> Result<Option<SignedDuration>> {
+        let place = throttle::place(address);
+        let place = self.key.name("recovery-place", place.as_bytes())?;
+        let wait = self.charge(vec![(place, BY_ADDRESS)]).await?;
+        if wait.is_none() {
+            self.recover(login).await?;
+        }
+        Ok(wait)
+    }
+
+    async fn recover(&self, login: &str) -> Result<()> {
         let login = fold(login);
         let charge = self.key.name("mail", login.as_bytes())?;
         if self.charge(vec![(charge, BY_MAIL)]).await?.is_some() {
             return Ok(());
         }
         let account = self.by_login(&login).await?;
-        match account.filter(has_password) {
-            Some(account) => self.write_link(&account, TicketKind::Recovery).await,
-            None => {
-                // The same number of commits, so that time does not tell.
-                let decoy = secret::digest(&secret::text(self.chance.as_ref()));
-                self.store
-                    .write(&PERMIT, move |tx| {
-                        Box::pin(async move {
-                            tx.forget_ticket(TicketKind::Recovery, &decoy)
-                                .await
-                                .map(|_| ())
-                        })
-                    })
-                    .await
-            }
-        }
+        // For nobody the very same is written, so that time does not tell: a link that leads to no
+        // account, and a letter that is sent to none.
+        let account = account
+            .filter(has_password)
+            .map_or_else(String::new, |one| one.id);
+        self.write_link(&account, TicketKind::Recovery).await
     }
 
     /// What a link asks for; none, if it is good no more. Looking takes nothing.
@@ -301,7 +307,7 @@ impl People {
             return Ok(());
         }
         let code = self.draw_code(login).await?;
-        let job = self.telling(account, MessageKind::LoginCode, &code)?;
+        let job = self.telling(&account.id, MessageKind::LoginCode, &code)?;
         self.store
             .write(&PERMIT, move |tx| {
                 Box::pin(async move { tx.enqueue(&job).await })
@@ -309,7 +315,33 @@ impl People {
             .await
     }
 
-    /// Another password for who has logged in and knows the present one; every other session ends.
+    /// Whether somebody knows the password of the account that they have logged in with; who fails
+    /// often is not heard for a while.
+    pub(super) async fn knows_password(
+        &self,
+        account: &Account,
+        present: &Phi<String>,
+    ) -> Result<bool> {
+        // A counter of its own: whoever has the password and guesses at the second factor must not
+        // keep the person from changing it.
+        let charge = self.key.name("present", account.id.as_bytes())?;
+        if self
+            .charge(vec![(charge.clone(), BY_FACTOR)])
+            .await?
+            .is_some()
+        {
+            return Ok(false);
+        }
+        let hash = account.password.reveal().as_str();
+        let knows = self.passwords.is_right(present, Some(hash)).await?;
+        if knows {
+            self.forgive(vec![charge]).await?;
+        }
+        Ok(knows)
+    }
+
+    /// Another password for who has logged in and knows the present one; every other session ends,
+    /// and so does what programs were granted.
     ///
     /// # Errors
     /// `Busy`, if too many log in; `Fault`, if the database fails.
@@ -318,16 +350,7 @@ impl People {
         (login, account): (&crate::store::LoginSession, &Account),
         (present, wanted): (&Phi<String>, &Phi<String>),
     ) -> Result<Taken> {
-        let charge = self.key.name("factor", account.id.as_bytes())?;
-        if self
-            .charge(vec![(charge, super::throttle::BY_FACTOR)])
-            .await?
-            .is_some()
-        {
-            return Ok(Taken::NotThem);
-        }
-        let hash = account.password.reveal().as_str();
-        if !self.passwords.is_right(present, Some(hash)).await? {
+        if !self.knows_password(account, present).await? {
             return Ok(Taken::NotThem);
         }
         let chosen = match self.chosen(wanted, account.login.reveal()).await {
@@ -345,10 +368,8 @@ impl People {
                         return Ok(Taken::Gone);
                     };
                     account.password = Phi::new(chosen);
-                    account.generation += 1;
-                    kept.generation = account.generation;
-                    tx.forget_logins(&account.id, &kept.hash).await?;
-                    tx.keep_login(&kept).await?;
+                    end_all_but(tx, &mut account, &mut kept).await?;
+                    tx.forget_tickets(&account.id, TicketKind::Recovery).await?;
                     tx.keep_account(&account).await?;
                     Ok(Taken::Done)
                 })
@@ -402,7 +423,7 @@ async fn set(
 }
 
 /// Whether there is a password to lose: a mailbox gives none to who logs in by another's word.
-fn has_password(account: &Account) -> bool {
+pub(super) fn has_password(account: &Account) -> bool {
     account.state == AccountState::Active && !account.password.reveal().is_empty()
 }
 

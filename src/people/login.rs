@@ -4,15 +4,16 @@
 //! factor makes it full. Each step draws a new cookie, so that one which somebody else has planted or
 //! seen is worth nothing afterwards.
 
-use std::net::IpAddr;
-
 use jiff::SignedDuration;
 
 use super::{
-    PERMIT, People, authenticator, fold,
+    PERMIT, People, authenticator,
+    charge::Admission,
+    device::Whence,
+    fold,
     roles::{self, SecondFactor},
     secret,
-    throttle::{BY_ADDRESS, BY_FACTOR, BY_PAIR},
+    throttle::BY_FACTOR,
 };
 use crate::{
     erasure::ledger::hex,
@@ -71,7 +72,7 @@ pub fn factor_of(account: &Account) -> SecondFactor {
 }
 
 impl People {
-    /// The first step: a login and its password, from an address.
+    /// The first step: a login and its password, from somewhere.
     ///
     /// # Errors
     /// `Busy`, if too many log in; `Fault`, if the database fails.
@@ -79,14 +80,12 @@ impl People {
         &self,
         login: &str,
         password: &Phi<String>,
-        address: IpAddr,
+        whence: impl Into<Whence>,
     ) -> Result<Step> {
-        let login = fold(login);
-        let charges = vec![
-            (self.pair(&login, address)?, BY_PAIR),
-            (self.place(address)?, BY_ADDRESS),
-        ];
-        if let Some(wait) = self.charge(charges).await? {
+        let (login, whence) = (fold(login), whence.into());
+        let charges = self.password_charges(&login, &whence)?;
+        let admission = self.admit(charges).await?;
+        if let Admission::Wait(wait) = admission {
             return Ok(Step::Wait(wait));
         }
         let account = self.by_login(&login).await?;
@@ -98,8 +97,10 @@ impl People {
         match account {
             None => Ok(Step::Wrong),
             Some(account) => {
-                let place = self.place(address)?;
-                self.pardon(place).await?;
+                // Who was not charged to their address takes nothing back from it.
+                if admission == Admission::Stranger {
+                    self.pardon(vec![self.place(whence.address)?]).await?;
+                }
                 let step = self.open(&account, LoginStage::Password, "").await?;
                 if let Step::Opened(cookie) = &step
                     && factor_of(&account) == SecondFactor::Code
@@ -159,10 +160,12 @@ impl People {
         &self,
         (login, account): (&LoginSession, &Account),
         code: &str,
-        address: IpAddr,
+        whence: impl Into<Whence>,
     ) -> Result<Step> {
-        let charge = self.key.name("factor", account.id.as_bytes())?;
-        if let Some(wait) = self.charge(vec![(charge.clone(), BY_FACTOR)]).await? {
+        let whence = whence.into();
+        let charges = self.factor_charges(account, &whence)?;
+        let admission = self.admit(charges).await?;
+        if let Admission::Wait(wait) = admission {
             return Ok(Step::Wait(wait));
         }
         let factor = match self.second(login, account).await? {
@@ -176,10 +179,34 @@ impl People {
         let Some(factor) = factor else {
             return Ok(Step::Wrong);
         };
-        let mails = self.key.name("code-mail", account.id.as_bytes())?;
-        let pair = self.pair(account.login.reveal(), address)?;
-        self.forgive(vec![charge, mails, pair]).await?;
+        self.forgive_all(account, &whence, admission).await?;
         self.go_on(login, account, factor).await
+    }
+
+    /// Takes back what the tries of somebody have cost who has proved who they are.
+    async fn forgive_all(
+        &self,
+        account: &Account,
+        whence: &Whence,
+        admission: Admission,
+    ) -> Result<()> {
+        let login = account.login.reveal();
+        let charges = self.factor_charges(account, whence)?;
+        let mut spent = vec![self.key.name("code-mail", account.id.as_bytes())?];
+        let counters = match (admission, charges.device) {
+            (Admission::Known, Some((own, counters))) => {
+                spent.push(own);
+                counters
+            }
+            _ => {
+                spent.push(self.pair(login, whence.address)?);
+                // Others go on guessing meanwhile: theirs is not forgiven.
+                self.pardon(vec![self.anybody(login)?]).await?;
+                charges.strangers
+            }
+        };
+        spent.extend(counters.into_iter().map(|(key, _)| key));
+        self.forgive(spent).await
     }
 
     /// The second step for who enrols: the code of the new authenticator. Gives the codes to write
@@ -205,9 +232,7 @@ impl People {
         };
         let chance = self.chance.as_ref();
         let sealed = self.key.seal(&account.id, secret.reveal(), chance)?;
-        let spares: Vec<String> = (0..SPARES).map(|_| secret::spare(chance)).collect();
-        let tickets = spares.iter().map(|spare| self.spare_ticket(account, spare));
-        let tickets: Vec<Ticket> = tickets.collect::<Result<_>>()?;
+        let (spares, tickets) = self.spares(account)?;
         let id = account.id.clone();
         let is_kept = self
             .store
@@ -235,6 +260,15 @@ impl People {
         }
         self.forgive(vec![charge]).await?;
         Ok((self.go_on(login, account, "totp").await?, spares))
+    }
+
+    /// New codes to write down, and what is kept of them.
+    pub(super) fn spares(&self, account: &Account) -> Result<(Vec<String>, Vec<Ticket>)> {
+        let chance = self.chance.as_ref();
+        let spares: Vec<String> = (0..SPARES).map(|_| secret::spare(chance)).collect();
+        let tickets = spares.iter().map(|spare| self.spare_ticket(account, spare));
+        let tickets = tickets.collect::<Result<_>>()?;
+        Ok((spares, tickets))
     }
 
     fn spare_ticket(&self, account: &Account, spare: &str) -> Result<Ticket> {

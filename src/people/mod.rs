@@ -6,10 +6,11 @@
 //! - [`session`]: for how long who has logged in stays so. Pure.
 //! - [`key`]: what encrypts and names what is secret at rest.
 //! - [`login`]: the steps from a name to a session; `stay`: what becomes of it; `charge`: what tries
-//!   cost.
+//!   cost; [`device`]: the browsers with which somebody has logged in before.
 //! - [`invite`], [`tell`]: invitations, ways back, and the letters that bring them.
 //! - [`federation`]: logging in with an OpenID provider; [`id_token`]: what it says. The latter is pure.
-//! - [`enrol`]: accounts made, locked and ended.
+//! - [`enrol`]: accounts made, locked and unlocked; `keep`: what else is changed of them.
+//! - [`renew`]: another authenticator.
 //! - [`reach`]: whom somebody reaches by each of their roles.
 //!
 //! Whoever fails learns only that they failed: an account that is not there costs the same time and
@@ -17,14 +18,17 @@
 
 pub mod authenticator;
 mod charge;
+pub mod device;
 pub mod enrol;
 pub mod federation;
 pub mod id_token;
 pub mod invite;
+mod keep;
 pub mod key;
 pub mod login;
 pub mod password;
 pub mod reach;
+pub mod renew;
 pub mod roles;
 pub mod secret;
 pub mod session;

@@ -109,6 +109,9 @@ pub struct Passwords {
     queue: Arc<Semaphore>,
     /// The hash of what nobody knows: it is checked where there is no account.
     nobody: Arc<str>,
+    /// How many hashes were worked out: what the time of an answer is made of.
+    #[cfg(test)]
+    worked: Arc<std::sync::atomic::AtomicUsize>,
 }
 
 impl Passwords {
@@ -121,7 +124,15 @@ impl Passwords {
             turns: Arc::new(Semaphore::new(AT_ONCE)),
             queue: Arc::new(Semaphore::new(WAITING_MAX)),
             nobody: nobody.unwrap_or_default().into(),
+            #[cfg(test)]
+            worked: Arc::default(),
         }
+    }
+
+    /// How many hashes were worked out.
+    #[cfg(test)]
+    pub(super) fn worked(&self) -> usize {
+        self.worked.load(std::sync::atomic::Ordering::SeqCst)
     }
 
     /// The hash of a password, as PHC writes it.
@@ -167,6 +178,9 @@ impl Passwords {
         let place = place.map_err(|_| busy())?;
         let turn = tokio::time::timeout(WAIT_MAX, Arc::clone(&self.turns).acquire_owned()).await;
         let turn = turn.map_err(|_| busy())?.map_err(Problem::fault)?;
+        #[cfg(test)]
+        self.worked
+            .fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let done = tokio::task::spawn_blocking(move || {
             let done = work();
             // The turn ends with the work, even if nobody waits for it any more.

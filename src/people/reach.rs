@@ -4,16 +4,17 @@ use serde_json::Value;
 
 use super::{
     PERMIT, People,
-    roles::{self, Role, Whose},
+    roles::{self, Role, Whose, Within},
 };
 use crate::{
     fhir::{
-        about::SHARED,
-        date,
+        about::{AUDITOR, SHARED},
+        consent::PURPOSE,
+        date::{self, Span},
         reference::{self, LocalReference},
     },
     kernel::problem::Result,
-    store::{Account, AccountState},
+    store::{Account, AccountKind, AccountState},
 };
 
 /// A role of somebody, and whom they reach by it.
@@ -23,8 +24,14 @@ pub struct Standing {
     pub role: &'static Role,
     /// Logical ids of patients, [`SHARED`] for what is everybody's, and marks such as `@agency`.
     pub marks: Vec<String>,
-    /// Whose patients they reach: the person themselves, and the Organization of the role.
+    /// Whose patients they reach: the person themselves, and the Organization of the role. With them
+    /// stand the purposes of the role, such as `~TREAT`.
     pub seeds: Vec<String>,
+    /// Whose pathways they see beside those of the region: the same, or the Organization of a role
+    /// that reaches no patients.
+    pub houses: Vec<String>,
+    /// Whether they write nothing but what is offered by these.
+    pub writes_own: bool,
 }
 
 impl People {
@@ -36,7 +43,7 @@ impl People {
     /// `Fault`, if the database fails.
     pub async fn standings(&self, account: &Account) -> Result<Vec<Standing>> {
         let mut standings: Vec<Standing> = Vec::new();
-        if account.state != AccountState::Active {
+        if account.state != AccountState::Active || self.has_left(account).await? {
             return Ok(standings);
         }
         for held in &account.roles {
@@ -46,32 +53,82 @@ impl People {
             if !role.accounts.iter().any(|kind| kind == account.kind.name()) {
                 continue;
             }
+            let organization = Some(held.organization.clone()).filter(|one| !one.is_empty());
+            let writes_own = organization.is_some() && role.within == Within::Own;
+            if organization.is_some() && role.within == Within::Never {
+                continue;
+            }
             let mut marks = vec![SHARED.to_owned()];
-            marks.extend(role.marks.iter().cloned());
+            if writes_own {
+                marks.push(audience(account.kind).to_owned());
+            } else {
+                marks.extend(role.marks.iter().map(|mark| match &organization {
+                    Some(house) if mark == AUDITOR => format!("{AUDITOR}:{house}"),
+                    _ => mark.clone(),
+                }));
+            }
             let mut seeds = Vec::new();
             match role.whose {
                 Whose::Own => marks.extend(patient_id(&account.fhir_user)),
-                Whose::Represented => marks.extend(self.represented(&account.fhir_user).await?),
+                Whose::Represented => {
+                    marks.extend(self.represented(&account.fhir_user).await?);
+                    // So that a Consent can keep them out.
+                    seeds.push(account.fhir_user.clone());
+                }
                 Whose::Care => {
                     seeds.push(account.fhir_user.clone());
-                    seeds.extend(Some(held.organization.clone()).filter(|one| !one.is_empty()));
+                    seeds.extend(organization.clone());
                 }
                 Whose::Nobody => {}
             }
-            standings.push(Standing { role, marks, seeds });
+            let houses = match role.whose {
+                Whose::Care => seeds.clone(),
+                _ => organization.into_iter().collect(),
+            };
+            if role.whose == Whose::Care {
+                let purposes = role.purposes.iter();
+                seeds.extend(purposes.map(|one| format!("{PURPOSE}{one}")));
+            }
+            standings.push(Standing {
+                role,
+                marks,
+                seeds,
+                houses,
+                writes_own,
+            });
         }
         Ok(standings)
     }
 
-    /// The patient for whom a RelatedPerson stands at present.
+    /// The patient for whom a RelatedPerson stands at present: within its period, while the patient
+    /// lives. What period cannot be read is none.
     async fn represented(&self, person: &str) -> Result<Option<String>> {
         let tree = self.resource(person).await?;
-        let end = tree["period"]["end"].as_str().and_then(date::span);
-        let ended = end.is_some_and(|end| end.end < self.now().as_millisecond());
-        if tree["resourceType"] != "RelatedPerson" || tree["active"] == false || ended {
+        let now = self.now().as_millisecond();
+        let within = |name: &str, holds: fn(Span, i64) -> bool| match &tree["period"][name] {
+            Value::Null => true,
+            told => told
+                .as_str()
+                .and_then(date::span)
+                .is_some_and(|span| holds(span, now)),
+        };
+        let is_time = within("start", |span, now| span.start <= now)
+            && within("end", |span, now| now <= span.end);
+        if tree["resourceType"] != "RelatedPerson" || tree["active"] == false || !is_time {
             return Ok(None);
         }
-        Ok(tree["patient"]["reference"].as_str().and_then(patient_id))
+        let Some(patient) = tree["patient"]["reference"].as_str() else {
+            return Ok(None);
+        };
+        let of = self.resource(patient).await?;
+        let has_died = of["deceasedBoolean"] == true || !of["deceasedDateTime"].is_null();
+        Ok(patient_id(patient).filter(|_| !has_died))
+    }
+
+    /// Whether somebody has left: the directory says that they work no more.
+    async fn has_left(&self, account: &Account) -> Result<bool> {
+        let works = matches!(account.kind, AccountKind::Professional | AccountKind::Agent);
+        Ok(works && self.resource(&account.fhir_user).await?["active"] == false)
     }
 
     /// What somebody is called: the name of the resource that they are.
@@ -91,6 +148,15 @@ impl People {
             Some(stored) if !stored.is_deleted() => stored.tree(),
             _ => Ok(Value::Null),
         }
+    }
+}
+
+/// Of which pathways a kind of account is the audience.
+const fn audience(kind: AccountKind) -> &'static str {
+    match kind {
+        AccountKind::Agent => "@agency",
+        AccountKind::Professional => "@professional",
+        AccountKind::Patient | AccountKind::Proxy => "@patient",
     }
 }
 

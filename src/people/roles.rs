@@ -28,6 +28,17 @@ pub enum Whose {
     Nobody,
 }
 
+/// What becomes of a role that is held in an Organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Within {
+    /// It reaches what [`Whose`] says.
+    Same,
+    /// It writes the pathways that the Organization or a part of it offers, and no others.
+    Own,
+    /// It is of the region, and is not held in one.
+    Never,
+}
+
 /// What somebody proves beside a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecondFactor {
@@ -48,8 +59,12 @@ pub struct Role {
     pub second_factor: SecondFactor,
     /// Which patients it reaches.
     pub whose: Whose,
+    /// What becomes of it in an Organization.
+    pub within: Within,
     /// Marks that it reaches beside them, such as `@professional`.
     pub marks: Vec<String>,
+    /// What it sees people's data for: codes of PurposeOfUse. A Consent may deny some of them.
+    pub purposes: Vec<String>,
     /// Operations that it may call: `CarePlan/$stop`, or `$meta` where it belongs to no type.
     pub operations: Vec<String>,
     /// What it may do at most.
@@ -153,7 +168,14 @@ fn role(line: &Value) -> Option<Role> {
             "nobody" => Whose::Nobody,
             _ => return None,
         },
+        within: match line["inOrganization"].as_str() {
+            None if line["inOrganization"].is_null() => Within::Same,
+            Some("own") => Within::Own,
+            Some("never") => Within::Never,
+            _ => return None,
+        },
         marks: texts(&line["marks"])?,
+        purposes: texts(&line["purposes"])?,
         operations: texts(&line["operations"])?,
         ceiling: ceiling?,
     })
@@ -203,6 +225,26 @@ mod tests {
             .to_string()
             .replace("\"represented\"", "\"everything\"");
         assert_eq!(read(&reach), None);
+    }
+
+    #[test]
+    fn who_sees_what_everybody_does_is_of_the_region() {
+        let within = |name: &str| named(name).unwrap().within;
+        assert_eq!(within("administrator"), Within::Never);
+        assert_eq!(within("author"), Within::Own);
+        // The mark of an auditor says of which Organization they are (`super::reach`).
+        for name in [
+            "patient",
+            "proxy",
+            "professional",
+            "coordinator",
+            "agent",
+            "auditor",
+        ] {
+            assert_eq!(within(name), Within::Same, "{name}");
+        }
+        let broken = TABLE.replace("\"never\"", "\"sometimes\"");
+        assert_eq!(read(&broken), None);
     }
 
     #[test]

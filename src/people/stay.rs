@@ -7,8 +7,23 @@ use crate::{
         phi::Phi,
         problem::{Problem, Result},
     },
-    store::{Account, AccountBy, DelegationsOf, LoginSession, LoginStage, TicketKind},
+    store::{Account, AccountBy, DelegationsOf, LoginSession, LoginStage, TicketKind, Tx},
 };
+
+/// Ends whatever else is open for an account: every session but this one, and what programs were
+/// granted. Both are as they are to be kept.
+pub(super) async fn end_all_but(
+    tx: &mut Tx,
+    account: &mut Account,
+    kept: &mut LoginSession,
+) -> Result<()> {
+    account.generation += 1;
+    kept.generation = account.generation;
+    tx.end_delegations(DelegationsOf::Account(&account.id))
+        .await?;
+    tx.forget_logins(&account.id, &kept.hash).await?;
+    tx.keep_login(kept).await
+}
 
 impl People {
     /// The session of a cookie, at whatever stage, and its account; none, if it is over.

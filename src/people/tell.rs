@@ -31,19 +31,19 @@ impl People {
     /// The job that tells somebody something that only they may learn.
     pub(super) fn telling(
         &self,
-        account: &Account,
+        account: &str,
         kind: MessageKind,
         value: &Phi<String>,
     ) -> Result<Job> {
         let clear = value.reveal().as_bytes();
         let sealed = self
             .key
-            .seal(&owner(&account.id), clear, self.chance.as_ref())?;
+            .seal(&owner(account), clear, self.chance.as_ref())?;
         Ok(Job {
             kind: TELL,
             dedup: None,
             payload: json!({
-                "account": account.id,
+                "account": account,
                 "kind": kind.code(),
                 "sealed": STANDARD.encode(sealed),
             }),
@@ -92,7 +92,7 @@ impl TellHandler {
         {
             let value = value(people, &account, &job.payload["sealed"])?;
             let letter = Letter {
-                id: format!("letter-{}", job.id),
+                id: Letter::id(&account.id, job.id),
                 kind,
                 person: account.fhir_user.clone(),
                 value,

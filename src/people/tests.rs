@@ -1,5 +1,7 @@
 //! People over a real store, with a clock and chance of their own.
 
+mod kept;
+
 use std::{net::IpAddr, sync::Arc};
 
 use jiff::SignedDuration;
@@ -21,6 +23,8 @@ use crate::{
     },
     store::{AccountKind, AccountRole, AccountState, LoginSession, StoreOptions},
 };
+
+mod guessing;
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -60,7 +64,6 @@ fn somebody(kind: AccountKind, name: &str) -> Enrolment {
             role: kind.name().to_owned(),
             organization: String::new(),
         }],
-        tenant: String::new(),
         password: Some(Phi::new(PASSWORD.to_owned())),
         authenticator: None,
         identity: None,
@@ -368,6 +371,7 @@ fn crooked(good: &Enrolment) -> Vec<Enrolment> {
         with(&|one| one.roles = having("patient", "")),
         with(&|one| one.roles = having("king", "")),
         with(&|one| one.roles = having("professional", "Group/1")),
+        with(&|one| one.roles = having("administrator", "Organization/1")),
         with(&|one| one.password = Some(Phi::new("short".into()))),
         with(&|one| one.authenticator = Some(Phi::new("short".into()))),
     ]
@@ -423,16 +427,22 @@ async fn each_role_reaches_its_own() {
     standings.sort_by(|one, two| one.role.name.cmp(&two.role.name));
     assert_eq!(standings[0].role.name, "author");
     assert_eq!(standings[0].seeds, [""; 0]);
-    assert_eq!(standings[0].marks, ["", "@agency", "@professional"]);
-    assert_eq!(standings[1].seeds, ["Practitioner/anne", "Organization/1"]);
+    assert_eq!(
+        standings[0].marks,
+        ["", "@agency", "@professional", "@region"]
+    );
+    assert!(!standings[0].writes_own && standings[0].houses.is_empty());
+    let seeds = ["Practitioner/anne", "Organization/1", "~TREAT"];
+    assert_eq!(standings[1].seeds, seeds);
     assert_eq!(standings[1].marks, ["", "@professional"]);
+    assert_eq!(standings[1].houses, seeds[..2]);
     let account = house
         .people
         .add(somebody(AccountKind::Patient, "paul"))
         .await
         .unwrap();
     let standings = house.people.standings(&account).await.unwrap();
-    assert_eq!(standings[0].marks, ["", "paul"]);
+    assert_eq!(standings[0].marks, ["", "@patient", "paul"]);
     assert_eq!(standings[0].seeds, [""; 0]);
     // Whoever stands for nobody reaches nobody.
     let account = house
@@ -442,7 +452,7 @@ async fn each_role_reaches_its_own() {
         .unwrap();
     assert_eq!(
         house.people.standings(&account).await.unwrap()[0].marks,
-        [""]
+        ["", "@patient"]
     );
     // A role that does not fit the kind of account grants nothing.
     let odd = Account {
@@ -453,4 +463,31 @@ async fn each_role_reaches_its_own() {
         ..account
     };
     assert!(house.people.standings(&odd).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_author_in_an_establishment_is_of_its_audience_and_writes_what_it_offers() {
+    let house = house().await;
+    let held = |role: &str| AccountRole {
+        role: role.into(),
+        organization: "Organization/1".into(),
+    };
+    for (kind, login, audience) in [
+        (AccountKind::Professional, "anne", "@professional"),
+        (AccountKind::Agent, "luc", "@agency"),
+    ] {
+        let mut author = somebody(kind, login);
+        author.roles = vec![held("author")];
+        let account = house.people.add(author).await.unwrap();
+        let standings = house.people.standings(&account).await.unwrap();
+        assert_eq!(standings[0].marks, ["", audience]);
+        assert_eq!(standings[0].houses, ["Organization/1"]);
+        assert!(standings[0].writes_own && standings[0].seeds.is_empty());
+        // A role of the region that is held in an establishment is none.
+        let odd = Account {
+            roles: vec![held("administrator")],
+            ..account
+        };
+        assert!(house.people.standings(&odd).await.unwrap().is_empty());
+    }
 }

@@ -1,7 +1,9 @@
 //! How long who fails has to wait: pure.
 //!
 //! Failures are counted by account and address together, so that a stranger slows down only
-//! themselves; and by address alone, so that many accounts tried from one place cost as well. There is
+//! themselves; by address alone, so that many accounts tried from one place cost as well; and by
+//! account alone, so that one account tried from many places does. A browser with which somebody has
+//! logged in before (`device`) is counted by itself, so that strangers do not slow it down. There is
 //! no lock that only time or an operator ends: the longest wait has a bound. A try is counted before
 //! it is looked at, so that a thousand at once are not a thousand free ones; a success takes it
 //! back.
@@ -30,6 +32,13 @@ pub const BY_PAIR: Pace = Pace {
 /// For one address, whatever the account: a hospital has one for all of its people.
 pub const BY_ADDRESS: Pace = Pace {
     free: 60,
+    wait_max: SignedDuration::from_mins(1),
+};
+
+/// For one account, from all browsers together that are not known for it: whoever has a thousand
+/// addresses guesses hardly faster than who has one.
+pub const BY_ACCOUNT: Pace = Pace {
+    free: 30,
     wait_max: SignedDuration::from_mins(1),
 };
 
@@ -133,6 +142,23 @@ mod tests {
             }
         }
         assert!(now.duration_since(from_millis(0)) > SignedDuration::from_hours(24 * 90));
+    }
+
+    #[test]
+    fn ten_thousand_guesses_from_as_many_places_take_a_week() {
+        let mut now = from_millis(0);
+        let (mut before, mut tries) = (None, 0);
+        while tries < 10_000 {
+            match judge(BY_ACCOUNT, before, now) {
+                Verdict::Go(after) => {
+                    tries += 1;
+                    before = Some(after);
+                }
+                Verdict::Wait(left) => now += left,
+            }
+        }
+        let took = now.duration_since(from_millis(0));
+        assert!(took > SignedDuration::from_hours(24 * 6), "{took}");
     }
 
     #[test]

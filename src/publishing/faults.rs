@@ -35,6 +35,12 @@ impl Faults {
         }
     }
 
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// All of them.
     #[must_use]
     pub fn into_issues(self) -> Vec<Issue> {

@@ -7,7 +7,7 @@ use super::{
     form::{self, ValueSets},
     form_lint,
     gather::{Form, Materials},
-    phases, policy, rules,
+    offers, phases, policy, rules,
     texts::{self, Languages, Texts},
 };
 use crate::{
@@ -36,6 +36,11 @@ pub fn is_pathway(plan: &Value) -> bool {
 #[must_use]
 pub fn pathway(plan: &Value, materials: &Materials) -> Vec<Issue> {
     let mut faults = Faults::default();
+    offers::lint(plan, materials, &mut faults);
+    if !faults.is_empty() {
+        // What the form asks is not told to who may not use it.
+        return faults.into_issues();
+    }
     heading(plan, &mut faults);
     if code_in(&plan["type"], PLAN_TYPE) != Some("clinical-protocol") {
         let says = "A pathway is of the type clinical-protocol.";

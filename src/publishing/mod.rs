@@ -15,6 +15,7 @@ mod form;
 mod form_lint;
 mod gather;
 pub mod lint;
+mod offers;
 mod phases;
 mod policy;
 mod reach;

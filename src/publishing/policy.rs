@@ -18,7 +18,7 @@ const DAY_MINUTES: u32 = 24 * 60;
 struct Part(&'static str, &'static str, bool, bool);
 
 /// The parts, as the definition of the extension has them.
-const PARTS: [Part; 16] = [
+const PARTS: [Part; 17] = [
     Part("consentRequired", "valueBoolean", true, false),
     Part("retention", "valueCode", true, false),
     Part("graceDays", "valuePositiveInt", false, false),
@@ -28,6 +28,7 @@ const PARTS: [Part; 16] = [
     Part("cutOffTime", "valueTime", false, false),
     Part("notifyAnswered", "valueBoolean", true, false),
     Part("audience", "valueCode", true, false),
+    Part("establishment", "valueReference", false, true),
     Part("durationDays", "valuePositiveInt", true, false),
     Part("secondReminderMinutes", "valuePositiveInt", false, false),
     Part("quietStart", "valueTime", false, false),

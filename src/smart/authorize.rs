@@ -65,6 +65,9 @@ pub struct Asked {
     pub account: Option<String>,
     /// The patient who was chosen.
     pub patient: Option<String>,
+    /// Whom the client expects: the account of an ID token that it has shown.
+    #[serde(default)]
+    pub expected: Option<String>,
 }
 
 /// What a program is launched with.
@@ -152,7 +155,8 @@ pub fn read(
     base: &str,
     now: Timestamp,
 ) -> Granted<Asked> {
-    if fields.one("response_type")? != Some("code") {
+    fields.once()?;
+    if fields.need("response_type", "response_type is missing.")? != "code" {
         return Err(Refusal::new(
             Fault::UnsupportedResponseType,
             "response_type is code.",
@@ -165,7 +169,7 @@ pub fn read(
         return Err(invalid("Request objects are not read."));
     }
     check_audience(fields, base)?;
-    let asked = fields.need("scope", "scope is missing.")?;
+    let asked = scopes::asked(fields)?;
     let granted = scopes::allowed(asked, &client.scopes, For::Person)?;
     let is_launched = fields.one("launch")?.is_some();
     if granted.contains(&Wish::Launch) && !is_launched {
@@ -188,6 +192,7 @@ pub fn read(
         launch: None,
         account: None,
         patient: None,
+        expected: None,
     })
 }
 

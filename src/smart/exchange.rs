@@ -16,6 +16,7 @@ use super::{
     PERMIT, Smart, after,
     form::Fields,
     issue::{Drawn, Issued},
+    narrowing,
     refusal::{Fault, Granted, Refusal},
     scopes, secret,
 };
@@ -97,7 +98,9 @@ impl Smart {
         let outcome = self.store().write(&PERMIT, move |tx| {
             Box::pin(async move { renew(tx, &hash, &told, drawn).await })
         });
-        let (issued, delegation) = outcome.await?.ok_or_else(invalid)?;
+        let (issued, mut delegation) = outcome.await?.ok_or_else(invalid)?;
+        // The nonce is of the request that began it (OpenID Connect, section 12.2).
+        delegation.terms.nonce = None;
         self.answer(&issued, &delegation).await
     }
 
@@ -128,6 +131,7 @@ impl Smart {
                 "A refresh token is good for what was granted with it, or for less.",
             ));
         }
+        narrowing::check(&read)?;
         Ok(scopes::told(&read))
     }
 }

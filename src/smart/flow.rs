@@ -3,11 +3,15 @@
 //! What is underway is kept here, under a name that cannot be guessed; pages carry the name and
 //! nothing else, so that no page can be made to say anything that was not checked.
 
+mod consent;
 mod grant;
+
+use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use self::consent::Consent;
 use super::{
     PERMIT, Smart, after,
     authorize::{self, Asked, Launch, Way},
@@ -15,11 +19,14 @@ use super::{
     narrowing,
     persons::Person,
     refusal::{Fault, Granted, Refusal},
-    scopes::{self, Wish},
+    scopes::{self, For, Wish},
     secret,
 };
 use crate::{
-    fhir::scope::{Actions, Scope},
+    fhir::{
+        reference,
+        scope::{Actions, Scope},
+    },
     kernel::{
         clock::from_millis,
         problem::{Problem, Result},
@@ -101,8 +108,12 @@ impl Smart {
     /// Takes a client's request.
     ///
     /// # Errors
-    /// What is shown to the person: the client is not known, or the address is not its own.
-    pub async fn begin(&self, fields: &Fields) -> Granted<Begun> {
+    /// What is shown to the person: the client is not known, or the address is not its own;
+    /// `TooManyRequests`.
+    pub async fn begin(&self, fields: &Fields, address: Option<IpAddr>) -> Granted<Begun> {
+        // Each request that is taken is a row: nobody fills the disk from one address.
+        self.rates.look(address, self.now())?;
+        self.rates.count_address(address, self.now());
         let id = fields.need("client_id", "The program does not say who it is.")?;
         let client = self.store().client(&PERMIT, id).await?;
         let client = client.ok_or(Refusal::new(
@@ -126,6 +137,9 @@ impl Smart {
         let base = &self.settings.base;
         let mut asked = authorize::read((client, &way.redirect_uri), fields, base, now)?;
         narrowing::check(&scopes::read(&asked.scopes))?;
+        if let Some(token) = fields.one("id_token_hint")? {
+            asked.expected = Some(self.expected(client, token)?);
+        }
         if let Some(launch) = fields.one("launch")? {
             asked.launch = Some(self.take_launch(client, launch).await?);
         }
@@ -182,9 +196,16 @@ impl Smart {
             Box::pin(async move { tx.pending((PendingKind::Authorization, &hash)).await })
         });
         let body: Value = found.await?.ok_or_else(gone)?;
-        let asked: Asked = serde_json::from_value(body).map_err(Problem::fault)?;
+        let mut asked: Asked = serde_json::from_value(body).map_err(Problem::fault)?;
         let client = self.store().client(&PERMIT, &asked.client).await?;
-        Ok((hash, asked, client.ok_or_else(gone)?))
+        let client = client.ok_or_else(gone)?;
+        // It may have been registered anew since, with less.
+        if !client.redirect_uris.contains(&asked.redirect_uri) {
+            return Err(gone());
+        }
+        let left = scopes::allowed(&asked.scopes, &client.scopes, For::Person);
+        asked.scopes = scopes::told(&left.map_err(|_| gone())?);
+        Ok((hash, asked, client))
     }
 
     /// What comes next for a request that is underway.
@@ -201,6 +222,12 @@ impl Smart {
             }
             return Ok(Step::Login);
         };
+        if let Some(expected) = &asked.expected
+            && *expected != visitor.account
+        {
+            let refusal = Refusal::new(Fault::LoginRequired, "Somebody else is logged in.");
+            return self.conclude(&hash, way.refused(&refusal)).await;
+        }
         // The first who comes with it has it; for anybody else it is not there.
         match &asked.account {
             Some(account) if *account != visitor.account => return Err(gone()),
@@ -218,10 +245,11 @@ impl Smart {
             }
             Ok(Asking::Patient) => Ok(Step::Choose),
             Ok(Asking::Consent(question)) => {
-                if question.client.trusted && !asked.prompt.consent {
-                    let wishes = question.wishes.clone();
+                if !asked.prompt.consent
+                    && let Some(consent) = self.standing_consent(&question).await?
+                {
                     return self
-                        .grant((&hash, &asked), visitor, *question, wishes)
+                        .grant((&hash, &asked), visitor, *question, consent)
                         .await;
                 }
                 if asked.prompt.none {
@@ -245,7 +273,9 @@ impl Smart {
         }
         let person = self.parts.persons.person(&visitor.account).await?;
         let person = person.ok_or_else(gone)?;
-        if self.person_reaches(&person, patient).await? {
+        // What a form sends may be anything: marks are reached, and are nobody.
+        let is_id = reference::local(&format!("Patient/{patient}")).is_some();
+        if is_id && self.person_reaches(&person, patient).await? {
             asked.patient = Some(patient.to_owned());
             self.keep(&hash, asked).await?;
         }
@@ -258,10 +288,11 @@ impl Smart {
     /// What is shown to the person.
     pub async fn decide(&self, name: &str, visitor: &Visitor, said: &Said) -> Granted<Step> {
         let (hash, asked, client) = self.underway(name).await?;
-        if asked.account.as_deref() != Some(&visitor.account)
-            || !is_fresh(&asked, visitor, self.now())
-        {
+        if asked.account.as_deref() != Some(&visitor.account) {
             return Err(gone());
+        }
+        if !is_fresh(&asked, visitor, self.now()) {
+            return Ok(Step::Login);
         }
         let way = self.way(&asked);
         if !said.allow {
@@ -284,7 +315,11 @@ impl Smart {
             let refusal = denied("The person left nothing in.");
             return self.conclude(&hash, way.refused(&refusal)).await;
         }
-        self.grant((&hash, &asked), visitor, *question, wishes)
+        let consent = Consent {
+            wishes,
+            at: Some(self.now()),
+        };
+        self.grant((&hash, &asked), visitor, *question, consent)
             .await
     }
 
@@ -368,7 +403,7 @@ impl Smart {
 }
 
 /// The origin of an address, as policies name it.
-fn origin(address: &str) -> Option<String> {
+pub(super) fn origin(address: &str) -> Option<String> {
     let (scheme, rest) = address.split_once("://")?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     Some(match scheme {

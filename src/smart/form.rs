@@ -45,6 +45,13 @@ impl Fields {
         Ok(Self(fields))
     }
 
+    /// These, which were read elsewhere and are few.
+    #[must_use]
+    pub fn of<const N: usize>(pairs: [(&str, &str); N]) -> Self {
+        let owned = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self(owned.into())
+    }
+
     /// A parameter; what is empty counts as absent.
     ///
     /// # Errors
@@ -67,10 +74,14 @@ impl Fields {
         self.one(name)?.ok_or_else(|| invalid(otherwise))
     }
 
-    /// All values of a parameter, such as boxes of one name.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let named = self.0.iter().filter(move |(known, _)| known == name);
-        named.map(|(_, value)| value.as_str())
+    /// That each parameter is sent once, be it known here or not (RFC 6749, section 3.1).
+    ///
+    /// # Errors
+    /// `InvalidRequest`.
+    pub fn once(&self) -> Granted<()> {
+        self.0
+            .iter()
+            .try_for_each(|(name, _)| self.one(name).map(drop))
     }
 
     /// Whether anything says who the client is.
@@ -224,7 +235,8 @@ mod tests {
         assert_eq!(fields.one("a").unwrap(), Some("1"));
         assert_eq!(fields.one("b").unwrap(), None);
         assert!(fields.one("c").is_err());
-        assert_eq!(fields.all("c").collect::<Vec<_>>(), ["1", "2"]);
+        assert!(fields.once().is_err());
+        assert!(Fields::read(b"a=1&b=&c=1").unwrap().once().is_ok());
         assert!(Fields::read("x=1&".repeat(FIELDS_MAX).as_bytes()).is_ok());
         assert!(Fields::read("x=1&".repeat(FIELDS_MAX + 1).as_bytes()).is_err());
         let long = format!("x={}", "y".repeat(VALUE_MAX + 1));

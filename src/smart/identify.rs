@@ -4,17 +4,18 @@
 //! <https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-symmetric.html>,
 //! <https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-asymmetric.html>.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use serde_json::Value;
 
 use super::{
     PERMIT, Smart, assertion,
+    form::Fields,
     refusal::{Fault, Granted, Refusal},
     secret,
 };
 use crate::{
-    outbound::Fetched,
+    outbound::{Failure, Fetched},
     store::{Client, Proof},
 };
 
@@ -39,6 +40,17 @@ pub enum Shown {
     },
 }
 
+/// A request to an endpoint.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    /// Its form.
+    pub fields: &'a Fields,
+    /// The header `Authorization`.
+    pub authorization: Option<&'a str>,
+    /// Where it comes from; none, if it did not come over a socket.
+    pub address: Option<IpAddr>,
+}
+
 /// That a client is not known, or is not itself: which of both, nobody is told.
 const fn unknown() -> Refusal {
     Refusal::new(
@@ -48,6 +60,26 @@ const fn unknown() -> Refusal {
 }
 
 impl Smart {
+    /// The client that asks, if it is itself and does not ask too often.
+    ///
+    /// # Errors
+    /// `InvalidClient`; `TooManyRequests`; `ServerError`, if the database fails.
+    pub(super) async fn client_of(&self, asking: &Asking<'_>) -> Granted<Client> {
+        self.rates.look(asking.address, self.now())?;
+        let found = match asking.fields.shown(asking.authorization) {
+            Ok(shown) => self.identify(&shown).await,
+            Err(refusal) => Err(refusal),
+        };
+        match &found {
+            Ok(client) if client.proof != Proof::Public => {
+                self.rates.count_client(&client.id, self.now())?;
+            }
+            // A name alone proves nothing: nobody is to use up what is another's.
+            Ok(_) | Err(_) => self.rates.count_address(asking.address, self.now()),
+        }
+        found
+    }
+
     /// The client that shows this, if it is itself.
     ///
     /// # Errors
@@ -133,12 +165,35 @@ impl Smart {
             sets.get(url).await
         };
         let read = fetched.and_then(|fetched: Arc<Fetched>| fetched.json());
-        read.map_err(|failure| Refusal {
-            internal: Some(format!("a client's key set: {failure}")),
-            ..Refusal::new(
-                Fault::InvalidClient,
-                "The client's key set cannot be fetched.",
-            )
-        })
+        read.map_err(unfetched)
+    }
+}
+
+/// Why there is no key set to look a key up in.
+fn unfetched(failure: Failure) -> Refusal {
+    // That too much is being fetched here says nothing of the client.
+    let fault = match failure {
+        Failure::Busy => Fault::TemporarilyUnavailable,
+        _ => Fault::InvalidClient,
+    };
+    Refusal {
+        internal: Some(format!("a client's key set: {failure}")),
+        ..Refusal::new(fault, "The client's key set cannot be fetched.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_want_of_room_is_not_the_clients_fault() {
+        assert_eq!(
+            unfetched(Failure::Busy).fault,
+            Fault::TemporarilyUnavailable
+        );
+        for theirs in [Failure::Host, Failure::Status(500), Failure::NotJson] {
+            assert_eq!(unfetched(theirs).fault, Fault::InvalidClient);
+        }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     PERMIT, Smart,
-    form::Fields,
+    identify::Asking,
     refusal::{Fault, Granted, Refusal},
     scopes::{self, Wish},
     secret, token,
@@ -36,10 +36,12 @@ impl Smart {
     /// the scope `__introspect`, in its registration or in an access token.
     ///
     /// # Errors
-    /// `InvalidClient`, if nobody has shown who they are; `InvalidRequest`.
-    pub async fn introspect(&self, fields: &Fields, authorization: Option<&str>) -> Granted<Value> {
-        let asker = self.asker(fields, authorization).await?;
-        let text = fields.need("token", "token is missing.")?;
+    /// `InvalidClient`, if nobody has shown who they are; `InvalidToken`, `InsufficientScope`, if a
+    /// token was shown that is not good for it; `InvalidRequest`; `TooManyRequests`.
+    pub async fn introspect(&self, asking: &Asking<'_>) -> Granted<Value> {
+        asking.fields.once()?;
+        let asker = self.asker(asking).await?;
+        let text = asking.fields.need("token", "token is missing.")?;
         let inactive = || Ok(json!({ "active": false }));
         let Some(held) = self.find(text).await? else {
             return inactive();
@@ -81,23 +83,22 @@ impl Smart {
         Ok(answer)
     }
 
-    async fn asker(&self, fields: &Fields, authorization: Option<&str>) -> Granted<Asker> {
-        if let Some((scheme, text)) = authorization.and_then(|header| header.split_once(' '))
+    async fn asker(&self, asking: &Asking<'_>) -> Granted<Asker> {
+        let header = asking.authorization;
+        if let Some((scheme, text)) = header.and_then(|header| header.split_once(' '))
             && scheme.eq_ignore_ascii_case("bearer")
         {
-            let held = self.find(text).await?.ok_or_else(unauthorized)?;
-            let is_good = held.token.kind == TokenKind::Access && held.is_good(self.now());
-            let may = scopes::read(&held.token.scopes).contains(&Wish::Introspect);
-            return match (is_good, may) {
-                (true, true) => Ok(Asker::Anybodys),
-                (true, false) => Err(Refusal::new(
-                    Fault::AccessDenied,
-                    "The token has not the scope __introspect.",
-                )),
-                (false, _) => Err(unauthorized()),
-            };
+            self.rates.look(asking.address, self.now())?;
+            match self.bearer(text, &Wish::Introspect).await {
+                Ok(held) => self.rates.count_client(&held.client.id, self.now())?,
+                Err(refusal) => {
+                    self.rates.count_address(asking.address, self.now());
+                    return Err(refusal);
+                }
+            }
+            return Ok(Asker::Anybodys);
         }
-        let client = self.identify(&fields.shown(authorization)?).await?;
+        let client = self.client_of(asking).await?;
         if client.proof == Proof::Public {
             return Err(unauthorized());
         }
@@ -107,6 +108,27 @@ impl Smart {
         } else {
             Asker::Own(client.id)
         })
+    }
+
+    /// What is held by who shows an access token that is good, and for this.
+    async fn bearer(&self, text: &str, wish: &Wish) -> Granted<Held> {
+        let invalid = Refusal::new(Fault::InvalidToken, "The access token is not valid.");
+        let found = self.find(text).await?;
+        let held = found
+            .filter(|held| held.token.kind == TokenKind::Access && held.is_good(self.now()))
+            .ok_or_else(|| invalid.clone())?;
+        if let Some(account) = &held.delegation.account
+            && self.parts.persons.person(account).await?.is_none()
+        {
+            return Err(invalid);
+        }
+        if scopes::read(&held.token.scopes).contains(wish) {
+            return Ok(held);
+        }
+        Err(Refusal::new(
+            Fault::InsufficientScope,
+            "The access token has not the scope for this.",
+        ))
     }
 
     /// A token by its text, whatever it is for.
@@ -123,9 +145,10 @@ impl Smart {
     ///
     /// # Errors
     /// `InvalidClient`; `InvalidRequest`, if no token is sent.
-    pub async fn revoke(&self, fields: &Fields, authorization: Option<&str>) -> Granted<Value> {
-        let client: Client = self.identify(&fields.shown(authorization)?).await?;
-        let text = fields.need("token", "token is missing.")?;
+    pub async fn revoke(&self, asking: &Asking<'_>) -> Granted<Value> {
+        asking.fields.once()?;
+        let client: Client = self.client_of(asking).await?;
+        let text = asking.fields.need("token", "token is missing.")?;
         if let Some(held) = self.find(text).await?
             && held.client.id == client.id
         {
@@ -140,25 +163,14 @@ impl Smart {
         Ok(json!({}))
     }
 
-    /// Who the person of an access token is: OpenID's userinfo. None, if the token is none for it.
+    /// Who the person of an access token is: OpenID's userinfo.
     ///
     /// # Errors
-    /// `ServerError`, if the database fails.
-    pub async fn user_info(&self, bearer: &str) -> Granted<Option<Value>> {
-        let Some(held) = self.find(bearer).await? else {
-            return Ok(None);
-        };
+    /// `InvalidToken`, if it is not good; `InsufficientScope`, if it was not asked for with `openid`.
+    pub async fn user_info(&self, bearer: &str) -> Granted<Value> {
+        let held = self.bearer(bearer, &Wish::OpenId).await?;
         let wishes = scopes::read(&held.token.scopes);
-        let is_for_it = held.token.kind == TokenKind::Access
-            && held.is_good(self.now())
-            && wishes.contains(&Wish::OpenId);
-        let Some(account) = held.delegation.account.as_ref().filter(|_| is_for_it) else {
-            return Ok(None);
-        };
-        if self.parts.persons.person(account).await?.is_none() {
-            return Ok(None);
-        }
-        Ok(Some(self.identity(&held.delegation, &wishes).await?))
+        self.identity(&held.delegation, &wishes).await
     }
 }
 

@@ -19,8 +19,8 @@ use aws_lc_rs::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jsonwebtoken::{
-    Algorithm, EncodingKey, Header, encode,
-    jwk::{Jwk, KeyOperations, PublicKeyUse, ThumbprintHash},
+    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
+    jwk::{Jwk, PublicKeyUse, ThumbprintHash},
 };
 use serde_json::{Value, json};
 
@@ -73,7 +73,8 @@ impl Keys {
             let kid = public.thumbprint(ThumbprintHash::SHA256).ok()?;
             public.common.key_id = Some(kid.clone());
             public.common.public_key_use = Some(PublicKeyUse::Signature);
-            public.common.key_operations = Some(vec![KeyOperations::Verify]);
+            // `use` and `key_ops` do not go together (RFC 7517, section 4.3).
+            public.common.key_operations = None;
             keys.push((key, kid, serde_json::to_value(&public).ok()?));
         }
         let published: Vec<Value> = keys.iter().map(|(_, _, public)| public.clone()).collect();
@@ -89,6 +90,21 @@ impl Keys {
     #[must_use]
     pub const fn published(&self) -> &Value {
         &self.published
+    }
+
+    /// The claims of a JWT that one of these keys has signed, expired or not.
+    #[must_use]
+    pub fn verified(&self, token: &str) -> Option<Value> {
+        let kid = decode_header(token).ok()?.kid?;
+        let mut keys = self.published["keys"].as_array()?.iter();
+        let key = keys.find(|key| key["kid"] == kid.as_str())?;
+        let key: Jwk = serde_json::from_value(key.clone()).ok()?;
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        validation.required_spec_claims.clear();
+        let key = DecodingKey::from_jwk(&key).ok()?;
+        Some(decode(token, &key, &validation).ok()?.claims)
     }
 
     /// Claims as a signed JWT.
@@ -141,23 +157,7 @@ pub fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use jsonwebtoken::{DecodingKey, Validation, decode};
-
     use super::*;
-
-    fn verify(keys: &Value, token: &str) -> Option<Value> {
-        let head = jsonwebtoken::decode_header(token).ok()?;
-        let keys = keys["keys"].as_array()?;
-        let key = keys
-            .iter()
-            .find(|key| key["kid"] == head.kid.clone().unwrap())?;
-        let key: Jwk = serde_json::from_value(key.clone()).ok()?;
-        let mut validation = Validation::new(Algorithm::RS256);
-        validation.validate_exp = false;
-        validation.required_spec_claims.clear();
-        let key = DecodingKey::from_jwk(&key).ok()?;
-        Some(decode(token, &key, &validation).ok()?.claims)
-    }
 
     #[test]
     fn a_key_is_made_once_and_kept_and_can_be_changed() {
@@ -169,15 +169,19 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let token = first.sign(&json!({ "sub": "a" })).unwrap();
         let again = Keys::open(&path).unwrap();
-        assert_eq!(verify(again.published(), &token).unwrap()["sub"], "a");
+        assert_eq!(again.verified(&token).unwrap()["sub"], "a");
         // A new key before the old one: it signs, and both are known.
         let both = generate().unwrap() + &fs::read_to_string(&path).unwrap();
         let changed = Keys::read(&both).unwrap();
         assert_ne!(changed.kid, first.kid);
-        assert!(verify(changed.published(), &token).is_some());
+        assert!(changed.verified(&token).is_some());
         let newer = changed.sign(&json!({ "sub": "b" })).unwrap();
-        assert!(verify(changed.published(), &newer).is_some());
-        assert!(verify(first.published(), &newer).is_none());
+        assert!(changed.verified(&newer).is_some());
+        assert!(first.verified(&newer).is_none());
+        // A signature that is cut off, or of another kind, is none.
+        let (head, _) = newer.rsplit_once('.').unwrap();
+        assert!(changed.verified(&format!("{head}.")).is_none());
+        assert!(changed.verified(&token.replacen('e', "f", 1)).is_none());
     }
 
     #[test]
@@ -186,7 +190,7 @@ mod tests {
         let key = keys.published()["keys"][0].as_object().unwrap();
         let mut names: Vec<&str> = key.keys().map(String::as_str).collect();
         names.sort_unstable();
-        assert_eq!(names, ["alg", "e", "key_ops", "kid", "kty", "n", "use"]);
+        assert_eq!(names, ["alg", "e", "kid", "kty", "n", "use"]);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         fs::write(&path, "no key").unwrap();

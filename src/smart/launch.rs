@@ -39,8 +39,8 @@ impl Smart {
     /// Prepares a launch; gives its name, and the address that launches where one is registered.
     ///
     /// # Errors
-    /// `InvalidClient`, if the token is not good; `AccessDenied`, if it is not for this, or the
-    /// patient is not reached; `InvalidRequest`.
+    /// `InvalidToken`, if the token is not good; `InsufficientScope`, if it is not for this;
+    /// `AccessDenied`, if the patient is not reached; `InvalidRequest`.
     pub async fn prepare_launch(&self, bearer: &str, asked: &Value) -> Granted<Value> {
         let mut launch = read(asked)?;
         self.check_launcher(bearer, &mut launch).await?;
@@ -69,7 +69,7 @@ impl Smart {
 
     /// That who launches may, and may launch this.
     async fn check_launcher(&self, bearer: &str, launch: &mut Launch) -> Granted<()> {
-        let unknown = Refusal::new(Fault::InvalidClient, "The access token is not valid.");
+        let unknown = Refusal::new(Fault::InvalidToken, "The access token is not valid.");
         let Some(hash) = secret::digest_of(secret::ACCESS, bearer) else {
             return Err(unknown);
         };
@@ -79,7 +79,7 @@ impl Smart {
         let held = held.ok_or(unknown)?;
         if !scopes::read(&held.token.scopes).contains(&Wish::MakeLaunch) {
             return Err(Refusal::new(
-                Fault::AccessDenied,
+                Fault::InsufficientScope,
                 "The token has not the scope __launch.",
             ));
         }
@@ -188,16 +188,17 @@ fn is_context(one: &Value) -> bool {
     };
     let role_is_sound = role.is_none_or(|role| role == "launch" || role.contains(':'));
     let is_plain = role.is_none_or(|role| role == "launch");
+    // However they are named, the patient and the encounter of the launch stand apart.
+    let may_stand =
+        |kind: ResourceType| !(is_plain && ["Patient", "Encounter"].contains(&kind.name()));
     let kind_is_sound = match &one["type"] {
         Value::Null => true,
-        Value::String(kind) => ResourceType::named(kind).is_some(),
+        Value::String(kind) => ResourceType::named(kind).is_some_and(may_stand),
         _ => false,
     };
     let reference_is_sound = match &one["reference"] {
         Value::Null => true,
-        Value::String(text) => reference::local(text).is_some_and(|found| {
-            !(is_plain && ["Patient", "Encounter"].contains(&found.kind.name()))
-        }),
+        Value::String(text) => reference::local(text).is_some_and(|found| may_stand(found.kind)),
         _ => false,
     };
     named && role_is_sound && kind_is_sound && reference_is_sound
@@ -244,6 +245,14 @@ mod tests {
                 "fhirContext",
                 json!([{ "canonical": "x", "type": "Nonsense" }]),
             ),
+            (
+                "fhirContext",
+                json!([{ "identifier": { "value": "1" }, "type": "Patient" }]),
+            ),
+            (
+                "fhirContext",
+                json!([{ "identifier": { "value": "1" }, "type": "Encounter", "role": "launch" }]),
+            ),
         ] {
             let refused = with(name, value.clone());
             assert_eq!(refused, Err(Fault::InvalidRequest), "{name} {value}");
@@ -251,6 +260,7 @@ mod tests {
         for item in [
             json!({ "reference": "Task/1" }),
             json!({ "reference": "Patient/1", "role": "https://x.example/mother" }),
+            json!({ "identifier": { "value": "1" }, "type": "Patient", "role": "https://x.example/twin" }),
             json!({ "canonical": "https://x.example/q|1", "type": "Questionnaire" }),
             json!({ "identifier": { "value": "1" }, "type": "Device" }),
         ] {

@@ -56,6 +56,8 @@ impl Smart {
     pub fn configuration(&self) -> Value {
         let mut document = self.common();
         document["capabilities"] = json!(CAPABILITIES);
+        // Where a person sees which programs they have let in, and sends them away.
+        document["management_endpoint"] = self.endpoint("account").into();
         let own = json!([{ "url": self.settings.base, "capabilities": document["capabilities"] }]);
         document["associated_endpoints"] = own;
         document
@@ -66,6 +68,7 @@ impl Smart {
     pub fn provider(&self) -> Value {
         let mut document = self.common();
         document["userinfo_endpoint"] = self.endpoint("userinfo").into();
+        document["end_session_endpoint"] = self.endpoint("end_session").into();
         document["subject_types_supported"] = json!(["public"]);
         document["id_token_signing_alg_values_supported"] = json!(["RS256"]);
         document["claims_supported"] = json!([
@@ -117,5 +120,18 @@ impl Smart {
             document["registration_endpoint"] = self.endpoint("register").into();
         }
         document
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::smart::scopes::Wish;
+
+    #[test]
+    fn every_scope_that_is_announced_is_understood() {
+        for scope in SCOPES {
+            assert!(Wish::read(scope).is_some(), "{scope}");
+        }
     }
 }

@@ -3,8 +3,9 @@
 //!
 //! - [`scopes`], [`assertion`], [`authorize`]: what may be granted, decided purely.
 //! - [`identify`]: which client asks, and whether it is itself.
+//! - [`rates`]: how often somebody may ask.
 //! - `backend`, `exchange`: the ways to a token; `issue` writes them.
-//! - [`permit`]: from a token to the right to read and write.
+//! - [`permit`]: from a token to the right to read and write; `ways`: how far it reaches. Pure.
 //! - [`metadata`]: what others are told about all of it.
 //!
 //! A token is 256 random bits and says nothing; what it stands for is looked up, so that it ends when
@@ -26,11 +27,14 @@ mod introspect;
 mod issue;
 pub mod keys;
 mod launch;
+pub mod logout;
 pub mod metadata;
 mod narrowing;
 pub mod patients;
 pub mod permit;
 pub mod persons;
+pub mod programs;
+pub mod rates;
 mod recent;
 pub mod refusal;
 pub mod register;
@@ -39,13 +43,18 @@ mod renew;
 pub mod scopes;
 pub mod secret;
 pub mod token;
+mod ways;
 
 use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use self::{keys::Keys, persons::Persons};
+use self::{
+    keys::Keys,
+    persons::Persons,
+    rates::{RateBounds, Rates},
+};
 use crate::{
     fhir::permit::Permit,
     kernel::{chance::Chance, clock::Clock, id, problem::Result},
@@ -68,10 +77,14 @@ pub struct Settings {
     pub backend: Duration,
     /// How long a client may go on without the person.
     pub offline: Duration,
+    /// How long a yes is remembered; not at all, if this is zero.
+    pub consent: Duration,
     /// Whether programs may register themselves.
     pub registration: bool,
     /// Where the look of the server is described, for programs that want to look alike.
     pub style: String,
+    /// How often somebody may ask.
+    pub rates: RateBounds,
 }
 
 /// What an authorization server is made of.
@@ -94,6 +107,7 @@ pub struct Parts {
 pub struct Smart {
     settings: Settings,
     parts: Parts,
+    rates: Rates,
     recent: recent::Recent,
 }
 
@@ -102,6 +116,7 @@ impl Smart {
     #[must_use]
     pub fn new(settings: Settings, parts: Parts) -> Self {
         Self {
+            rates: Rates::new(settings.rates),
             settings,
             parts,
             recent: recent::Recent::default(),

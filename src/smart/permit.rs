@@ -11,10 +11,12 @@ use super::{
     persons::{Hat, Person},
     recent::Found,
     scopes,
+    ways::Ways,
 };
 use crate::{
     fhir::{
         about::SHARED,
+        consent::PURPOSE,
         permit::{Grant, Login, Permit, Reach},
         scope::{Level, Scope},
     },
@@ -22,6 +24,9 @@ use crate::{
     people::roles,
     store::{Held, TokenKind},
 };
+
+/// To whom pathways are offered that are not the agency's.
+const CARING: &str = "@professional";
 
 /// That a token is not good: which of the reasons it is, nobody is told.
 fn invalid() -> Problem {
@@ -101,12 +106,9 @@ impl Smart {
             ..Login::default()
         };
         let Some(account) = &held.delegation.account else {
-            let reach = self.reach_of_client(&held.client.organizations).await?;
-            let own = asked.into_iter().filter(|one| one.level == Level::System);
-            let grants = own.map(|scope| Grant {
-                scope,
-                reach: reach.clone(),
-            });
+            let ways = self.ways_of_client(&held.client.organizations).await?;
+            let own = asked.iter().filter(|one| one.level == Level::System);
+            let grants = own.flat_map(|scope| ways.grants(scope));
             let permit = Permit::login(Arc::new(login), grants.collect());
             return Ok(found(permit, Vec::new()));
         };
@@ -119,15 +121,15 @@ impl Smart {
         Ok(found(Permit::login(login, grants), launches))
     }
 
-    /// What a client reaches that acts for itself.
-    async fn reach_of_client(&self, organizations: &[String]) -> Result<Reach> {
+    /// What a client reaches that acts for itself; one of an establishment is of those who care.
+    async fn ways_of_client(&self, organizations: &[String]) -> Result<Ways> {
         if organizations.is_empty() {
-            return Ok(Reach::Everything);
+            return Ok(Ways::everywhere());
         }
-        Ok(Reach::Of {
-            marks: Arc::from([SHARED.to_owned()]),
-            custodians: self.custodians(organizations).await?,
-        })
+        let custodians = self.custodians(organizations).await?;
+        let marks = [SHARED, CARING].map(str::to_owned);
+        let ways = Ways::of(&marks, Arc::clone(&custodians), &custodians);
+        Ok(ways.writing_for(&custodians))
     }
 
     /// What a person's token allows: each scope, met with each of their roles, over what that role
@@ -143,35 +145,47 @@ impl Smart {
             let Some(role) = roles::named(&hat.role) else {
                 continue;
             };
-            let reach = self.reach_of(hat).await?;
-            let launch = self.reach_of_launch(login, &reach).await?;
-            launches.push((reach.clone(), launch.is_some()));
+            let ways = self.ways_of(hat).await?;
+            let launch = self.ways_of_launch(login, &ways.reach).await?;
+            launches.push((ways.reach.clone(), launch.is_some()));
             for scope in asked {
-                let reach = match scope.level {
-                    Level::User => Some(&reach),
+                let ways = match scope.level {
+                    Level::User => Some(&ways),
                     Level::Patient => launch.as_ref(),
                     Level::System => None,
                 };
-                let Some(reach) = reach else { continue };
-                grants.extend(role.bounded(scope).into_iter().map(|scope| Grant {
-                    scope,
-                    reach: reach.clone(),
-                }));
+                let Some(ways) = ways else { continue };
+                let bounded = role.bounded(scope);
+                grants.extend(bounded.iter().flat_map(|scope| ways.grants(scope)));
             }
         }
         Ok((grants, launches))
     }
 
-    /// Whom a role of a person reaches.
-    pub(super) async fn reach_of(&self, hat: &Hat) -> Result<Reach> {
+    /// How far a role of a person reaches.
+    async fn ways_of(&self, hat: &Hat) -> Result<Ways> {
         let mut marks = hat.marks.clone();
         if !marks.iter().any(|mark| mark == SHARED) {
             marks.push(SHARED.to_owned());
         }
-        Ok(Reach::Of {
-            marks: marks.into(),
-            custodians: self.custodians(&hat.seeds).await?,
+        let custodians = self.custodians(&hat.seeds).await?;
+        // Purposes stand beside those whom somebody acts for, and offer nothing.
+        let acting = hat.seeds.iter().filter(|one| !one.starts_with(PURPOSE));
+        let houses = match acting.eq(&hat.houses) {
+            true => Arc::clone(&custodians),
+            false => self.custodians(&hat.houses).await?,
+        };
+        let ways = Ways::of(&marks, custodians, &houses);
+        Ok(if hat.writes_own {
+            ways.writing_for(&houses)
+        } else {
+            ways
         })
+    }
+
+    /// Whom a role of a person reaches.
+    pub(super) async fn reach_of(&self, hat: &Hat) -> Result<Reach> {
+        Ok(self.ways_of(hat).await?.reach)
     }
 
     async fn custodians(&self, seeds: &[String]) -> Result<Arc<[String]>> {
@@ -181,15 +195,12 @@ impl Smart {
 
     /// The patient of the launch, and what is everybody's; none, if the role does not reach that
     /// patient.
-    async fn reach_of_launch(&self, login: &Arc<Login>, reach: &Reach) -> Result<Option<Reach>> {
+    async fn ways_of_launch(&self, login: &Arc<Login>, reach: &Reach) -> Result<Option<Ways>> {
         let Some(patient) = &login.patient else {
             return Ok(None);
         };
         let reached = self.store().reaches(reach, patient).await;
-        Ok(reached.map_err(closed)?.then(|| Reach::Of {
-            marks: Arc::from([SHARED.to_owned(), patient.clone()]),
-            custodians: Arc::from([]),
-        }))
+        Ok(reached.map_err(closed)?.then(|| Ways::of_launch(patient)))
     }
 }
 

@@ -29,6 +29,10 @@ pub struct Hat {
     pub marks: Vec<String>,
     /// References from which custodians are found: their own, and those of their organisations.
     pub seeds: Vec<String>,
+    /// The same, of whom they see the pathways.
+    pub houses: Vec<String>,
+    /// Whether they write nothing but what is offered by these.
+    pub writes_own: bool,
 }
 
 impl Person {
@@ -81,6 +85,8 @@ impl Persons for People {
                 role: standing.role.name.clone(),
                 marks: standing.marks,
                 seeds: standing.seeds,
+                houses: standing.houses,
+                writes_own: standing.writes_own,
             });
             Ok(Some(Person {
                 hats: hats.collect(),

@@ -2,6 +2,7 @@
 //!
 //! Specification: <https://www.rfc-editor.org/rfc/rfc6749#section-5.2>,
 //! <https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1>,
+//! <https://www.rfc-editor.org/rfc/rfc6750#section-3.1>,
 //! <https://openid.net/specs/openid-connect-core-1_0.html#AuthError>.
 
 use crate::kernel::problem::{Category, Problem};
@@ -27,6 +28,12 @@ pub enum Fault {
     InvalidClientMetadata,
     /// An address that codes cannot be sent to.
     InvalidRedirectUri,
+    /// An access token is asked for, and none was shown.
+    TokenMissing,
+    /// The access token that was shown is not good.
+    InvalidToken,
+    /// The access token that was shown is for something else.
+    InsufficientScope,
     /// Somebody said no.
     AccessDenied,
     /// Nobody is logged in, and nobody may be asked.
@@ -37,6 +44,8 @@ pub enum Fault {
     InteractionRequired,
     /// There is no room at the moment.
     TemporarilyUnavailable,
+    /// Somebody asks too often.
+    TooManyRequests,
     /// The server failed.
     ServerError,
 }
@@ -55,11 +64,14 @@ impl Fault {
             Self::InvalidScope => "invalid_scope",
             Self::InvalidClientMetadata => "invalid_client_metadata",
             Self::InvalidRedirectUri => "invalid_redirect_uri",
+            Self::TokenMissing | Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
             Self::AccessDenied => "access_denied",
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
             Self::InteractionRequired => "interaction_required",
-            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            // OAuth has no word of its own for it; the status says the rest.
+            Self::TemporarilyUnavailable | Self::TooManyRequests => "temporarily_unavailable",
             Self::ServerError => "server_error",
         }
     }
@@ -74,6 +86,8 @@ pub struct Refusal {
     pub description: &'static str,
     /// For the operator's log only.
     pub internal: Option<String>,
+    /// Seconds after which to come again, where it asks too often.
+    pub wait: u64,
 }
 
 /// What may be refused.
@@ -87,6 +101,7 @@ impl Refusal {
             fault,
             description,
             internal: None,
+            wait: 0,
         }
     }
 }
@@ -113,6 +128,7 @@ impl From<Problem> for Refusal {
             fault,
             description,
             internal: problem.internal.clone().or_else(told),
+            wait: 0,
         }
     }
 }

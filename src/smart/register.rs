@@ -98,6 +98,7 @@ impl Smart {
             proof,
             origins: origins(&redirect_uris),
             redirect_uris,
+            logout_uris: texts(&asked["post_logout_redirect_uris"])?,
             launch_uri: text("initiate_login_uri")?,
             scopes,
             acts_for_itself: false,
@@ -202,6 +203,9 @@ fn told(client: &Client, secret: Option<&str>, now: i64) -> Value {
         "scope": client.scopes.join(" "),
         "token_endpoint_auth_method": method,
     });
+    if !client.logout_uris.is_empty() {
+        answer["post_logout_redirect_uris"] = json!(client.logout_uris);
+    }
     if let Some(secret) = secret {
         answer["client_secret"] = secret.into();
         answer["client_secret_expires_at"] = 0.into();

@@ -3,6 +3,8 @@
 //! Specification: <https://www.rfc-editor.org/rfc/rfc7591#section-2>,
 //! <https://www.rfc-editor.org/rfc/rfc9700#section-4.1>.
 
+use std::mem::discriminant;
+
 use serde_json::Value;
 
 use self::address::Address;
@@ -72,6 +74,7 @@ pub fn check(client: &Client) -> Result<()> {
     }
     for (place, list) in [
         ("redirect_uris", &client.redirect_uris),
+        ("post_logout_redirect_uris", &client.logout_uris),
         ("origins", &client.origins),
         ("organizations", &client.organizations),
     ] {
@@ -79,11 +82,16 @@ pub fn check(client: &Client) -> Result<()> {
             refuse(place, "There are too many, or one is too long.");
         }
     }
-    if !client.redirect_uris.iter().all(|text| is_redirect(text)) {
-        refuse(
-            "redirect_uris",
-            "Each is https://…, http://localhost…, or a scheme of the program's own, without #.",
-        );
+    for (place, list) in [
+        ("redirect_uris", &client.redirect_uris),
+        ("post_logout_redirect_uris", &client.logout_uris),
+    ] {
+        if !list.iter().all(|text| is_redirect(text)) {
+            refuse(
+                place,
+                "Each is https://…, http://localhost…, or a scheme of the program's own, without #.",
+            );
+        }
     }
     if !client.launch_uri.iter().all(|text| is_private(text)) {
         refuse("launch_uri", "It is https://… or http://localhost….");
@@ -97,6 +105,14 @@ pub fn check(client: &Client) -> Result<()> {
         return Ok(());
     }
     Err(Problem::with_issues(Category::Invalid, faults))
+}
+
+/// Whether a client that is registered again as `next` loses what it was granted: nothing that it
+/// holds may say more than it is registered for, or stand on a proof that is asked no longer.
+#[must_use]
+pub fn begins_anew(known: &Client, next: &Client) -> bool {
+    let is_left = |scope: &String| next.scopes.contains(scope);
+    discriminant(&known.proof) != discriminant(&next.proof) || !known.scopes.iter().all(is_left)
 }
 
 fn check_scopes(client: &Client, refuse: &mut impl FnMut(&str, &str)) {
@@ -135,8 +151,18 @@ fn check_proof(client: &Client, refuse: &mut impl FnMut(&str, &str)) {
             "A client that acts for itself signs: it has a set of keys.",
         );
     }
-    if client.proof == Proof::Public && client.trusted && client.self_registered {
+    let is_taken = |text: &String| !text.starts_with("https://");
+    if client.trusted && client.self_registered {
         refuse("trusted", "Who registers itself is not trusted.");
+    } else if client.trusted
+        && client.proof == Proof::Public
+        && client.redirect_uris.iter().any(is_taken)
+    {
+        refuse(
+            "trusted",
+            "A client that keeps no secret is trusted at https:// addresses alone: any program of \
+             the machine can receive what is sent to others.",
+        );
     }
 }
 
@@ -186,6 +212,7 @@ mod tests {
             name: "App".into(),
             proof: Proof::Public,
             redirect_uris: vec!["https://app.example/back".into()],
+            logout_uris: Vec::new(),
             launch_uri: None,
             scopes: vec!["openid".into()],
             origins: Vec::new(),
@@ -224,7 +251,51 @@ mod tests {
         ] {
             let told = faults(|client| client.redirect_uris = vec![text.into()]);
             assert_eq!(told.is_empty(), good, "{text}: {told:?}");
+            let told = faults(|client| client.logout_uris = vec![text.into()]);
+            assert_eq!(told.is_empty(), good, "{text}: {told:?}");
         }
+    }
+
+    #[test]
+    fn nobody_is_trusted_whose_name_anybody_can_take() {
+        let trusted = |redirect: &str, proof: Proof| {
+            faults(|client| {
+                client.trusted = true;
+                client.redirect_uris = vec!["https://app.example/a".into(), redirect.into()];
+                client.proof = proof;
+            })
+        };
+        assert!(trusted("https://app.example/b", Proof::Public).is_empty());
+        // Any program of the same machine can receive what is sent there.
+        for anybodys in ["com.example.app://back", "http://localhost:4567/back"] {
+            assert_eq!(trusted(anybodys, Proof::Public), ["trusted"], "{anybodys}");
+            assert!(trusted(anybodys, Proof::Secret("00".into())).is_empty());
+        }
+        let own = |client: &mut Client| {
+            client.trusted = true;
+            client.self_registered = true;
+            client.proof = Proof::Secret("00".into());
+        };
+        assert_eq!(faults(own), ["trusted"]);
+    }
+
+    #[test]
+    fn what_is_registered_with_less_begins_anew() {
+        let after = |change: &dyn Fn(&mut Client)| {
+            let known = Client {
+                scopes: vec!["openid".into(), "user/Task.rs".into()],
+                ..client()
+            };
+            let mut next = known.clone();
+            change(&mut next);
+            begins_anew(&known, &next)
+        };
+        assert!(!after(&|_| ()));
+        assert!(!after(&|next| next.scopes.push("user/Flag.rs".into())));
+        assert!(!after(&|next| next.name = "Other".into()));
+        assert!(after(&|next| drop(next.scopes.pop())));
+        assert!(after(&|next| next.scopes[1] = "user/Task.r".into()));
+        assert!(after(&|next| next.proof = Proof::Secret("00".into())));
     }
 
     #[test]

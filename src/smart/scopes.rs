@@ -4,8 +4,11 @@
 
 use std::fmt;
 
-use super::refusal::{Fault, Granted, Refusal};
-use crate::fhir::scope::{Action, Actions, Form, Level, Scope};
+use super::{
+    form::Fields,
+    refusal::{Fault, Granted, Refusal},
+};
+use crate::fhir::scope::{Action, Actions, Form, Level, SCOPE_CHARS_MAX, Scope};
 
 /// Most scopes of one request.
 pub const SCOPES_MAX: usize = 500;
@@ -55,8 +58,8 @@ impl Wish {
     /// Reads one; none, if it is none that is known here.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
-        let word = WORDS.iter().find(|(word, _)| *word == text);
-        match word {
+        let of = |text: &str| WORDS.iter().find(|(word, _)| *word == text);
+        match of(text).or_else(|| of(without_role(text)?)) {
             Some((_, wish)) => Some(wish.clone()),
             None => Scope::read(text).map(Self::Resources),
         }
@@ -84,6 +87,14 @@ impl fmt::Display for Wish {
     }
 }
 
+/// The context that is asked for, of one that is asked for in a role: there are no roles here, and
+/// who asks for one is told the context of the type.
+fn without_role(text: &str) -> Option<&str> {
+    let (context, role) = text.split_once("?role=")?;
+    let is_one = !role.is_empty() && !role.contains(['&', '?', '=']);
+    (is_one && context.starts_with("launch/")).then_some(context)
+}
+
 /// Who would act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum For {
@@ -93,18 +104,25 @@ pub enum For {
     Client,
 }
 
+/// What a request asks for. There is no scope that is meant where none is told (RFC 6749, section
+/// 3.3).
+///
+/// # Errors
+/// `InvalidScope`, if it asks for none; `InvalidRequest`, if it asks twice.
+pub fn asked(fields: &Fields) -> Granted<&str> {
+    let missing = Refusal::new(Fault::InvalidScope, "scope is missing.");
+    fields.one("scope")?.ok_or(missing)
+}
+
 /// What a client asks for, as far as its registration allows it. What is not understood is left
 /// out, and so grants nothing.
 ///
 /// # Errors
-/// `InvalidScope`, if there are too many, or nothing remains.
+/// `InvalidScope`, if there are too many, also of what they come to, or nothing remains.
 pub fn allowed(asked: &str, registered: &[String], whom: For) -> Granted<Vec<Wish>> {
     let words: Vec<&str> = asked.split(' ').filter(|word| !word.is_empty()).collect();
     if words.len() > SCOPES_MAX {
-        return Err(Refusal::new(
-            Fault::InvalidScope,
-            "A request has at most 500 scopes.",
-        ));
+        return Err(too_many());
     }
     let registered: Vec<Wish> = registered
         .iter()
@@ -121,15 +139,25 @@ pub fn allowed(asked: &str, registered: &[String], whom: For) -> Granted<Vec<Wis
             Wish::Resources(scope) => registered
                 .iter()
                 .filter_map(|one| both(&scope, one))
+                // What cannot be read again would be told and grant nothing.
+                .filter(|both| both.to_string().len() <= SCOPE_CHARS_MAX)
                 .for_each(|scope| add(&mut granted, Wish::Resources(scope))),
             word if registered.contains(&word) => add(&mut granted, word),
             _ => {}
+        }
+        // Each one that is asked for is met with each that is registered.
+        if granted.len() > SCOPES_MAX {
+            return Err(too_many());
         }
     }
     if granted.is_empty() {
         return Err(nothing());
     }
     Ok(granted)
+}
+
+const fn too_many() -> Refusal {
+    Refusal::new(Fault::InvalidScope, "A request has at most 500 scopes.")
 }
 
 /// That nothing remains to be granted.
@@ -286,6 +314,76 @@ mod tests {
         assert_eq!(grant(&asked, "patient/*.rs", For::Person), "invalid_scope");
         let asked = "patient/Task.r ".repeat(SCOPES_MAX);
         assert_eq!(grant(&asked, "patient/*.rs", For::Person), "patient/Task.r");
+    }
+
+    #[test]
+    fn what_meets_in_too_many_scopes_is_refused() {
+        let each = |of: &str, count: usize| -> String {
+            let all: Vec<String> = (0..count)
+                .map(|at| format!("patient/Observation.rs?{of}={at}"))
+                .collect();
+            all.join(" ")
+        };
+        let own = each("code", 23);
+        // Each is met with each: 22 by 23 are few enough, 22 more are not.
+        let few = allowed(&each("status", 21), &registered(&own), For::Person);
+        assert_eq!(few.map(|all| all.len()), Ok(21 * 23));
+        assert_eq!(
+            grant(&each("status", 22), &own, For::Person),
+            "invalid_scope"
+        );
+    }
+
+    #[test]
+    fn what_is_told_can_be_read_again() {
+        let of = |name: &str| format!("patient/Observation.rs?{name}={}", "x".repeat(300));
+        assert_eq!(
+            grant(&of("code"), &of("status"), For::Person),
+            "invalid_scope"
+        );
+        let asked = format!("openid {}", of("code"));
+        let own = format!("openid {}", of("status"));
+        assert_eq!(grant(&asked, &own, For::Person), "openid");
+        assert_eq!(grant(&of("code"), &of("code"), For::Person), of("code"));
+    }
+
+    #[test]
+    fn a_role_of_a_context_that_is_not_known_brings_the_context() {
+        for asked in [
+            "launch/patient",
+            "launch/patient?role=launch",
+            "launch/patient?role=https://x.example/mother",
+        ] {
+            let own = "launch/patient launch/encounter";
+            assert_eq!(grant(asked, own, For::Person), "launch/patient", "{asked}");
+        }
+        for none in [
+            "launch/patient?role=",
+            "launch/patient?x=y",
+            "launch/patient?role",
+            "launch?role=x",
+            "openid?role=x",
+            "launch/patient?role=a&role=b",
+        ] {
+            assert_eq!(Wish::read(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn scopes_of_our_own_are_told_apart_by_two_underscores() {
+        let smarts = [
+            "launch",
+            "launch/patient",
+            "launch/encounter",
+            "openid",
+            "fhirUser",
+            "profile",
+            "online_access",
+            "offline_access",
+        ];
+        for (word, _) in WORDS {
+            assert!(smarts.contains(&word) || word.starts_with("__"), "{word}");
+        }
     }
 
     #[test]

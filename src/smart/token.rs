@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     PERMIT, Smart,
-    form::Fields,
+    identify::Asking,
     issue::Issued,
     refusal::{Fault, Granted, Refusal},
     scopes, secret,
@@ -18,18 +18,17 @@ impl Smart {
     ///
     /// # Errors
     /// As RFC 6749, section 5.2, has them.
-    pub async fn token(&self, fields: &Fields, authorization: Option<&str>) -> Granted<Value> {
+    pub async fn token(&self, asking: &Asking<'_>) -> Granted<Value> {
+        let fields = asking.fields;
+        fields.once()?;
         let grant = fields.need("grant_type", "grant_type is missing.")?;
-        let client = match self
-            .public_by_its_token(grant, fields, authorization)
-            .await?
-        {
+        let client = match self.public_by_its_token(grant, asking).await? {
             Some(client) => client,
-            None => self.identify(&fields.shown(authorization)?).await?,
+            None => self.client_of(asking).await?,
         };
         match grant {
             "client_credentials" => {
-                let asked = fields.need("scope", "scope is missing.")?;
+                let asked = scopes::asked(fields)?;
                 let issued = self.serve_backend(&client, asked).await?;
                 Ok(told(&issued))
             }
@@ -48,18 +47,22 @@ impl Smart {
     async fn public_by_its_token(
         &self,
         grant: &str,
-        fields: &Fields,
-        authorization: Option<&str>,
+        asking: &Asking<'_>,
     ) -> Granted<Option<Client>> {
-        if grant != "refresh_token" || authorization.is_some() || fields.names_client()? {
+        let fields = asking.fields;
+        if grant != "refresh_token" || asking.authorization.is_some() || fields.names_client()? {
             return Ok(None);
         }
+        self.rates.look(asking.address, self.now())?;
         let text = fields.one("refresh_token")?.unwrap_or_default();
         let Some(hash) = secret::digest_of(secret::REFRESH, text) else {
             return Ok(None);
         };
         let held = self.store().held(&PERMIT, &hash).await?;
         let held = held.filter(|held| held.client.proof == Proof::Public);
+        if held.is_some() {
+            self.rates.count_address(asking.address, self.now());
+        }
         Ok(held.map(|held| held.client))
     }
 

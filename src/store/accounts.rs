@@ -112,8 +112,6 @@ pub struct Account {
     pub fhir_user: String,
     /// Whether it can be used.
     pub state: AccountState,
-    /// The establishment below the region; empty for the region itself.
-    pub tenant: String,
     /// The hash of the password, as PHC writes it; empty where there is none.
     pub password: Phi<String>,
     /// The secret of the authenticator, encrypted; empty before one is enrolled.
@@ -216,6 +214,8 @@ pub enum TicketKind {
     Spare,
     /// That a browser was sent to an OpenID provider.
     Federation,
+    /// That somebody has logged in with a browser before.
+    Device,
 }
 
 impl TicketKind {
@@ -228,6 +228,7 @@ impl TicketKind {
             Self::Code => "code",
             Self::Spare => "spare",
             Self::Federation => "federation",
+            Self::Device => "device",
         }
     }
 }
@@ -286,6 +287,9 @@ pub(super) trait Accounts: Send {
         account: &'a str,
     ) -> BoxFuture<'a, Result<bool>>;
 
+    /// Whether an OpenID provider knows the person of an account.
+    fn has_identity<'a>(&'a mut self, account: &'a str) -> BoxFuture<'a, Result<bool>>;
+
     /// Writes a session, in the place of an earlier one of its hash.
     fn keep_login<'a>(&'a mut self, session: &'a LoginSession) -> BoxFuture<'a, Result<()>>;
 
@@ -298,7 +302,7 @@ pub(super) trait Accounts: Send {
     /// Removes a session.
     fn forget_login<'a>(&'a mut self, hash: &'a [u8]) -> BoxFuture<'a, Result<()>>;
 
-    /// Removes the sessions of an account, but the one of this hash.
+    /// Removes the sessions of an account, but the one of this hash; what was granted in them ends.
     fn forget_logins<'a>(
         &'a mut self,
         account: &'a str,
@@ -324,6 +328,13 @@ pub(super) trait Accounts: Send {
 
     /// Removes the tickets of an account and a kind; gives their number.
     fn forget_tickets<'a>(
+        &'a mut self,
+        account: &'a str,
+        kind: TicketKind,
+    ) -> BoxFuture<'a, Result<u64>>;
+
+    /// The number of tickets of an account and a kind.
+    fn count_tickets<'a>(
         &'a mut self,
         account: &'a str,
         kind: TicketKind,
@@ -372,6 +383,8 @@ through! {
     /// Gives a person the name (issuer, subject) by which an OpenID provider knows them; `false`
     /// if another has it.
     keep_identity(identity: (&str, &str), account: &str) -> bool;
+    /// Whether an OpenID provider knows the person of an account.
+    has_identity(account: &str) -> bool;
     /// Writes a session, in the place of an earlier one of its hash.
     keep_login(session: &LoginSession) -> ();
     /// The session of a hash.
@@ -390,6 +403,8 @@ through! {
     forget_ticket(kind: TicketKind, hash: &[u8]) -> bool;
     /// Removes the tickets of an account and a kind; gives their number.
     forget_tickets(account: &str, kind: TicketKind) -> u64;
+    /// The number of tickets of an account and a kind.
+    count_tickets(account: &str, kind: TicketKind) -> u64;
     /// Failures under a key.
     failures(key: &[u8]) -> Option<Failures>;
     /// Writes failures, or removes them.

@@ -36,6 +36,9 @@ pub struct Client {
     /// Where codes may be sent, each exactly.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redirect_uris: Vec<String>,
+    /// Where browsers are sent after somebody has logged out at its wish, each exactly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logout_uris: Vec<String>,
     /// Where it is launched from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launch_uri: Option<String>,

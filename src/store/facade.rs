@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use super::{
     Excerpt, History, LeasedJob, Page, Reactor, Stored, Tx,
     sqlite::{self, Readers},
+    witness::Stand,
     writer::{Told, Writer},
 };
 use crate::{
@@ -62,6 +63,7 @@ pub struct Store {
     writer: Writer,
     jobs: Arc<Notify>,
     stamp: Arc<AtomicU64>,
+    stand: Stand,
 }
 
 impl Store {
@@ -100,11 +102,17 @@ impl Store {
             writer: Writer::start(tx, reactors.into(), told)?,
             jobs,
             stamp,
+            stand: Stand::default(),
         })
     }
 
     pub(super) fn stamp(&self) -> u64 {
         self.stamp.load(Ordering::Acquire)
+    }
+
+    /// Where who is told of deeds stands.
+    pub(super) const fn stand(&self) -> &Stand {
+        &self.stand
     }
 
     /// Where it reads.

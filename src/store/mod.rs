@@ -35,6 +35,7 @@ mod stored;
 mod tests;
 mod tokens;
 mod tx;
+pub mod witness;
 mod writer;
 
 /// The version of the rules by which index rows are made of a resource: the tables, the extraction,
@@ -42,7 +43,7 @@ mod writer;
 ///
 /// A change that makes rows wrong that were written before raises it; a database that was indexed
 /// by another version is indexed anew when it is next opened.
-pub const INDEX_VERSION: i64 = 3;
+pub const INDEX_VERSION: i64 = 4;
 
 #[cfg(test)]
 pub use self::sqlite::{count_tokens, pretend_index_version, tamper};
@@ -72,5 +73,5 @@ pub use self::{
         Delegation, DelegationsOf, Digest, Held, LaunchContext, PendingKind, SWEPT_AT_ONCE, Terms,
         Token, TokenKind,
     },
-    tx::{Tx, Written},
+    tx::{CONSENT_JOB, Tx, Written},
 };

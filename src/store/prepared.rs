@@ -35,6 +35,17 @@ impl Prepared {
         }
     }
 
+    /// Logical ids of the patients whom it is about under the id that it is written with.
+    #[must_use]
+    pub fn patients(&self, id: &str) -> Vec<String> {
+        if self.resource.kind().name() == "Patient" {
+            return vec![id.to_owned()];
+        }
+        let whom = self.rows.about.whom.iter();
+        let is_patient = |one: &&String| **one != about::SHARED && !one.starts_with('@');
+        whom.filter(is_patient).cloned().collect()
+    }
+
     /// The resource.
     #[must_use]
     pub const fn resource(&self) -> &Resource {

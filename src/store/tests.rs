@@ -24,6 +24,7 @@ mod access;
 mod audit;
 mod permits;
 mod scratch;
+mod tokens;
 
 struct Bench {
     store: Store,

@@ -16,6 +16,13 @@ use crate::{fhir::permit::Permit, kernel::problem::Result};
 /// Rows of each kind that are cleared away with one write, once they have expired.
 pub const SWEPT_AT_ONCE: u32 = 64;
 
+/// Most requests for authorization that are underway at a time: nobody has to be anybody to begin
+/// one. Over it, those go that would end first.
+pub const UNDERWAY_MAX: u32 = 20_000;
+
+/// Most grants of one account that are looked at together.
+pub const GIVEN_MAX: u32 = 500;
+
 /// The SHA-256 of a token, a code or what is underway.
 pub type Digest = [u8; 32];
 
@@ -113,6 +120,12 @@ pub struct Terms {
     /// What the launch is about.
     #[serde(skip_serializing_if = "LaunchContext::is_empty")]
     pub context: LaunchContext,
+    /// What was consented to, as the client was told.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub scopes: String,
+    /// When the person was asked and said yes, in seconds since 1970; none, where they were not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consented: Option<i64>,
 }
 
 /// What a launch is about, the patient apart.
@@ -197,6 +210,13 @@ pub enum DelegationsOf<'a> {
     Client(&'a str),
     /// All that an account has given.
     Account(&'a str),
+    /// All that an account has given to a client.
+    Given {
+        /// The account.
+        account: &'a str,
+        /// The client.
+        client: &'a str,
+    },
     /// Those that end with a login session.
     Session(&'a str),
 }
@@ -217,6 +237,14 @@ pub(super) trait Tokens: Send {
 
     /// A token with all that it stands for.
     fn held<'a>(&'a mut self, hash: &'a Digest) -> BoxFuture<'a, Result<Option<Held>>>;
+
+    /// What an account has given and has not ended, newest first, with who was given it.
+    fn given<'a>(
+        &'a mut self,
+        account: &'a str,
+        now: i64,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<(Delegation, Client)>>>;
 
     /// Whether a delegation was revoked; none, if it is not there (any more).
     fn is_ended<'a>(&'a mut self, delegation: &'a str) -> BoxFuture<'a, Result<Option<bool>>>;
@@ -255,6 +283,9 @@ pub(super) trait Tokens: Send {
         hash: &'a Digest,
         expires: i64,
     ) -> BoxFuture<'a, Result<bool>>;
+
+    /// Forgets what is underway of a kind, but for so many that end last.
+    fn crowd_out(&mut self, kind: PendingKind, most: u32) -> BoxFuture<'_, Result<()>>;
 
     /// Clears away some of what has expired.
     fn sweep(&mut self, now: i64, limit: u32) -> BoxFuture<'_, Result<()>>;
@@ -306,6 +337,16 @@ impl Tx {
         self.session().held(hash).await
     }
 
+    /// What an account has given and has not ended, newest first, with who was given it; at most
+    /// [`GIVEN_MAX`].
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails.
+    pub async fn given(&mut self, account: &str) -> Result<Vec<(Delegation, Client)>> {
+        let now = self.now().as_millisecond();
+        self.session().given(account, now, GIVEN_MAX).await
+    }
+
     /// Whether a delegation was revoked; none, if it is not there (any more).
     ///
     /// # Errors
@@ -343,7 +384,8 @@ impl Tx {
         let now = self.now().as_millisecond();
         self.session().sweep(now, SWEPT_AT_ONCE).await?;
         let expires = expires.as_millisecond();
-        self.session().keep_pending(name, body, expires).await
+        self.session().keep_pending(name, body, expires).await?;
+        self.session().crowd_out(name.0, UNDERWAY_MAX).await
     }
 
     /// What is underway under a name.

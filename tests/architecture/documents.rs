@@ -62,6 +62,23 @@ pub fn missing_tests(text: &str, exists: impl Fn(&str) -> bool) -> Vec<String> {
         .collect()
 }
 
+/// Rows of the table of attacks, each of a letter and its numbers, that are missing or stand twice.
+pub fn missing_rows(text: &str) -> Vec<String> {
+    const ROWS: [(char, usize); 3] = [('A', 10), ('B', 20), ('C', 22)];
+    let ids = ROWS
+        .iter()
+        .flat_map(|(letter, last)| (1..=*last).map(move |number| format!("{letter}{number}")));
+    ids.filter_map(|id| {
+        let begins = format!("| {id} | ");
+        let found = text
+            .lines()
+            .filter(|line| line.starts_with(&begins))
+            .count();
+        (found != 1).then(|| format!("has {found} rows {id} in its table of attacks"))
+    })
+    .collect()
+}
+
 const fn is_of_a_name(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'
 }

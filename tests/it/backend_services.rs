@@ -68,7 +68,7 @@ fn refusals_are_those_of_oauth() {
         ("user/Patient.rs", "invalid_scope"),
         ("system/Patient.dus", "invalid_scope"),
         ("system/Patient.rs?nonsense=1", "invalid_scope"),
-        ("", "invalid_request"),
+        ("", "invalid_scope"),
     ] {
         let reply = backend.ask(&server, scopes).expect(400);
         assert_eq!(reply.json()["error"], error, "{scopes}");

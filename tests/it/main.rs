@@ -15,6 +15,8 @@ mod attacks;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod auditors;
+#[cfg(test)]
 mod authoring;
 #[cfg(test)]
 mod authorization;
@@ -28,6 +30,8 @@ mod bulk;
 mod commands;
 #[cfg(test)]
 mod demo;
+#[cfg(test)]
+mod disclosures;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
@@ -68,6 +72,8 @@ mod smtp;
 mod stories;
 #[cfg(test)]
 mod tables;
+#[cfg(test)]
+mod tenancy;
 #[cfg(test)]
 mod terminology;
 #[cfg(test)]

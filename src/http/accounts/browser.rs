@@ -14,6 +14,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header},
 };
 use http_body_util::{BodyExt as _, Limited};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::{
@@ -27,7 +28,10 @@ use crate::{
         phi::Phi,
         problem::{Category, Problem, Result},
     },
-    people::People,
+    people::{
+        People,
+        device::{DEVICE_LIFE, Whence},
+    },
 };
 
 /// Most bytes of a form.
@@ -50,6 +54,8 @@ pub struct Browser {
     /// The path, for what is named in it.
     pub path: String,
     cookie: Option<Phi<String>>,
+    /// What it was given when somebody logged in with it; empty, if nothing.
+    device: Phi<String>,
     /// A cookie that it is given with the answer, as it had none.
     fresh: Option<Phi<String>>,
     pairs: Vec<(String, Phi<String>)>,
@@ -65,6 +71,7 @@ impl Browser {
     ) -> Result<Self> {
         let (parts, body) = request.into_parts();
         let cookie = cookie(state, &parts.headers);
+        let device = value_of(&parts.headers, device_name(state)).unwrap_or_default();
         let is_form = parts.method == Method::POST;
         let text = if is_form {
             check_source(state, &parts.headers)?;
@@ -84,6 +91,7 @@ impl Browser {
                 .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.address),
             path: parts.uri.path().to_owned(),
             cookie: cookie.map(Phi::new),
+            device: Phi::new(device),
             fresh: fresh.map(Phi::new),
             pairs,
             token,
@@ -123,6 +131,15 @@ impl Browser {
     #[must_use]
     pub fn cookie(&self) -> Option<&str> {
         self.cookie.as_ref().map(|cookie| cookie.reveal().as_str())
+    }
+
+    /// Where somebody comes from who logs in with it.
+    #[must_use]
+    pub fn whence(&self) -> Whence {
+        Whence {
+            address: self.address,
+            device: self.device.clone(),
+        }
     }
 
     /// What each form of its pages carries as `csrf`.
@@ -236,6 +253,15 @@ fn cookie_name(state: &State) -> &'static str {
     }
 }
 
+/// What the cookie is called by which a browser is known that somebody has logged in with.
+fn device_name(state: &State) -> &'static str {
+    if is_secure(state) {
+        "__Host-vigie-device"
+    } else {
+        "vigie-device"
+    }
+}
+
 fn is_secure(state: &State) -> bool {
     state.context.base.starts_with("https://")
 }
@@ -243,7 +269,11 @@ fn is_secure(state: &State) -> bool {
 /// The value of the session's cookie, if the browser has one.
 #[must_use]
 pub fn cookie(state: &State, headers: &HeaderMap) -> Option<String> {
-    let name = cookie_name(state);
+    value_of(headers, cookie_name(state))
+}
+
+/// The value of a cookie.
+fn value_of(headers: &HeaderMap, name: &str) -> Option<String> {
     let all = headers.get_all(header::COOKIE).into_iter();
     let pairs = all
         .filter_map(|value| value.to_str().ok())
@@ -268,7 +298,19 @@ pub(super) fn set_cookie(state: &State, response: &mut Response<Body>, value: &s
     }
 }
 
-/// Takes the cookie away, and whatever else the browser has kept.
+/// Gives the browser a cookie by which it is known the next time; it is sent from our own pages only.
+pub(super) fn set_device(state: &State, response: &mut Response<Body>, value: &str) {
+    let secure = if is_secure(state) { "; Secure" } else { "" };
+    let (name, life) = (device_name(state), DEVICE_LIFE.as_secs());
+    let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={life}{secure}");
+    if let Ok(mut text) = HeaderValue::from_str(&text) {
+        text.set_sensitive(true);
+        response.headers_mut().append(header::SET_COOKIE, text);
+    }
+}
+
+/// Takes the cookie of the session away, and whatever else the browser has kept. That somebody has
+/// logged in with it stays known: who has left is still no stranger.
 pub(super) fn clear(state: &State, response: &mut Response<Body>) {
     let secure = if is_secure(state) { "; Secure" } else { "" };
     let name = cookie_name(state);
@@ -277,8 +319,17 @@ pub(super) fn clear(state: &State, response: &mut Response<Body>) {
     if let Ok(text) = HeaderValue::from_str(&text) {
         headers.insert(header::SET_COOKIE, text);
     }
-    let all = HeaderValue::from_static("\"cache\", \"cookies\", \"storage\"");
+    let all = HeaderValue::from_static("\"cache\", \"storage\"");
     headers.insert(HeaderName::from_static("clear-site-data"), all);
+}
+
+/// Says when another try is looked at, where one was not.
+pub(super) fn come_again(response: &mut Response<Body>, wait: Option<SignedDuration>) {
+    let seconds = wait.map(|wait| wait.as_secs().saturating_add(1));
+    if let Some(seconds) = seconds {
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
 }
 
 /// Sends the browser on, by a GET.

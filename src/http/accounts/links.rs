@@ -9,7 +9,7 @@ use axum::{
 use futures_util::future::BoxFuture;
 use serde_json::json;
 
-use super::browser::Browser;
+use super::browser::{self, Browser};
 use crate::{
     http::{pages, state::State},
     kernel::problem::Result,
@@ -102,7 +102,13 @@ pub(super) fn lost<'a>(_: &'a People, state: &'a State, browser: Browser) -> Pag
 /// `POST /auth/recover`: the answer is the same, whoever has an account.
 pub(super) fn recover<'a>(people: &'a People, state: &'a State, browser: Browser) -> Page<'a> {
     Box::pin(async move {
-        people.ask_recovery(browser.text("login")).await?;
+        let asked = people.ask_recovery(browser.text("login"), browser.address);
+        if let Some(wait) = asked.await? {
+            let (status, says) = (StatusCode::TOO_MANY_REQUESTS, "login_wait");
+            let mut response = pages::notice(status, says, browser.language);
+            browser::come_again(&mut response, Some(wait));
+            return Ok(response);
+        }
         let says = pages::text("recover_done", browser.language);
         Ok(browser.page(state, "notice", json!({ "says": says, "to": "" })))
     })

@@ -5,17 +5,22 @@ use axum::{
     http::{Response, StatusCode},
 };
 use futures_util::future::BoxFuture;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::browser::{self, Browser, see_other};
 use crate::{
-    http::{pages, state::State},
+    http::{
+        pages::{self, picture},
+        state::State,
+    },
     kernel::problem::{Category, Problem, Result},
     people::{
         People, authenticator,
         federation::{Brought, Federation},
         login::{Second, Step},
     },
+    smart::form::Fields,
     store::{Account, LoginSession, LoginStage},
 };
 
@@ -57,15 +62,12 @@ pub(super) fn enter<'a>(people: &'a People, state: &'a State, browser: Browser) 
     Box::pin(async move {
         let password = browser.secret("password");
         let step = people
-            .enter(browser.text("login"), &password, browser.address)
+            .enter(browser.text("login"), &password, browser.whence())
             .await?;
+        let wait = wait_of(&step);
         let wrong = match step {
             Step::Opened(cookie) => {
-                if let Some(old) = browser.cookie()
-                    && let Some((login, _)) = people.at_stage(old).await?
-                {
-                    people.leave(&login.hash).await?;
-                }
+                leave_earlier(people, &browser).await?;
                 let mut response = see_other(&second_path(&browser));
                 browser::set_cookie(state, &mut response, cookie.reveal());
                 return Ok(response);
@@ -76,8 +78,19 @@ pub(super) fn enter<'a>(people: &'a People, state: &'a State, browser: Browser) 
         let text = pages::text(wrong.1, browser.language);
         let mut response = form(people, state, &browser, text).await;
         *response.status_mut() = wrong.0;
+        browser::come_again(&mut response, wait);
         Ok(response)
     })
+}
+
+/// Ends the session that a browser had before: it has another one now.
+async fn leave_earlier(people: &People, browser: &Browser) -> Result<()> {
+    if let Some(old) = browser.cookie()
+        && let Some((login, _)) = people.at_stage(old).await?
+    {
+        people.leave(&login.hash).await?;
+    }
+    Ok(())
 }
 
 fn second_path(browser: &Browser) -> String {
@@ -116,11 +129,11 @@ async fn ask(
     let says = |key: &str| Value::from(pages::text(key, browser.language));
     let page = match people.second(login, account).await? {
         Second::Enrol(secret) => {
-            let issuer = pages::text("notice_title", browser.language);
-            let address = authenticator::address(secret.reveal(), issuer, account.login.reveal());
-            let secret = authenticator::typed(secret.reveal());
-            let given = json!({ "wrong": wrong, "secret": secret, "address": address });
-            ("enrol", given)
+            let asks = ("enrol_why", "/auth/second", wrong);
+            (
+                "enrol",
+                enrolment(browser, (account, secret.reveal()), asks),
+            )
         }
         Second::Authenticator => {
             let given = json!({ "wrong": wrong, "says": says("second_app"), "sent": false });
@@ -134,6 +147,25 @@ async fn ask(
     Ok(browser.page_to(state, page, target(state, browser).await))
 }
 
+/// What the page asks for by which an authenticator is enrolled: what it says, where it goes, and
+/// what was wrong.
+pub(super) fn enrolment(
+    browser: &Browser,
+    (account, secret): (&Account, &[u8]),
+    (says, action, wrong): (&str, &str, &str),
+) -> Value {
+    let issuer = pages::text("notice_title", browser.language);
+    let address = authenticator::address(secret, issuer, account.login.reveal());
+    json!({
+        "says": pages::text(says, browser.language),
+        "action": action,
+        "wrong": wrong,
+        "picture": picture::of(&address),
+        "secret": authenticator::typed(secret),
+        "address": address,
+    })
+}
+
 /// `POST /auth/second`: the code.
 pub(super) fn prove<'a>(people: &'a People, state: &'a State, browser: Browser) -> Page<'a> {
     Box::pin(async move {
@@ -145,10 +177,11 @@ pub(super) fn prove<'a>(people: &'a People, state: &'a State, browser: Browser) 
         let (step, spares) = match people.second(&login, &account).await? {
             Second::Enrol(_) => people.enrol(of, code.reveal()).await?,
             _ => (
-                people.prove(of, code.reveal(), browser.address).await?,
+                people.prove(of, code.reveal(), browser.whence()).await?,
                 Vec::new(),
             ),
         };
+        let wait = wait_of(&step);
         let (status, wrong) = match step {
             Step::Opened(cookie) => {
                 let mut response = if spares.is_empty() {
@@ -158,6 +191,8 @@ pub(super) fn prove<'a>(people: &'a People, state: &'a State, browser: Browser) 
                     pages::page("spares", given, browser.language)
                 };
                 browser::set_cookie(state, &mut response, cookie.reveal());
+                let device = people.remember(&account, &browser.whence()).await?;
+                browser::set_device(state, &mut response, device.reveal());
                 return Ok(response);
             }
             Step::Wrong => (StatusCode::UNAUTHORIZED, "second_wrong"),
@@ -169,8 +204,17 @@ pub(super) fn prove<'a>(people: &'a People, state: &'a State, browser: Browser) 
         let text = pages::text(wrong, browser.language);
         let mut response = ask(people, state, &browser, (&of, text)).await?;
         *response.status_mut() = status;
+        browser::come_again(&mut response, wait);
         Ok(response)
     })
+}
+
+/// How long who has failed too often has to wait.
+const fn wait_of(step: &Step) -> Option<SignedDuration> {
+    match step {
+        Step::Wait(wait) => Some(*wait),
+        Step::Wrong | Step::Opened(_) => None,
+    }
 }
 
 /// `POST /auth/code`: another code is sent, if they have one sent.
@@ -211,6 +255,7 @@ pub(super) fn come_back<'a>(people: &'a People, state: &'a State, browser: Brows
             let text = "The account is not open.";
             return Err(Problem::new(Category::Unauthenticated, "security", text));
         };
+        leave_earlier(people, &browser).await?;
         let mut response = see_other(&match request.as_str() {
             "" => "/auth/account".to_owned(),
             id => format!("/auth/continue/{id}"),
@@ -218,6 +263,15 @@ pub(super) fn come_back<'a>(people: &'a People, state: &'a State, browser: Brows
         browser::set_cookie(state, &mut response, cookie.reveal());
         Ok(response)
     })
+}
+
+/// Where the browser goes after a logout that a program asked for: what the form says counts as
+/// little as what the program says, until it is found among its addresses.
+async fn address(state: &State, browser: &Browser) -> Option<String> {
+    let names = ["client_id", "post_logout_redirect_uri", "state"];
+    let fields = Fields::of(names.map(|name| (name, browser.text(name))));
+    let leaving = state.smart.as_ref()?.leaving(&fields).await;
+    leaving.ok()?.address()
 }
 
 /// `POST /auth/logout`.
@@ -229,7 +283,10 @@ pub(super) fn leave<'a>(people: &'a People, state: &'a State, browser: Browser) 
         if let Some((login, _)) = people.at_stage(cookie).await? {
             people.leave(&login.hash).await?;
         }
-        let mut response = pages::notice(StatusCode::OK, "notice_out", browser.language);
+        let mut response = match address(state, &browser).await {
+            Some(address) => see_other(&address),
+            None => pages::notice(StatusCode::OK, "notice_out", browser.language),
+        };
         browser::clear(state, &mut response);
         Ok(response)
     })

@@ -4,7 +4,7 @@
 //! - `browser`: cookies, forms, and what shows that a form is ours.
 //! - `login`: the pages from a name to a session.
 //! - `links`: the pages of invitations and of the way back.
-//! - `own`: a person's own page.
+//! - `own`: a person's own page: sessions, programs, password, authenticator.
 //!
 //! A login that was begun for something, such as the request of a client, carries its id from page
 //! to page as `request`, and ends at `/auth/continue/ID`; where it ends is never taken from a URL.
@@ -120,6 +120,12 @@ pub(super) fn routes(state: &Arc<State>) -> Router {
         .route("/auth/account", get(on(own::show)))
         .route("/auth/password", post(on(own::change_password)))
         .route("/auth/sessions", post(on(own::end_others)))
+        .route("/auth/programs", post(on(own::send_away)))
+        .route("/auth/authenticator", post(on(own::begin_authenticator)))
+        .route(
+            "/auth/authenticator/code",
+            post(on(own::take_authenticator)),
+        )
         .route("/auth/logout", post(on(login::leave)))
 }
 

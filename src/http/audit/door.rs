@@ -23,7 +23,7 @@ use serde_json::Value;
 use crate::{
     audit::{Agent, Event, Outcome, Record},
     fhir::permit::Login,
-    http::{accounts::browser, peer::Peer, state::State},
+    http::{accounts::browser, peer::Peer, smart, state::State},
     people::fold,
     store::{Account, LoginSession},
 };
@@ -51,6 +51,7 @@ enum Way {
     Federation,
     Leave,
     Others,
+    SendAway,
     Change,
     Recover,
     Join,
@@ -77,6 +78,7 @@ impl Way {
             "second" => Self::SecondFactor,
             "logout" => Self::Leave,
             "sessions" => Self::Others,
+            "programs" => Self::SendAway,
             "password" => Self::Change,
             "recover" => Self::Recover,
             "token" => Self::Token,
@@ -106,7 +108,7 @@ impl Way {
             (Self::Join, _) => Event::Joining,
             (Self::Decide, _) => Event::Consent,
             (Self::Token, _) => Event::TokenIssued,
-            (Self::Revoke, _) => Event::TokenRevoked,
+            (Self::Revoke | Self::SendAway, _) => Event::TokenRevoked,
             (Self::Introspect, _) => Event::Introspection,
             (Self::Launch, _) => Event::Launch,
             (Self::Register, _) => Event::Client,
@@ -135,7 +137,11 @@ async fn pass(state: &State, request: Request, next: Next) -> Response<Body> {
         Ok(both) => both,
         Err(refusal) => {
             ticket.forget();
-            return refusal;
+            return if way.is_endpoint() {
+                smart::unread(refusal.status())
+            } else {
+                refusal
+            };
         }
     };
     let headers = request.headers().clone();
@@ -395,6 +401,7 @@ mod tests {
             ("/auth/second", "login", "second-factor"),
             ("/auth/logout", "logout", "logout"),
             ("/auth/token", "token-issued", "token-issued"),
+            ("/auth/programs", "token-revoked", "token-revoked"),
             ("/auth/continue/abc", "consent", "consent"),
             ("/auth/invitation/abc", "joining", "joining"),
             ("/auth/recovery/abc", "credentials", "credentials"),

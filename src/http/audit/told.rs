@@ -105,11 +105,11 @@ struct Bundle<'a> {
     #[serde(rename = "type", default)]
     kind: String,
     #[serde(borrow, default)]
-    entry: Vec<Entry<'a>>,
+    entry: Vec<Part<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Entry<'a> {
+struct Part<'a> {
     request: Option<Asked>,
     response: Option<Answered>,
     #[serde(borrow)]
@@ -132,9 +132,46 @@ struct Answered {
     location: String,
 }
 
+/// A record of an entry, and the resources of its answer that lack elements, such as those that say
+/// whose data it is.
+pub(super) struct Entry {
+    pub record: Record,
+    pub partial: Vec<(ResourceType, String)>,
+}
+
+/// Whether a query leaves elements out of what it is answered with.
+pub(super) fn is_partial(pairs: &[(String, String)]) -> bool {
+    let mut names = pairs.iter().map(|(name, _)| name.as_str());
+    names.any(|name| matches!(name, "_elements" | "_summary"))
+}
+
+/// The resources of a page, by their addresses below the service base URL; or the resource itself.
+pub(super) fn named(json: &[u8], base: &str) -> Vec<(ResourceType, String)> {
+    #[derive(Deserialize)]
+    struct Head<'a> {
+        #[serde(rename = "resourceType", default)]
+        kind: &'a str,
+        #[serde(default)]
+        id: &'a str,
+    }
+    let known = |(kind, id): (&str, &str)| Some((ResourceType::named(kind)?, id.to_owned()));
+    let entries = mention::entries(json, base).into_iter();
+    let mut named: Vec<_> = entries.filter_map(known).collect();
+    if named.is_empty()
+        && let Ok(head) = serde_json::from_slice::<Head<'_>>(json)
+    {
+        named.extend(known((head.kind, head.id)).filter(|_| is_id(head.id)));
+    }
+    named
+}
+
 /// What a bundle was, and a record for each of its entries: what was asked for and what came of
 /// it stand at the same place in both bundles.
-pub(super) fn entries(whole: &Record, (asked, answered): (&[u8], &[u8])) -> (Event, Vec<Record>) {
+pub(super) fn entries(
+    whole: &Record,
+    (asked, answered): (&[u8], &[u8]),
+    base: &str,
+) -> (Event, Vec<Entry>) {
     let asked = serde_json::from_slice::<Bundle<'_>>(asked);
     let answered = serde_json::from_slice::<Bundle<'_>>(answered);
     let (Ok(asked), Ok(answered)) = (asked, answered) else {
@@ -145,11 +182,11 @@ pub(super) fn entries(whole: &Record, (asked, answered): (&[u8], &[u8])) -> (Eve
         _ => "batch",
     });
     let both = asked.entry.iter().zip(&answered.entry);
-    let records = both.map(|(asked, answered)| one(whole, asked, answered));
+    let records = both.map(|(asked, answered)| one(whole, (asked, answered), base));
     (event, records.collect())
 }
 
-fn one(whole: &Record, asked: &Entry<'_>, answered: &Entry<'_>) -> Record {
+fn one(whole: &Record, (asked, answered): (&Part<'_>, &Part<'_>), base: &str) -> Entry {
     let (verb, url) = asked
         .request
         .as_ref()
@@ -190,7 +227,11 @@ fn one(whole: &Record, asked: &Entry<'_>, answered: &Entry<'_>) -> Record {
     for resource in [asked.resource, answered.resource].into_iter().flatten() {
         mention::patients_of_client(resource.get().as_bytes(), &mut record.patients);
     }
-    record
+    let partial = match answered.resource {
+        Some(resource) if is_partial(&pairs) => named(resource.get().as_bytes(), base),
+        _ => Vec::new(),
+    };
+    Entry { record, partial }
 }
 
 /// The id in `…/Type/id/_history/version`, or `Type/id`.
@@ -269,8 +310,12 @@ mod tests {
             {"response":{"status":"201 Created","location":"https://x.example/fhir/Observation/o/_history/1"}},
             {"resource":{"resourceType":"Patient","id":"q"},"response":{"status":"200 OK"}},
             {"response":{"status":"404 Not Found"}}]}"#;
-        let (event, all) = entries(&record(), (asked, answered));
+        let (event, all) = entries(&record(), (asked, answered), "https://x.example/fhir");
         assert_eq!(event.code(), "transaction");
+        assert!(all[0].partial.is_empty() && all[2].partial.is_empty());
+        let patient = ResourceType::named("Patient").unwrap();
+        assert_eq!(all[1].partial, [(patient, "q".to_owned())]);
+        let all: Vec<Record> = all.into_iter().map(|entry| entry.record).collect();
         let shown: Vec<(String, Option<&str>, Option<&str>, u16)> = all
             .iter()
             .map(|each| {

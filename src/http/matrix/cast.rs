@@ -299,6 +299,12 @@ impl Who {
         ceiling.chars().filter(|letter| may(*letter)).collect()
     }
 
+    /// Whether they write somebody's data: a program of an establishment writes nothing that is
+    /// everybody's.
+    pub fn writes(&self, owner: Owner) -> bool {
+        self.reaches(owner) && (owner != Shared || self.organizations.is_empty())
+    }
+
     /// Whether somebody's data is theirs.
     pub fn reaches(&self, owner: Owner) -> bool {
         self.is_known() && self.reaches.contains(&owner)

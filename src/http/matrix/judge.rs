@@ -111,13 +111,17 @@ impl<'a> Judge<'a> {
             );
         }
         if may == Some(true) {
-            self.expect_allowed(ask, &answer, reached);
+            let writes = ask.needs.contains(['c', 'u', 'd']);
+            let own = ask
+                .owner
+                .is_none_or(|owner| !writes || self.who.writes(owner));
+            self.expect_allowed(ask, &answer, reached && own);
         }
     }
 
     /// What would take something away that other requests ask for.
     fn would_destroy(&self, ask: &Ask) -> bool {
-        let reached = ask.owner.is_some_and(|owner| self.who.reaches(owner));
+        let reached = ask.owner.is_some_and(|owner| self.who.writes(owner));
         let purges = ask.operation.is_some_and(|one| one.name == "purge");
         (ask.verb == Method::DELETE || purges) && reached && self.may(ask) != Some(false)
     }

@@ -30,6 +30,7 @@ use crate::{
         Parts, Settings, Smart,
         keys::Keys,
         persons::{Hat, Person, Persons},
+        rates::RateBounds,
         secret,
     },
     store::{self, Client, Delegation, DelegationsOf, Prepared, Proof, TokenKind, Tx},
@@ -221,6 +222,8 @@ impl Persons for Listed {
                     role: role.to_owned(),
                     marks,
                     seeds: who.seeds.iter().map(|seed| (*seed).to_owned()).collect(),
+                    houses: who.seeds.iter().map(|seed| (*seed).to_owned()).collect(),
+                    writes_own: false,
                 }],
             })
         });
@@ -290,8 +293,13 @@ fn smart(bench: &Bench) -> Smart {
         access: hour,
         backend: hour,
         offline: hour,
+        consent: std::time::Duration::ZERO,
         registration: false,
         style: String::new(),
+        rates: RateBounds {
+            client: 600,
+            address: 300,
+        },
     };
     let clock = Arc::clone(&context.clock);
     let parts = Parts {
@@ -343,6 +351,7 @@ async fn let_in(tx: &mut Tx, who: &Who) -> Result<()> {
         name: who.name.to_owned(),
         proof: Proof::Public,
         redirect_uris: Vec::new(),
+        logout_uris: Vec::new(),
         launch_uri: None,
         scopes: who.scopes.split(' ').map(str::to_owned).collect(),
         origins: Vec::new(),

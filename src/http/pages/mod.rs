@@ -21,6 +21,8 @@ use minijinja::{
 };
 use serde_json::{Map, Value, json};
 
+pub mod picture;
+
 pub use crate::notify::Language;
 
 /// The templates, by their names.
@@ -33,6 +35,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("account.html", include_str!("templates/account.html")),
     ("consent.html", include_str!("templates/consent.html")),
     ("choose.html", include_str!("templates/choose.html")),
+    ("leave.html", include_str!("templates/leave.html")),
     ("link.html", include_str!("templates/link.html")),
     ("recover.html", include_str!("templates/recover.html")),
     ("notice.html", include_str!("templates/notice.html")),
@@ -152,11 +155,20 @@ fn render(name: &str, context: Value, language: Language) -> Result<String, mini
         _ => Map::new(),
     };
     let title = text(&format!("{name}_title"), language).to_owned();
+    let is_wrong = context.get("wrong").is_some_and(|wrong| wrong != "");
+    // Read aloud first, and seen among many: that something is wrong.
+    let wrong = if is_wrong {
+        text("wrong", language)
+    } else {
+        ""
+    };
+    let head = format!("{wrong}{title}");
     context.insert("t".to_owned(), Value::Object(catalogue(language).clone()));
     let inner = ENVIRONMENT.get_template(&format!("{name}.html"))?;
     let inner = inner.render(Given::from(Serde(&context)))?;
     let frame = minijinja::context! {
         content => Given::from_safe_string(inner),
+        head => head,
         title => title,
         style => STYLE_PATH,
         lang => language.code(),

@@ -44,9 +44,12 @@ pub(super) fn refusal(refusal: &Refusal) -> Response<Body> {
         );
     }
     let status = match refusal.fault {
-        Fault::InvalidClient => StatusCode::UNAUTHORIZED,
-        Fault::AccessDenied => StatusCode::FORBIDDEN,
+        Fault::InvalidClient | Fault::TokenMissing | Fault::InvalidToken => {
+            StatusCode::UNAUTHORIZED
+        }
+        Fault::AccessDenied | Fault::InsufficientScope => StatusCode::FORBIDDEN,
         Fault::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Fault::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         Fault::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::BAD_REQUEST,
     };
@@ -55,15 +58,28 @@ pub(super) fn refusal(refusal: &Refusal) -> Response<Body> {
         &json!({ "error": refusal.fault.code(), "error_description": refusal.description }),
     );
     let headers = response.headers_mut();
+    if let Some(way) = challenge(refusal.fault) {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(way));
+    }
     match refusal.fault {
-        Fault::InvalidClient => {
-            let way = HeaderValue::from_static("Basic realm=\"vigie\", charset=\"UTF-8\"");
-            headers.insert(header::WWW_AUTHENTICATE, way);
-        }
         Fault::TemporarilyUnavailable => {
             headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
+        Fault::TooManyRequests => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(refusal.wait));
         }
         _ => {}
     }
     response
+}
+
+/// The way to be let in that is told with a refusal, for who has tried none or another.
+const fn challenge(fault: Fault) -> Option<&'static str> {
+    match fault {
+        Fault::InvalidClient => Some("Basic realm=\"vigie\", charset=\"UTF-8\""),
+        Fault::TokenMissing => Some("Bearer realm=\"vigie\""),
+        Fault::InvalidToken => Some("Bearer realm=\"vigie\", error=\"invalid_token\""),
+        Fault::InsufficientScope => Some("Bearer realm=\"vigie\", error=\"insufficient_scope\""),
+        _ => None,
+    }
 }

@@ -11,7 +11,7 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::{DefaultBodyLimit, Path, RawQuery, Request},
-    http::{HeaderMap, Response, StatusCode},
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts},
     routing::get,
 };
 use serde_json::{Value, json};
@@ -24,6 +24,7 @@ use crate::{
             browser::{Browser, see_other},
         },
         pages::{self, Language},
+        peer::Peer,
         state::State,
     },
     kernel::problem::Result,
@@ -36,24 +37,24 @@ use crate::{
 };
 
 /// Who serves.
-type Server = (Arc<State>, Arc<Smart>);
+pub(super) type Server = (Arc<State>, Arc<Smart>);
 
 pub(super) fn routes(state: &Arc<State>, smart: &Arc<Smart>) -> Router {
     let server = || (Arc::clone(state), Arc::clone(smart));
     let (by_get, by_post, shown, sent) = (server(), server(), server(), server());
-    let authorize = get(move |RawQuery(query): RawQuery, headers: HeaderMap| {
+    let authorize = get(move |RawQuery(query): RawQuery, parts: Parts| {
         let server = by_get.clone();
         let query = Bytes::from(query.unwrap_or_default());
-        async move { begin(&server, &headers, &query).await }
+        async move { begin(&server, &parts, &query).await }
     })
-    .post(move |headers: HeaderMap, body: Bytes| {
+    .post(move |parts: Parts, body: Bytes| {
         let server = by_post.clone();
         async move {
-            if is_form(&headers) {
-                begin(&server, &headers, &body).await
+            if is_form(&parts.headers) {
+                begin(&server, &parts, &body).await
             } else {
                 told(
-                    &headers,
+                    &parts.headers,
                     StatusCode::UNSUPPORTED_MEDIA_TYPE,
                     "notice_client",
                 )
@@ -75,12 +76,12 @@ pub(super) fn routes(state: &Arc<State>, smart: &Arc<Smart>) -> Router {
 }
 
 /// A page that says one thing.
-fn told(headers: &HeaderMap, status: StatusCode, says: &str) -> Response<Body> {
+pub(super) fn told(headers: &HeaderMap, status: StatusCode, says: &str) -> Response<Body> {
     pages::notice(status, says, pages::language(headers))
 }
 
 /// A refusal that nobody but the person can be told.
-fn refused(refusal: &Refusal, says: &str, language: Language) -> Response<Body> {
+pub(super) fn refused(refusal: &Refusal, says: &str, language: Language) -> Response<Body> {
     if let Some(reason) = &refusal.internal {
         tracing::error!(reason, "a request for authorization failed");
     }
@@ -91,14 +92,22 @@ fn refused(refusal: &Refusal, says: &str, language: Language) -> Response<Body> 
         Fault::TemporarilyUnavailable => {
             pages::notice(StatusCode::SERVICE_UNAVAILABLE, "notice_busy", language)
         }
+        Fault::TooManyRequests => {
+            let mut response =
+                pages::notice(StatusCode::TOO_MANY_REQUESTS, "notice_busy", language);
+            let wait = HeaderValue::from(refusal.wait);
+            response.headers_mut().insert(header::RETRY_AFTER, wait);
+            response
+        }
         _ => pages::notice(StatusCode::BAD_REQUEST, says, language),
     }
 }
 
 /// Takes a client's request.
-async fn begin((_, smart): &Server, headers: &HeaderMap, text: &[u8]) -> Response<Body> {
+async fn begin((_, smart): &Server, parts: &Parts, text: &[u8]) -> Response<Body> {
+    let (headers, address) = (&parts.headers, Peer::of(&parts.extensions));
     let begun = match Fields::read(text) {
-        Ok(fields) => smart.begin(&fields).await,
+        Ok(fields) => smart.begin(&fields, address.map(|peer| peer.address)).await,
         Err(refusal) => Err(refusal),
     };
     match begun {
@@ -253,6 +262,11 @@ impl Page<'_> {
                 json!({ "value": wish.to_string(), "says": says })
             })
             .collect();
+        // Templates are given texts, and no numbers.
+        let days = match smart.consent_days(&question.client) {
+            0 => String::new(),
+            days => days.to_string(),
+        };
         let target = smart.target(self.name).await?;
         let host = target.as_deref().unwrap_or_default();
         let given = json!({
@@ -264,6 +278,7 @@ impl Page<'_> {
             "patient": patient,
             "born": born,
             "scopes": scopes,
+            "days": days,
         });
         Ok(pages::page_to(
             "consent",

@@ -7,7 +7,7 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::DefaultBodyLimit,
-    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+    http::{HeaderMap, Response, StatusCode},
     routing::{get, post},
 };
 use serde_json::Value;
@@ -58,28 +58,26 @@ pub(super) fn routes(smart: &Arc<Smart>) -> Router {
         .layer(DefaultBodyLimit::max(BODY_MAX))
 }
 
+/// The access token of a request.
+fn shown(headers: &HeaderMap) -> Granted<&str> {
+    let missing = Refusal::new(Fault::TokenMissing, "An access token is needed.");
+    bearer(headers).map_err(|_| missing)
+}
+
 async fn launch(smart: &Smart, headers: &HeaderMap, body: &[u8]) -> Granted<Value> {
-    let token = bearer(headers)
-        .map_err(|_| Refusal::new(Fault::InvalidClient, "An access token is needed."))?;
+    let token = shown(headers)?;
     let asked: Value = serde_json::from_slice(body)
         .map_err(|_| Refusal::new(Fault::InvalidRequest, "The body is a JSON object."))?;
     smart.prepare_launch(token, &asked).await
 }
 
 async fn info(smart: &Smart, headers: &HeaderMap) -> Response<Body> {
-    let told = match bearer(headers) {
+    let told = match shown(headers) {
         Ok(token) => smart.user_info(token).await,
-        Err(_) => Ok(None),
+        Err(refusal) => Err(refusal),
     };
     match told {
-        Ok(Some(claims)) => answer::json(StatusCode::OK, &claims),
-        Ok(None) => {
-            let refusal = Refusal::new(Fault::InvalidClient, "The access token is not for this.");
-            let mut response = answer::refusal(&refusal);
-            let way = HeaderValue::from_static("Bearer realm=\"vigie\", error=\"invalid_token\"");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, way);
-            response
-        }
+        Ok(claims) => answer::json(StatusCode::OK, &claims),
         Err(refusal) => answer::refusal(&refusal),
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::DefaultBodyLimit,
-    http::{HeaderMap, Response, StatusCode, header},
+    extract::{DefaultBodyLimit, rejection::BytesRejection},
+    http::{HeaderMap, Response, StatusCode, header, request::Parts},
     routing::post,
 };
 use futures_util::future::BoxFuture;
@@ -16,21 +16,30 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::{BODY_MAX, answer};
-use crate::smart::{
-    Smart,
-    form::Fields,
-    refusal::{Fault, Granted, Refusal},
+use crate::{
+    http::peer::Peer,
+    smart::{
+        Smart,
+        form::Fields,
+        identify::Asking,
+        refusal::{Fault, Granted, Refusal},
+    },
 };
 
 /// What serves a form.
-type Serve = for<'a> fn(&'a Smart, &'a Fields, Option<&'a str>) -> BoxFuture<'a, Granted<Value>>;
+type Serve = for<'a> fn(&'a Smart, &'a Asking<'a>) -> BoxFuture<'a, Granted<Value>>;
 
 pub(super) fn routes(smart: &Arc<Smart>) -> Router {
     let route = |serve: Serve| {
         let smart = smart.clone();
-        post(move |headers: HeaderMap, body: Bytes| {
+        post(move |parts: Parts, body: Result<Bytes, BytesRejection>| {
             let smart = smart.clone();
-            async move { respond(&smart, &headers, &body, serve).await }
+            async move {
+                match body {
+                    Ok(body) => respond(&smart, &parts, &body, serve).await,
+                    Err(unread) => super::unread(unread.status()),
+                }
+            }
         })
     };
     Router::new()
@@ -40,28 +49,16 @@ pub(super) fn routes(smart: &Arc<Smart>) -> Router {
         .layer(DefaultBodyLimit::max(BODY_MAX))
 }
 
-fn token<'a>(
-    smart: &'a Smart,
-    fields: &'a Fields,
-    authorization: Option<&'a str>,
-) -> BoxFuture<'a, Granted<Value>> {
-    Box::pin(smart.token(fields, authorization))
+fn token<'a>(smart: &'a Smart, asking: &'a Asking<'a>) -> BoxFuture<'a, Granted<Value>> {
+    Box::pin(smart.token(asking))
 }
 
-fn introspect<'a>(
-    smart: &'a Smart,
-    fields: &'a Fields,
-    authorization: Option<&'a str>,
-) -> BoxFuture<'a, Granted<Value>> {
-    Box::pin(smart.introspect(fields, authorization))
+fn introspect<'a>(smart: &'a Smart, asking: &'a Asking<'a>) -> BoxFuture<'a, Granted<Value>> {
+    Box::pin(smart.introspect(asking))
 }
 
-fn revoke<'a>(
-    smart: &'a Smart,
-    fields: &'a Fields,
-    authorization: Option<&'a str>,
-) -> BoxFuture<'a, Granted<Value>> {
-    Box::pin(smart.revoke(fields, authorization))
+fn revoke<'a>(smart: &'a Smart, asking: &'a Asking<'a>) -> BoxFuture<'a, Granted<Value>> {
+    Box::pin(smart.revoke(asking))
 }
 
 /// Requests for tokens that are looked at together; more are sent away for a moment.
@@ -69,19 +66,15 @@ const AT_ONCE_MAX: usize = 64;
 
 static SEATS: Semaphore = Semaphore::const_new(AT_ONCE_MAX);
 
-async fn respond(smart: &Smart, headers: &HeaderMap, body: &[u8], serve: Serve) -> Response<Body> {
-    match serve_form(smart, headers, body, serve).await {
+async fn respond(smart: &Smart, parts: &Parts, body: &[u8], serve: Serve) -> Response<Body> {
+    match serve_form(smart, parts, body, serve).await {
         Ok(value) => answer::json(StatusCode::OK, &value),
         Err(refusal) => answer::refusal(&refusal),
     }
 }
 
-async fn serve_form(
-    smart: &Smart,
-    headers: &HeaderMap,
-    body: &[u8],
-    serve: Serve,
-) -> Granted<Value> {
+async fn serve_form(smart: &Smart, parts: &Parts, body: &[u8], serve: Serve) -> Granted<Value> {
+    let headers = &parts.headers;
     let _seat = SEATS.try_acquire().map_err(|_| {
         Refusal::new(
             Fault::TemporarilyUnavailable,
@@ -95,7 +88,12 @@ async fn serve_form(
         ));
     }
     let fields = Fields::read(body)?;
-    serve(smart, &fields, authorization(headers)?).await
+    let asking = Asking {
+        fields: &fields,
+        authorization: authorization(headers)?,
+        address: Peer::of(&parts.extensions).map(|peer| peer.address),
+    };
+    serve(smart, &asking).await
 }
 
 /// Whether the body says that it is a form. A page of another origin can send one without asking,

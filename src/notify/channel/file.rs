@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use futures_util::future::BoxFuture;
 
-use super::{Accepted, Channel, Message, Rejection, mail};
+use super::{ALL, Accepted, Channel, Message, Rejection, mail};
 use crate::kernel::problem::{Problem, Result};
 
 /// Writes each message into a folder; the same message again replaces its file.
@@ -44,6 +44,15 @@ impl File {
     }
 }
 
+impl File {
+    async fn remove(&self, name: &str) -> Result<()> {
+        match tokio::fs::remove_file(self.folder.join(name)).await {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(failed(e)),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Channel for File {
     fn name(&self) -> &'static str {
         "file"
@@ -55,20 +64,33 @@ impl Channel for File {
 
     fn forget<'a>(&'a self, ids: &'a [String]) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            for name in ids
-                .iter()
-                .flat_map(|id| [format!("{id}.eml"), format!("{id}.part")])
-            {
-                match tokio::fs::remove_file(self.folder.join(name)).await {
-                    Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(Problem::fault(format!("a message's file: {}", e.kind())));
-                    }
-                    _ => {}
+            let (all, single): (Vec<&String>, Vec<&String>) =
+                ids.iter().partition(|id| id.ends_with(ALL));
+            for id in single {
+                self.remove(&format!("{id}.eml")).await?;
+                self.remove(&format!("{id}.part")).await?;
+            }
+            if all.is_empty() {
+                return Ok(());
+            }
+            let mut files = match tokio::fs::read_dir(&self.folder).await {
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+                files => files.map_err(failed)?,
+            };
+            while let Some(file) = files.next_entry().await.map_err(failed)? {
+                let name = file.file_name();
+                let name = name.to_str().unwrap_or_default();
+                if all.iter().any(|begin| name.starts_with(begin.as_str())) {
+                    self.remove(name).await?;
                 }
             }
             Ok(())
         })
     }
+}
+
+fn failed(error: std::io::Error) -> Problem {
+    Problem::fault(format!("a message's file: {}", error.kind()))
 }
 
 #[cfg(test)]
@@ -92,6 +114,12 @@ mod tests {
         channel.forget(&forgotten).await.unwrap();
         let left = std::fs::read_dir(folder.path().join("mails")).unwrap();
         assert_eq!(left.count(), 0);
+        for id in ["letter-a_1", "letter-a_2", "letter-ab_3", "letter-a"] {
+            channel.send(&message(id)).await.unwrap();
+        }
+        channel.forget(&["letter-a_".to_owned()]).await.unwrap();
+        let left = std::fs::read_dir(folder.path().join("mails")).unwrap();
+        assert_eq!(left.count(), 2);
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
-use super::{Accepted, Channel, Message, MessageKind, Rejection};
+use super::{ALL, Accepted, Channel, Message, MessageKind, Rejection};
 use crate::kernel::problem::Result;
 
 /// Keeps the latest messages, up to a bound, and counts all.
@@ -76,9 +76,12 @@ impl Channel for Memory {
     }
 
     fn forget<'a>(&'a self, ids: &'a [String]) -> BoxFuture<'a, Result<()>> {
-        self.kept()
-            .latest
-            .retain(|message| !ids.contains(&message.id));
+        let is_meant = |message: &Message| {
+            let id = message.id.as_str();
+            ids.iter()
+                .any(|meant| id == meant || meant.ends_with(ALL) && id.starts_with(meant))
+        };
+        self.kept().latest.retain(|message| !is_meant(message));
         Box::pin(async { Ok(()) })
     }
 }
@@ -95,7 +98,10 @@ mod tests {
         }
         let ids: Vec<_> = memory.latest().into_iter().map(|m| m.id).collect();
         assert_eq!(ids, ["c-2", "c-3"]);
-        assert_eq!(memory.counts()[&MessageKind::Reminder], 3);
+        memory.send(&message("c_4")).await.unwrap();
+        memory.forget(&["c_".to_owned()]).await.unwrap();
+        assert_eq!(memory.latest().len(), 1);
+        assert_eq!(memory.counts()[&MessageKind::Reminder], 4);
         let none = Memory::new(0);
         none.send(&message("c-4")).await.unwrap();
         assert!(none.latest().is_empty());

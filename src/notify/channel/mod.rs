@@ -27,10 +27,14 @@ use crate::kernel::{
     problem::{Category, Problem, Result},
 };
 
+/// The end of what stands for all messages whose ids begin so. No id of a resource holds it.
+pub const ALL: char = '_';
+
 /// A message ready to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// The Communication's id: the key that makes a second delivery recognisable.
+    /// The key that makes a second delivery recognisable: the Communication's id, or that of a
+    /// [`Letter`](super::Letter).
     pub id: String,
     /// What kind of message, for counting and logs.
     pub kind: MessageKind,
@@ -107,8 +111,9 @@ pub trait Channel: Send + Sync {
     /// crash or a lost reply.
     fn send<'a>(&'a self, message: &'a Message) -> BoxFuture<'a, Result<Accepted, Rejection>>;
 
-    /// Removes what the channel itself keeps of the messages of these ids; nothing, unless it
-    /// keeps them. They may be gone already.
+    /// Removes what the channel itself keeps of the messages of these ids, where one that ends in
+    /// [`ALL`] stands for all that begin with it; nothing, unless it keeps them. They may be gone
+    /// already.
     fn forget<'a>(&'a self, ids: &'a [String]) -> BoxFuture<'a, Result<()>> {
         let _ = ids;
         Box::pin(async { Ok(()) })

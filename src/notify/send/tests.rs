@@ -23,6 +23,8 @@ use crate::{
     store::StoreOptions,
 };
 
+mod leavers;
+
 static TEST: Permit = Permit::system("test");
 
 /// A word that no message may hold; every text of a patient's resource has it.

@@ -13,6 +13,7 @@ fn client() -> Client {
         name: "App".into(),
         proof: Proof::Public,
         redirect_uris: vec![REDIRECT.into()],
+        logout_uris: Vec::new(),
         launch_uri: None,
         scopes: vec!["launch".into(), "openid".into(), "patient/*.rs".into()],
         origins: Vec::new(),
@@ -81,7 +82,7 @@ fn what_is_not_sound_is_refused_by_name() {
             "code id_token",
             "unsupported_response_type",
         ),
-        ("response_type", "", "unsupported_response_type"),
+        ("response_type", "", "invalid_request"),
         ("response_mode", "fragment", "invalid_request"),
         ("request", "x", "invalid_request"),
         ("request_uri", "https://evil.example", "invalid_request"),
@@ -89,7 +90,7 @@ fn what_is_not_sound_is_refused_by_name() {
         ("aud", "https://vigie.test/fhir2", "invalid_request"),
         ("aud", "", "invalid_request"),
         ("resource", "https://evil.example/fhir", "invalid_request"),
-        ("scope", "", "invalid_request"),
+        ("scope", "", "invalid_scope"),
         ("scope", "user/*.rs", "invalid_scope"),
         ("scope", "launch openid", "invalid_request"),
         ("code_challenge", "", "invalid_request"),
@@ -104,6 +105,29 @@ fn what_is_not_sound_is_refused_by_name() {
         ("nonce", &long, "invalid_request"),
     ] {
         assert_eq!(judge(&[(name, value)]), Err(error), "{name} {value}");
+    }
+}
+
+#[test]
+fn no_parameter_comes_twice_be_it_known_or_not() {
+    for name in ["scope", "state", "prompt", "login_hint", "x"] {
+        let mut text = Serializer::new(String::new());
+        text.extend_pairs([
+            ("response_type", "code"),
+            ("scope", "openid patient/Observation.rs"),
+            ("aud", BASE),
+            ("code_challenge", CHALLENGE),
+            ("code_challenge_method", "S256"),
+        ]);
+        let once = text.append_pair("x", "").finish();
+        let of = |text: &str| {
+            let fields = Fields::read(text.as_bytes()).unwrap();
+            let asked = read((&client(), REDIRECT), &fields, BASE, from_millis(0));
+            asked.map_err(|refusal| refusal.fault)
+        };
+        assert!(of(&once).is_ok());
+        let twice = format!("{once}&{name}=1&{name}=1");
+        assert_eq!(of(&twice), Err(Fault::InvalidRequest), "{name}");
     }
 }
 

@@ -1,6 +1,8 @@
 //! What was consented to, written down, and the code that the client is given for it.
 
-use super::{Question, Step, Visitor, gone};
+use jiff::Timestamp;
+
+use super::{Question, Step, Visitor, consent::Consent, gone};
 use crate::{
     smart::{
         PERMIT, Smart, after, authorize::Asked, refusal::Granted, scopes, scopes::Wish, secret,
@@ -18,15 +20,15 @@ impl Smart {
         (hash, asked): (&Digest, &Asked),
         visitor: &Visitor,
         question: Question,
-        wishes: Vec<Wish>,
+        consent: Consent,
     ) -> Granted<Step> {
-        let delegation = self.delegation(asked, visitor, question.patient, &wishes);
+        let delegation = self.delegation(asked, visitor, question.patient, &consent);
         let code = self.draw(secret::CODE);
         let token = Token {
             hash: secret::digest(&code),
             kind: TokenKind::Code,
             delegation: delegation.id.clone(),
-            scopes: scopes::told(&wishes),
+            scopes: scopes::told(&consent.wishes),
             issued: delegation.created,
             // A code is kept longer than it is good, so that it is known if it comes again.
             expires: delegation.expires,
@@ -56,9 +58,9 @@ impl Smart {
         asked: &Asked,
         visitor: &Visitor,
         patient: Option<String>,
-        wishes: &[Wish],
+        consent: &Consent,
     ) -> Delegation {
-        let now = self.now();
+        let (now, wishes) = (self.now(), consent.wishes.as_slice());
         let is_offline = wishes.contains(&Wish::Offline);
         let lifetime = if is_offline {
             self.settings.offline
@@ -84,6 +86,8 @@ impl Smart {
                 nonce: asked.nonce.clone(),
                 auth_time: Some(visitor.authenticated.as_second()),
                 context,
+                scopes: scopes::told(wishes),
+                consented: consent.at.map(Timestamp::as_second),
             },
             created: now,
             expires: after(now, lifetime),

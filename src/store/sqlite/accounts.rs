@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
-use super::{rows::fault, session::SqliteSession};
+use super::{rows::fault, session::SqliteSession, tokens};
 use crate::{
     kernel::{
         clock::from_millis,
@@ -17,14 +17,14 @@ use crate::{
     },
 };
 
-const ACCOUNT: &str = "select id, kind, login, fhir_user, state, tenant, password, authenticator, \
+const ACCOUNT: &str = "select id, kind, login, fhir_user, state, password, authenticator, \
      authenticator_step, generation, created from account";
 
 const KEEP_ACCOUNT: &str = "insert into account (id, kind, login, fhir_user, state, tenant, \
      password, authenticator, authenticator_step, generation, created) \
-     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+     values (?1, ?2, ?3, ?4, ?5, '', ?6, ?7, ?8, ?9, ?10) \
      on conflict (id) do update set kind = ?2, login = ?3, fhir_user = ?4, state = ?5, \
-     tenant = ?6, password = ?7, authenticator = ?8, authenticator_step = ?9, generation = ?10";
+     password = ?6, authenticator = ?7, authenticator_step = ?8, generation = ?9";
 
 const LOGIN: &str = "select hash, account, generation, stage, factor, created, seen, \
      authenticated, pending from login_session";
@@ -64,12 +64,11 @@ fn account_of(connection: &Connection, row: &Row<'_>) -> Result<Account> {
         login: Phi::new(text(2)?),
         fhir_user: text(3)?,
         state: AccountState::named(&text(4)?).ok_or_else(unknown)?,
-        tenant: text(5)?,
-        password: Phi::new(text(6)?),
-        authenticator: Phi::new(row.get(7).map_err(fault)?),
-        authenticator_step: number(8)?,
-        generation: number(9)?,
-        created: from_millis(number(10)?),
+        password: Phi::new(text(5)?),
+        authenticator: Phi::new(row.get(6).map_err(fault)?),
+        authenticator_step: number(7)?,
+        generation: number(8)?,
+        created: from_millis(number(9)?),
         roles,
     })
 }
@@ -140,7 +139,6 @@ fn keep_account(connection: &Connection, account: &Account) -> Result<bool> {
             account.login.reveal(),
             account.fhir_user,
             account.state.name(),
-            account.tenant,
             account.password.reveal(),
             account.authenticator.reveal(),
             account.authenticator_step,
@@ -252,6 +250,13 @@ fn ticket(connection: &Connection, kind: TicketKind, hash: &[u8]) -> Result<Opti
         .map_err(fault)
 }
 
+fn count_tickets(connection: &Connection, account: &str, kind: TicketKind) -> Result<u64> {
+    let sql = "select count(*) from account_ticket where account = ? and kind = ?";
+    let mut statement = connection.prepare_cached(sql).map_err(fault)?;
+    let number = statement.query_row(params![account, kind.name()], |row| row.get::<_, u32>(0));
+    number.map(u64::from).map_err(fault)
+}
+
 fn failures(connection: &Connection, key: &[u8]) -> Result<Option<Failures>> {
     let sql = "select count, until, at from login_failure where key = ?";
     let mut statement = connection.prepare_cached(sql).map_err(fault)?;
@@ -335,6 +340,14 @@ impl Accounts for SqliteSession {
         })
     }
 
+    fn has_identity<'a>(&'a mut self, account: &'a str) -> BoxFuture<'a, Result<bool>> {
+        now!({
+            let sql = "select 1 from account_identity where account = ?";
+            let mut statement = self.connection.prepare_cached(sql).map_err(fault)?;
+            statement.exists([account]).map_err(fault)
+        })
+    }
+
     fn keep_login<'a>(&'a mut self, session: &'a LoginSession) -> BoxFuture<'a, Result<()>> {
         now!(keep_login(&self.connection, session))
     }
@@ -358,7 +371,10 @@ impl Accounts for SqliteSession {
         except: &'a [u8],
     ) -> BoxFuture<'a, Result<()>> {
         let sql = "delete from login_session where account = ? and hash <> ?";
-        now!(run(&self.connection, sql, params![account, except]).map(|_| ()))
+        now!({
+            tokens::end_sessions(&self.connection, account, except)?;
+            run(&self.connection, sql, params![account, except]).map(|_| ())
+        })
     }
 
     fn keep_ticket<'a>(&'a mut self, ticket: &'a Ticket) -> BoxFuture<'a, Result<()>> {
@@ -389,6 +405,14 @@ impl Accounts for SqliteSession {
     ) -> BoxFuture<'a, Result<u64>> {
         let sql = "delete from account_ticket where account = ? and kind = ?";
         now!(run(&self.connection, sql, params![account, kind.name()]).map(|gone| gone as u64))
+    }
+
+    fn count_tickets<'a>(
+        &'a mut self,
+        account: &'a str,
+        kind: TicketKind,
+    ) -> BoxFuture<'a, Result<u64>> {
+        now!(count_tickets(&self.connection, account, kind))
     }
 
     fn failures<'a>(&'a mut self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Failures>>> {

@@ -13,6 +13,7 @@
 mod about;
 mod accounts;
 mod audit;
+mod bounded;
 mod clients;
 mod copy;
 mod counters;

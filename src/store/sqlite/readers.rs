@@ -3,9 +3,10 @@
 use std::{path::Path, time::Duration};
 
 use jiff::Timestamp;
-use sqlx::{Row, SqlitePool, pool::PoolConnection, sqlite::Sqlite, sqlite::SqlitePoolOptions};
+use sqlx::{Row, SqlitePool, sqlite::SqlitePoolOptions};
 
 use super::{
+    bounded::{Bounded, SEARCH_TIME_MAX, Turns, within},
     counters, errands, history, imports, labels,
     lookups::Lookups,
     options,
@@ -53,6 +54,7 @@ pub(super) const JOB_COUNTS: &str = "select count(*) filter (where state = 'wait
 pub struct Readers {
     pool: SqlitePool,
     lookups: Lookups,
+    turns: Turns,
 }
 
 impl Readers {
@@ -69,11 +71,16 @@ impl Readers {
             .await
             .map_err(problem)?;
         let lookups = Lookups::open(path, count)?;
-        Ok(Self { pool, lookups })
+        let turns = Turns::at(count);
+        Ok(Self {
+            pool,
+            lookups,
+            turns,
+        })
     }
 
-    async fn connection(&self) -> Result<PoolConnection<Sqlite>> {
-        self.pool.acquire().await.map_err(problem)
+    pub(super) async fn connection(&self) -> Result<Bounded> {
+        Bounded::over(self.pool.acquire().await.map_err(problem)?).await
     }
 
     /// The connections that look up in the calling thread.
@@ -99,6 +106,11 @@ impl Readers {
     /// Whom somebody can act for, read in the calling thread.
     pub fn custodians(&self, seeds: &[String]) -> Result<Vec<String>> {
         self.lookups.custodians(seeds)
+    }
+
+    /// The names of those who belong to these custodians, read in the calling thread.
+    pub fn belonging(&self, custodians: &[String]) -> Result<Vec<String>> {
+        self.lookups.belonging(custodians)
     }
 
     /// Whether somebody is reached, read in the calling thread.
@@ -135,22 +147,26 @@ impl Readers {
             },
             _ => None,
         };
+        let _turn = self.turns.take(permit).await?;
         let mut connection = self.connection().await?;
-        history::page(&mut *connection, permit, excerpt, newest.as_ref())
-            .await
-            .map(Some)
+        let page = history::page(&mut *connection, permit, excerpt, newest.as_ref());
+        within(permit, SEARCH_TIME_MAX, page).await.map(Some)
     }
 
     /// Searches what is durable.
     pub async fn search(&self, permit: &Permit, query: &Query) -> Result<Page> {
+        let _turn = self.turns.take(permit).await?;
         let mut connection = self.connection().await?;
-        search::search(&mut *connection, permit, query).await
+        let found = search::search(&mut *connection, permit, query);
+        within(permit, SEARCH_TIME_MAX, found).await
     }
 
     /// Current versions that together have every label that resources of these types have.
     pub async fn labelled(&self, permit: &Permit, kinds: &[ResourceType]) -> Result<Vec<Stored>> {
+        let _turn = self.turns.take(permit).await?;
         let mut connection = self.connection().await?;
-        labels::labelled(&mut *connection, permit, kinds).await
+        let found = labels::labelled(&mut *connection, permit, kinds);
+        within(permit, SEARCH_TIME_MAX, found).await
     }
 
     /// Current versions of what names a resource, in the order of creation, after the key `after`.

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use xxhash_rust::xxh3::Xxh3;
 
+use super::bounded::too_costly;
 use crate::{
     fhir::definitions::ResourceType,
     kernel::{
@@ -139,8 +140,9 @@ pub(super) fn problem(error: sqlx::Error) -> Problem {
     reason = "it is an argument of map_err"
 )]
 pub(super) fn fault(error: rusqlite::Error) -> Problem {
-    use rusqlite::ErrorCode::{DatabaseBusy, DiskFull};
+    use rusqlite::ErrorCode::{DatabaseBusy, DiskFull, OperationInterrupted};
     match error.sqlite_error_code() {
+        Some(OperationInterrupted) => too_costly(),
         Some(DatabaseBusy | DiskFull) => no_room(error.to_string()),
         _ => Problem::fault(format!("the database failed: {error}")),
     }

@@ -23,6 +23,12 @@ const HELD: &str = "select d.id, d.client, d.account, d.session, d.patient, d.te
      from oauth_token t join oauth_delegation d on d.id = t.delegation \
      join oauth_client c on c.id = d.client where t.hash = ?";
 
+/// What an account has given and has not ended, with who was given it.
+const GIVEN: &str = "select d.id, d.client, d.account, d.session, d.patient, d.terms, \
+         d.created, d.expires, d.ended, c.registration \
+     from oauth_delegation d join oauth_client c on c.id = d.client \
+     where d.account = ? and d.ended = 0 and d.expires > ? order by d.created desc, d.id limit ?";
+
 /// What has expired, some of it; each table has an index by it. What was granted is kept for a week
 /// more: work that is answered later asks whether it was revoked.
 const SWEEPS: [&str; 4] = [
@@ -64,19 +70,33 @@ fn keep_delegation(connection: &Connection, delegation: &Delegation) -> Result<(
 }
 
 fn end_delegations(connection: &Connection, of: DelegationsOf<'_>) -> Result<usize> {
-    let (column, value) = match of {
-        DelegationsOf::Id(id) => ("id", id),
-        DelegationsOf::Client(id) => ("client", id),
-        DelegationsOf::Account(id) => ("account", id),
-        DelegationsOf::Session(id) => ("session", id),
-    };
+    match of {
+        DelegationsOf::Id(id) => end(connection, "id = ?1", params![id]),
+        DelegationsOf::Client(id) => end(connection, "client = ?1", params![id]),
+        DelegationsOf::Account(id) => end(connection, "account = ?1", params![id]),
+        DelegationsOf::Given { account, client } => {
+            let meant = "account = ?1 and client = ?2";
+            end(connection, meant, params![account, client])
+        }
+        DelegationsOf::Session(id) => end(connection, "session = ?1", params![id]),
+    }
+}
+
+/// Revokes delegations of which this holds.
+fn end(connection: &Connection, meant: &str, values: &[&dyn ToSql]) -> Result<usize> {
     let tokens = format!(
         "delete from oauth_token where kind = 'access' and delegation in \
-         (select id from oauth_delegation where {column} = ?)"
+         (select id from oauth_delegation where {meant})"
     );
-    run(connection, &tokens, params![value])?;
-    let ends = format!("update oauth_delegation set ended = 1 where {column} = ? and ended = 0");
-    run(connection, &ends, params![value])
+    run(connection, &tokens, values)?;
+    let ends = format!("update oauth_delegation set ended = 1 where {meant} and ended = 0");
+    run(connection, &ends, values)
+}
+
+/// Revokes what was granted in sessions of an account, but for the one of this hash.
+pub(super) fn end_sessions(connection: &Connection, account: &str, except: &[u8]) -> Result<()> {
+    let meant = "account = ?1 and session is not null and session <> lower(hex(?2))";
+    end(connection, meant, params![account, except]).map(|_| ())
 }
 
 fn forget_about(connection: &Connection, patient: &str) -> Result<()> {
@@ -157,6 +177,17 @@ pub(super) fn held(connection: &Connection, hash: &Digest) -> Result<Option<Held
         .transpose()
 }
 
+fn given(
+    connection: &Connection,
+    (account, now, limit): (&str, i64, u32),
+) -> Result<Vec<(Delegation, Client)>> {
+    let mut statement = connection.prepare_cached(GIVEN).map_err(fault)?;
+    let rows = statement
+        .query_map(params![account, now, limit], |row| Ok(read_delegation(row)))
+        .map_err(fault)?;
+    rows.map(|row| row.map_err(fault)?).collect()
+}
+
 fn is_ended(connection: &Connection, delegation: &str) -> Result<Option<bool>> {
     let sql = "select ended from oauth_delegation where id = ?";
     let mut statement = connection.prepare_cached(sql).map_err(fault)?;
@@ -207,6 +238,15 @@ impl Tokens for SqliteSession {
 
     fn held<'a>(&'a mut self, hash: &'a Digest) -> BoxFuture<'a, Result<Option<Held>>> {
         Box::pin(async move { held(&self.connection, hash) })
+    }
+
+    fn given<'a>(
+        &'a mut self,
+        account: &'a str,
+        now: i64,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<(Delegation, Client)>>> {
+        Box::pin(async move { given(&self.connection, (account, now, limit)) })
     }
 
     fn is_ended<'a>(&'a mut self, delegation: &'a str) -> BoxFuture<'a, Result<Option<bool>>> {
@@ -270,6 +310,15 @@ impl Tokens for SqliteSession {
                        values (?, ?, ?)";
             let values = params![client, hash, expires];
             run(&self.connection, sql, values).map(|changed| changed > 0)
+        })
+    }
+
+    fn crowd_out(&mut self, kind: PendingKind, most: u32) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let sql = "delete from oauth_pending where hash in \
+                       (select hash from oauth_pending where kind = ? \
+                        order by expires desc, hash limit -1 offset ?)";
+            run(&self.connection, sql, params![kind.name(), most]).map(|_| ())
         })
     }
 

@@ -9,7 +9,9 @@ const BEGIN: &str = "\
     insert into oauth_delegation values ('d', 'c', null, null, null, '{}', 0, 9, 0); \
     insert into oauth_token values (x'01', 'access', 'd', '', 0, 9, 0); \
     insert into account values ('a', 'agent', 'l', 'f', 'active', '', '', x'', 0, 0, 0); \
-    insert into custody values (1, '@Organization/1', 'Organization/2', 0);";
+    insert into custody values (1, '@Organization/1', 'Organization/2', 0); \
+    insert into resource (key, type, id, version, updated, deleted, hash, body) \
+    values (-2, 'Practitioner', 'p', 1, 0, 0, x'', x'');";
 
 #[tokio::test]
 async fn a_change_of_what_permits_are_made_from_counts() {
@@ -39,6 +41,7 @@ async fn a_change_of_what_permits_are_made_from_counts() {
          values (-1, 'RelatedPerson', 'r', 1, 0, 0, x'', x'')",
         "update resource set version = 2 where type = 'RelatedPerson'",
         "delete from resource where type = 'RelatedPerson'",
+        "update resource set version = 2 where type = 'Practitioner'",
     ] {
         tamper(&path, sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
         let after = bench.store.access_stamp().unwrap().unwrap();

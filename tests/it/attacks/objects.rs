@@ -7,10 +7,13 @@ use super::ground::{CANARY, Ground, KINDS, SYSTEM, record};
 use crate::harness::{Client, Reply};
 
 /// An id that nothing has, of the form that ids have.
-const NOBODY: &str = "01900000-0000-7000-8000-000000000000";
+pub const NOBODY: &str = "01900000-0000-7000-8000-000000000000";
+
+/// The status, the headers and the body of a refusal.
+pub type Told = (u16, Vec<(String, String)>, String);
 
 /// What a refusal says, apart from the id that was asked for and the number of the request.
-fn told(reply: &Reply, id: &str) -> (u16, Vec<(String, String)>, String) {
+pub fn told(reply: &Reply, id: &str) -> Told {
     let ours = |name: &str| !["date", "x-request-id", "content-length"].contains(&name);
     let headers = reply.headers.iter().filter(|(name, _)| ours(name));
     let hidden = |text: &str| text.replace(id, "ID");
@@ -132,6 +135,57 @@ fn is_empty_of_others(query: &str, bundle: &Value, own: &str) {
     }
     if query.contains("_summary=count") {
         assert_eq!(bundle["total"], 0, "{query}");
+    }
+}
+
+#[test]
+fn a1_an_export_holds_nothing_of_somebody_else() {
+    let ground = Ground::new();
+    let mut insider = ground.insider();
+    let (own, other) = (&ground.own, &ground.other);
+    for query in [
+        "$export".to_owned(),
+        "$export?_type=Patient,Observation,Flag".to_owned(),
+        "Patient/$export".to_owned(),
+        format!("Patient/$export?patient={}", other.reference),
+        format!(
+            "$export?_typeFilter=Observation%3Fsubject%3D{}",
+            other.reference
+        ),
+    ] {
+        let begun = insider.get(&query);
+        ground.sees_nothing(&query, &begun);
+        let Some(place) = begun.header("content-location") else {
+            assert!(
+                (400..500).contains(&begun.status),
+                "{query}: {}",
+                begun.text()
+            );
+            continue;
+        };
+        let place = place
+            .split_once("/fhir/")
+            .expect("below the base")
+            .1
+            .to_owned();
+        ground.server.set_clock(&ground.server.later(5));
+        let done = insider.get(&place).expect(200);
+        ground.sees_nothing(&query, &done);
+        let files = done.json()["output"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let mut lines = 0;
+        for file in &files {
+            let url = file["url"].as_str().unwrap_or_default();
+            let path = url.split_once("/fhir/").expect("below the base").1;
+            let reply = insider.get(path).expect(200);
+            assert!(!reply.text().contains(CANARY), "{query}: {}", reply.text());
+            assert!(!reply.text().contains(&other.reference), "{query}");
+            lines += reply.text().lines().count();
+        }
+        let is_of_others = query.contains(&other.reference);
+        assert!(lines > 0 || is_of_others, "{query}: {}", own.reference);
     }
 }
 

@@ -1,6 +1,10 @@
 //! Programs that people let in: SMART App Launch, from the request to the token and beyond.
 
+mod consent;
+mod ends;
 mod launch;
+mod logout;
+mod refusals;
 mod registration;
 mod tokens;
 
@@ -22,8 +26,15 @@ struct Ward {
 }
 
 fn ward() -> Ward {
+    ward_with(&[])
+}
+
+/// The same, of a server that is configured by these variables.
+fn ward_with(environment: &[(&str, &str)]) -> Ward {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     let server = Server::start_with(Options {
         closed: true,
+        environment: environment.iter().map(owned).collect(),
         ..Options::default()
     });
     let backend = Backend::register(&server, "system/*.cruds");

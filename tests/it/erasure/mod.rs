@@ -1,6 +1,7 @@
 //! Erasure, proved on the files: people with a canary in every string live a little, are purged,
 //! and no file of the data directory holds a canary in any form; others are what they were.
 
+mod account;
 mod canary;
 mod kill;
 mod person;

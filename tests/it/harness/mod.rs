@@ -6,6 +6,7 @@ pub mod backend;
 mod chance;
 mod client;
 mod gateway;
+mod log;
 mod people;
 mod server;
 mod visitor;

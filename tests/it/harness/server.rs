@@ -7,19 +7,22 @@ use std::{
     path::PathBuf,
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{Arc, Condvar, Mutex, PoisonError},
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
 
-use super::Client;
+use super::{Client, log::leak};
 
 /// How long a server may take to say where it listens.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What the server prints once it is ready, before its address.
 const LISTENING: &str = "listening on http";
+
+/// The key of the log's filter, and how talkative it is where a test does not say.
+const FILTER: (&str, &str) = ("VIGIE_LOG_FILTER", "trace");
 
 /// Last lines of the server's output shown when a test fails.
 const TAIL_LINES: usize = 60;
@@ -42,6 +45,8 @@ pub struct Options {
 struct Printed {
     lines: Mutex<Vec<String>>,
     bell: Condvar,
+    /// Who copies the lines; they end with the process.
+    copying: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// A running server; it is killed when dropped, and shows its output if the test failed.
@@ -164,6 +169,7 @@ impl Server {
     /// Starts it again over the same database, after [`Server::kill`] or [`Server::stop`].
     pub fn restart(&mut self) -> Duration {
         let started = Instant::now();
+        self.printed.tells_of_nobody();
         let (child, printed, address) = launch(&self.database(), &self.options);
         (self.child, self.printed, self.address) = (child, printed, address);
         started.elapsed()
@@ -184,6 +190,8 @@ impl Drop for Server {
             let lines = self.printed.lock();
             let from = lines.len().saturating_sub(TAIL_LINES);
             println!("--- the server said:\n{}\n---", lines[from..].join("\n"));
+        } else {
+            self.printed.tells_of_nobody();
         }
     }
 }
@@ -195,12 +203,26 @@ impl Printed {
 
     fn copy_from(self: &Arc<Self>, stream: impl Read + Send + 'static) {
         let printed = Arc::clone(self);
-        thread::spawn(move || {
+        let copying = thread::spawn(move || {
             for line in BufReader::new(stream).lines().map_while(Result::ok) {
                 printed.lock().push(line);
                 printed.bell.notify_all();
             }
         });
+        let mut all = self.copying.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(copying);
+    }
+
+    /// That no line of a process which has ended tells of anybody.
+    fn tells_of_nobody(&self) {
+        let mut copying = self.copying.lock().unwrap_or_else(PoisonError::into_inner);
+        for one in copying.drain(..) {
+            let _ = one.join();
+        }
+        for line in self.lock().iter() {
+            let leak = leak(line);
+            assert!(leak.is_none(), "the log tells {leak:?}: {line}");
+        }
     }
 
     /// Waits for the line that says where the server listens.
@@ -239,6 +261,7 @@ fn launch(database: &std::path::Path, options: &Options) -> (Child, Arc<Printed>
         }
     }
     command
+        .env(FILTER.0, FILTER.1)
         .envs(options.environment.iter().map(|(key, value)| (key, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -262,6 +285,16 @@ fn launch(database: &std::path::Path, options: &Options) -> (Child, Arc<Printed>
             panic!("the server did not start:\n{}", printed.lock().join("\n"));
         }
     }
+}
+
+#[test]
+#[should_panic(expected = "the log tells")]
+fn a_server_that_tells_of_somebody_fails_its_test() {
+    let printed = Arc::new(Printed::default());
+    printed.copy_from(Cursor::new(
+        "INFO started\nDEBUG reminded camille@home.example\n",
+    ));
+    printed.tells_of_nobody();
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod first_start;
 mod headers;
+mod http2;
 mod injection;
 mod logs;
 mod narrative;

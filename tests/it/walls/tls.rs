@@ -28,7 +28,8 @@ fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
-fn certificate(name: &str) -> CertificateDer<'static> {
+/// A certificate of the fixtures.
+pub fn certificate(name: &str) -> CertificateDer<'static> {
     CertificateDer::from_pem_file(fixture(name)).expect("a certificate")
 }
 
@@ -45,7 +46,8 @@ fn encrypted(certificate: &Path, key: &Path, environment: &[(&str, &str)]) -> Se
     })
 }
 
-fn usual(environment: &[(&str, &str)]) -> Server {
+/// One with a certificate of the fixtures.
+pub fn usual(environment: &[(&str, &str)]) -> Server {
     encrypted(&fixture("first.pem"), &fixture("first.key"), environment)
 }
 
