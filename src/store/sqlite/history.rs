@@ -39,10 +39,12 @@ pub(super) async fn page(
     excerpt: &Excerpt,
     newest: Option<&Stored>,
 ) -> Result<History> {
+    let counted = newest.filter(|_| excerpt.since.is_none() && excerpt.at.is_none());
     let mut history = History {
-        total: newest
-            .filter(|_| excerpt.since.is_none() && excerpt.at.is_none())
-            .map(|newest| newest.version),
+        total: match counted {
+            Some(newest) => Some(total(source, permit, excerpt, newest).await?),
+            None => None,
+        },
         ..History::default()
     };
     let wanted = usize::try_from(excerpt.count).map_err(Problem::fault)?;
@@ -62,6 +64,24 @@ pub(super) async fn page(
     }
     history.versions = rows.into_iter().map(|(stored, _)| stored).collect();
     Ok(history)
+}
+
+/// How many versions of one resource are shown: who is bounded may not be shown all of them.
+async fn total(
+    source: &mut impl Source,
+    permit: &Permit,
+    excerpt: &Excerpt,
+    newest: &Stored,
+) -> Result<u64> {
+    if permit.grants().is_none() {
+        return Ok(newest.version);
+    }
+    let mut sql = Sql::new("select count(*) from change c indexed by change_by_key");
+    sql.push(VERSIONS).push(" and c.key = ").int(newest.key);
+    reached(&mut sql, permit, excerpt);
+    let rows = source.fetch(sql, |row| required(row.int(0)?)).await?;
+    let count: i64 = rows.first().copied().unwrap_or_default();
+    Ok(count.unsigned_abs())
 }
 
 fn statement(

@@ -218,6 +218,9 @@ fn an_earlier_version_that_its_scopes_leave_out_is_not_shown() {
         let never = program.get(&format!("{place}/_history/9")).expect(404);
         let as_never = hidden.text().replace("_history/2", "_history/9");
         assert_eq!(as_never, never.text());
+        // Nor is it counted.
+        let all = program.get(&format!("{place}/_history")).expect(200);
+        assert_eq!(all.json()["total"], 1);
         for path in [
             &format!("{place}/_history"),
             "Observation/_history?_count=100",
@@ -232,6 +235,17 @@ fn an_earlier_version_that_its_scopes_leave_out_is_not_shown() {
             assert!(times == 1 || path.contains("_at"), "{path}: {shown:?}");
         }
     }
+    // Each letter is narrowed by itself: this one reads all, and searches some.
+    let mut program = clinic.program(
+        "ada",
+        "patient/Observation.r patient/Observation.s?code=urn:t|sugar",
+    );
+    program.get(&format!("{place}/_history/2")).expect(200);
+    let reply = program.get(&format!("{place}/_history")).expect(200);
+    assert_eq!(entries(&reply.json()).len(), 3);
+    assert_eq!(reply.json()["total"], 3);
+    let reply = program.get("Observation/_history?_count=100").expect(200);
+    assert!(!reply.text().contains(EARLIER));
     // Who may see all of the record sees what it was.
     let mut program = clinic.program("ada", "patient/Observation.rs");
     let reply = program.get(&format!("{place}/_history")).expect(200);
