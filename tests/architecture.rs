@@ -14,6 +14,8 @@ mod documents;
 mod layers;
 #[path = "architecture/leaks.rs"]
 mod leaks;
+#[path = "architecture/reach.rs"]
+mod reach;
 #[path = "architecture/requirements.rs"]
 mod requirements;
 
@@ -113,6 +115,34 @@ fn a_module_names_only_what_stands_left_of_it() {
 #[test]
 fn sql_mail_http_and_the_clock_have_their_homes() {
     hold(is_source, |file| layers::homes(&file.path, &file.text));
+}
+
+#[test]
+fn the_database_is_read_by_a_permit() {
+    hold(
+        |path| path.starts_with("src/store/sqlite") && is_rust(path),
+        |file| reach::reads(&file.path, &file.text),
+    );
+    hold(
+        |path| {
+            let is_way = [
+                "facade",
+                "session",
+                "erase",
+                "definitions",
+                "indexing",
+                "errands",
+            ];
+            is_way
+                .iter()
+                .any(|name| path == format!("src/store/{name}.rs"))
+        },
+        |file| reach::ways(&file.text),
+    );
+    hold(
+        |path| path.starts_with("src/http/") && is_rust(path) && !path.contains("test"),
+        |file| reach::routes(&file.path, &file.text),
+    );
 }
 
 #[test]

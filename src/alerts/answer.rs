@@ -220,7 +220,8 @@ async fn in_order(
     let mut answers = Vec::with_capacity(stored.len());
     for one in stored {
         let tree = one.tree()?;
-        if is_answer(&tree) {
+        // One about somebody else may say that it is based on this follow-up; it is none of it.
+        if is_answer(&tree) && plan::is_of(&tree, &followed.follow_up.patient) {
             let effective = plan::effective(tx, &followed.follow_up, (&one, &tree)).await?;
             let (id, received) = (one.id, one.key);
             answers.push((

@@ -223,7 +223,8 @@ impl Open {
         let Some((_, tree)) = standing(tx, flag.kind, &flag.id).await? else {
             return Ok(None);
         };
-        if tree["status"] != "active" {
+        // A Task that is about somebody else is none of this alert's.
+        if tree["status"] != "active" || tree["subject"]["reference"] != task["for"]["reference"] {
             return Ok(None);
         }
         let plan = match named(&task["basedOn"][0]) {

@@ -48,7 +48,7 @@ impl Reactor for HandledReactor {
             };
             match change.stored.kind.name() {
                 "Task" => put_flag_down(tx, resource.tree()).await,
-                _ => close_tasks(tx, &change.stored.id).await,
+                _ => close_tasks(tx, (&change.stored.id, resource.tree())).await,
             }
         })
     }
@@ -69,7 +69,8 @@ async fn put_flag_down(tx: &mut Tx, task: &Value) -> Result<()> {
         return Ok(());
     };
     let mut flag = stored.tree()?;
-    if flag["status"] != "active" {
+    // A Task that is about somebody else is none of this alert's.
+    if flag["status"] != "active" || flag["subject"]["reference"] != task["for"]["reference"] {
         return Ok(());
     }
     flag["status"] = "inactive".into();
@@ -80,11 +81,12 @@ async fn put_flag_down(tx: &mut Tx, task: &Value) -> Result<()> {
         .map(|_| ())
 }
 
-async fn close_tasks(tx: &mut Tx, flag: &str) -> Result<()> {
-    let query = Query::new(kind("Task")?).reference("focus", &format!("Flag/{flag}"));
+async fn close_tasks(tx: &mut Tx, (id, flag): (&str, &Value)) -> Result<()> {
+    let query = Query::new(kind("Task")?).reference("focus", &format!("Flag/{id}"));
     for hit in tx.search(&query).await?.hits {
         let mut task = hit.stored.tree()?;
-        if is_closed(&task) {
+        let is_of_another = task["for"]["reference"] != flag["subject"]["reference"];
+        if is_of_another || is_closed(&task) {
             continue;
         }
         task["status"] = "completed".into();

@@ -48,7 +48,10 @@ impl Reactor for HandoverReactor {
                 return Ok(());
             }
             let based_on = format!("CarePlan/{}", change.stored.id);
-            let query = Query::new(kind("Task")?).reference("based-on", &based_on);
+            let patient = plan["subject"]["reference"].as_str().unwrap_or_default();
+            let query = Query::new(kind("Task")?)
+                .reference("based-on", &based_on)
+                .reference("patient", patient);
             for hit in tx.search(&query).await?.hits {
                 let task = hit.stored.tree()?;
                 if task_state::is_alert(&task) && !is_closed(&task) {

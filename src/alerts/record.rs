@@ -141,7 +141,8 @@ async fn raise_task(tx: &mut Tx, known: &Known) -> Result<Option<String>> {
     let mut waiting = None;
     for hit in tx.search(&query).await?.hits {
         let mut task = hit.stored.tree()?;
-        if is_closed(&task) || !task_state::is_alert(&task) {
+        let is_of_another = task["for"]["reference"] != known.tree["subject"]["reference"];
+        if is_of_another || is_closed(&task) || !task_state::is_alert(&task) {
             continue;
         }
         task["priority"] = known.level().task_priority().into();

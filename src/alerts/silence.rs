@@ -123,7 +123,10 @@ async fn read(tx: &mut Tx, rules: &RuleSet, followed: &Followed, report: &Value)
     };
     if speaks_of(rules, &["%missed"]) {
         let plan = format!("CarePlan/{}", followed.follow_up.id);
-        let query = Query::new(kind("Task")?).reference("based-on", &plan);
+        let patient = format!("Patient/{}", followed.follow_up.patient);
+        let query = Query::new(kind("Task")?)
+            .reference("based-on", &plan)
+            .reference("patient", &patient);
         let mut reports = Vec::new();
         for hit in tx.search(&query).await?.hits {
             reports.push(hit.stored.tree()?);
@@ -227,10 +230,14 @@ async fn follow_up_of(tx: &mut Tx, task: &Value) -> Result<Option<Followed>> {
         .as_str()
         .and_then(reference::local);
     let Some(local) = named else { return Ok(None) };
-    match tx.read(local.kind, &local.id).await? {
-        Some(stored) if !stored.is_deleted() => plan::followed(tx, stored).await,
-        _ => Ok(None),
-    }
+    let followed = match tx.read(local.kind, &local.id).await? {
+        Some(stored) if !stored.is_deleted() => plan::followed(tx, stored).await?,
+        _ => None,
+    };
+    // A Task that is about somebody else is no report of theirs.
+    let patient = task["for"]["reference"].as_str();
+    let patient = patient.and_then(|patient| patient.strip_prefix("Patient/"));
+    Ok(followed.filter(|followed| patient == Some(&followed.follow_up.patient)))
 }
 
 #[cfg(test)]

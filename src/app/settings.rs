@@ -11,7 +11,7 @@ use crate::{
     },
     fhir::json,
     http::{Access, Entrance, Proxies, RequestLimits, ServerLimits, Tls},
-    interactions::{Limits, OnWrite},
+    interactions::{Limits, Narratives, OnWrite},
     kernel::problem::{Problem, Result},
     notify::{
         ChannelSettings, Language, SenderSettings, SmsSenderSettings,
@@ -98,7 +98,11 @@ pub(super) const fn interactions(fhir: &Fhir) -> Limits {
             config::OnWrite::Base => OnWrite::Base,
             config::OnWrite::Profiles => OnWrite::Profiles,
         },
-        keeps_active_narratives: matches!(fhir.validation.narrative, config::Narrative::Keep),
+        narratives: match fhir.validation.narrative {
+            config::Narrative::Refuse => Narratives::Refuse,
+            config::Narrative::Clean => Narratives::Clean,
+            config::Narrative::Keep => Narratives::Keep,
+        },
     }
 }
 

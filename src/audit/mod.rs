@@ -8,7 +8,7 @@
 //!
 //! Reading order: [`event`] (what is recorded), [`record`] (one access in clear, and as a row),
 //! [`chain`], [`head`], [`log`] (the queue and the thread that writes), [`verify`], [`mention`]
-//! (whose data an answer holds), `witness` (what the server does beside its answers), [`query`] and [`resource`] (the record as AuditEvents).
+//! (whose data an answer holds), `witness` (what the server does beside its answers), [`query`] and [`resource`] (the record as AuditEvents), [`whose`] (a part of it).
 //!
 //! What holds:
 //!
@@ -32,6 +32,7 @@ pub mod query;
 pub mod record;
 pub mod resource;
 pub mod verify;
+pub mod whose;
 mod witness;
 mod writer;
 

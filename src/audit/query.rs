@@ -13,6 +13,7 @@ use super::{
     log::Log,
     record::pseudonym,
     resource::{CLIENT, ID_PREFIX, PSEUDONYM, audit_event},
+    whose::Whose,
 };
 use crate::{
     erasure::{Seal, ledger::unhex},
@@ -257,19 +258,22 @@ fn cursor(text: &str) -> Option<(i64, u64)> {
 /// The page of a search, as a Bundle.
 ///
 /// # Errors
-/// `Fault`, if the record cannot be read.
-pub fn page(log: &Log, asked: &Asked, base: &str) -> Result<Value> {
+/// `Fault`, if the record cannot be read; `Malformed`, if too many rows of others lie between.
+pub fn page(log: &Log, whose: &Whose, asked: &Asked, base: &str) -> Result<Value> {
     let is_counted = asked.is_total_wanted || asked.query.limit == 0;
-    let total = is_counted.then(|| log.count(&asked.query)).transpose()?;
+    let total = is_counted
+        .then(|| whose.count(log, &asked.query))
+        .transpose()?;
     // One more than is shown tells whether there is a next page.
     let limit = asked.query.limit as usize;
     let mut rows = if limit == 0 {
         Vec::new()
     } else {
-        log.search(&AuditQuery {
+        let query = AuditQuery {
             limit: asked.query.limit.saturating_add(1),
             ..asked.query.clone()
-        })?
+        };
+        whose.search(log, &query)?
     };
     let has_more = rows.len() > limit;
     rows.truncate(limit);
@@ -317,7 +321,7 @@ fn link(
 ///
 /// # Errors
 /// `Fault`, if the record cannot be read.
-pub fn one(log: &Log, id: &str) -> Result<Option<AuditRow>> {
+pub fn one(log: &Log, whose: &Whose, id: &str) -> Result<Option<AuditRow>> {
     let Some(number) = row(id).filter(|number| *number > 0) else {
         return Ok(None);
     };
@@ -326,7 +330,7 @@ pub fn one(log: &Log, id: &str) -> Result<Option<AuditRow>> {
         limit: 1,
         ..AuditQuery::default()
     };
-    Ok(log.search(&query)?.pop())
+    Ok(whose.search(log, &query)?.pop())
 }
 
 #[cfg(test)]

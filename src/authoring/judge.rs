@@ -293,7 +293,8 @@ async fn stored_history(
     let mut history = Vec::new();
     for hit in tx.search(&query).await?.hits {
         let mut tree = hit.stored.tree()?;
-        if !is_answer(&tree) || tree["id"] == answer["id"] {
+        let counts = is_answer(&tree) && plan::is_of(&tree, &follow_up.patient);
+        if !counts || tree["id"] == answer["id"] {
             continue;
         }
         if !tree["authored"].is_string() {

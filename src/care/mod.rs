@@ -1,5 +1,7 @@
-//! What `pathways` and `alerts` share: which follow-up an answer belongs to, and who is told.
+//! What `pathways` and `alerts` share: which follow-up an answer belongs to, and who is told. And who
+//! has a patient in their care for a time.
 
+pub mod consent;
 pub mod cover;
 pub mod plan;
 pub mod team;

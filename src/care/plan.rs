@@ -39,8 +39,7 @@ pub struct Followed {
 pub async fn of_answer(tx: &mut Tx, answer: &Value) -> Result<Vec<Followed>> {
     let subject = answer["subject"]["reference"].as_str();
     if let Some(followed) = named(tx, answer).await? {
-        let patient = format!("Patient/{}", followed.follow_up.patient);
-        if subject.is_some_and(|subject| subject != patient) {
+        if !is_of(answer, &followed.follow_up.patient) {
             return Err(Problem::invalid(
                 "business-rule",
                 "The answer is not about the patient of the CarePlan that it is based on.",
@@ -52,6 +51,18 @@ pub async fn of_answer(tx: &mut Tx, answer: &Value) -> Result<Vec<Followed>> {
     match subject {
         Some(subject) if subject.starts_with("Patient/") => by_form(tx, answer, subject).await,
         _ => Ok(Vec::new()),
+    }
+}
+
+/// Whether an answer can be about a patient: it says so, or names neither another subject nor
+/// another patient as its author.
+#[must_use]
+pub fn is_of(answer: &Value, patient: &str) -> bool {
+    let named = |name: &str| answer[name]["reference"].as_str();
+    let is_theirs = |text: &str| text.strip_prefix("Patient/") == Some(patient);
+    match named("subject") {
+        Some(subject) => is_theirs(subject),
+        None => named("author").is_none_or(|one| !one.starts_with("Patient/") || is_theirs(one)),
     }
 }
 
@@ -132,4 +143,30 @@ pub async fn followed(tx: &mut Tx, plan: Stored) -> Result<Option<Followed>> {
         plan: Arc::new(plan),
         definition,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_is_of_whom_it_says_and_otherwise_of_nobody_else() {
+        let refer = |text: &str| json!({ "reference": text });
+        for (answer, is) in [
+            (json!({ "subject": refer("Patient/a") }), true),
+            (json!({ "subject": refer("Patient/b") }), false),
+            (
+                json!({ "subject": refer("Patient/b"), "author": refer("Patient/a") }),
+                false,
+            ),
+            (json!({ "author": refer("Patient/a") }), true),
+            (json!({ "author": refer("Patient/b") }), false),
+            (json!({ "author": refer("Practitioner/n") }), true),
+            (json!({}), true),
+        ] {
+            assert_eq!(is_of(&answer, "a"), is, "{answer}");
+        }
+    }
 }

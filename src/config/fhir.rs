@@ -52,6 +52,8 @@ pub struct Validation {
 pub enum Narrative {
     /// One that does something in a browser is refused.
     Refuse,
+    /// What does something is taken out of it.
+    Clean,
     /// It is stored as it is.
     Keep,
 }

@@ -6,6 +6,10 @@
 //! - A Patient is about itself. What has a `subject`, `patient`, `for` … is about these; where one
 //!   of them cannot be told (contained, logical, elsewhere, a group), it is about nobody that
 //!   anybody could reach, so that nothing is shown to the wrong one.
+//! - What says it by another resource, as a Provenance by its targets and an Observation by the
+//!   Device that made it, is about whom these are about ([`About::through`]): R4's compartments leave
+//!   them out. Only people come by this way, never what is everybody's; and who reaches one of two
+//!   targets sees nothing of it.
 //! - What has none is about those whom R4's compartment links it to.
 //! - What is about nobody is everybody's, if its type is one that holds nobody's data ([`SHARED`]);
 //!   otherwise only who reaches everything sees it.
@@ -16,18 +20,25 @@
 //! The same rows of custody say who belongs to whom (`@Organization/child` is in the custody of
 //! `Organization/parent`), from which the store finds whom a person can act for.
 
+mod rows;
+
 use serde_json::Value;
 
+pub use self::rows::{About, CustodyRow, TimedRow};
 use super::{
     canonical::{OFFERED_TO, ON_CALL, PATHWAY_POLICY, extension, extensions, find_extension},
-    compartment,
+    compartment, consent,
     definitions::ResourceType,
-    reference,
+    reference::{self, LocalReference},
     search::{hash, rows::ReferenceRow},
 };
 
 /// What a resource is about that is everybody's: terms, forms, the directory.
 pub const SHARED: &str = "";
+
+/// The mark of who reads the record of accesses. Behind a colon may stand the Organization to whose
+/// people and patients that is bounded, as in `@auditor:Organization/1`.
+pub const AUDITOR: &str = "@auditor";
 
 /// With what the mark of a resource, or of a circle of people, begins.
 pub const MARK: char = '@';
@@ -131,25 +142,22 @@ const CUSTODIANS: [&str; 4] = [
     "CareTeam",
 ];
 
-/// Rows that decide who may see a resource; sorted, each once.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct About {
-    /// Logical ids of patients, [`SHARED`], or a mark that begins with `@`, such as `@agency`.
-    /// None: only who reaches everything sees it.
-    pub whom: Vec<String>,
-    /// Who has patients in their care by this resource.
-    pub custody: Vec<CustodyRow>,
+/// In which turn of a transaction a type is written: what says by another resource whom it is about
+/// comes after it.
+#[must_use]
+pub fn turn(kind: ResourceType) -> u8 {
+    match kind.name() {
+        "Patient" | "Device" => 0,
+        "Binary" | "Task" => 2,
+        "Provenance" => 3,
+        _ => 1,
+    }
 }
 
-/// By one resource, a patient is in somebody's care, or somebody is kept out.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CustodyRow {
-    /// The logical id of the patient, or a mark.
-    pub patient: String,
-    /// Such as `Practitioner/1`, `Organization/2`, `CareTeam/3`; [`ABOVE`] may stand before it.
-    pub custodian: String,
-    /// Whether the patient's Consent denies it, whatever else allows it.
-    pub denied: bool,
+/// Whether one of whom a resource is about is a patient, and neither everybody nor a mark.
+#[must_use]
+pub fn is_patient(whom: &str) -> bool {
+    !whom.is_empty() && !whom.starts_with(MARK)
 }
 
 /// Whether resources of this type are everybody's, where they do not say otherwise.
@@ -185,10 +193,17 @@ pub fn own(kind: ResourceType, id: &str) -> Option<String> {
 /// Whom a version is about, given its id and the rows of its references.
 #[must_use]
 pub fn of(kind: ResourceType, id: &str, tree: &Value, references: &[ReferenceRow]) -> About {
+    let shared = others(kind, tree).map(shared);
+    let (whom, through) = shared.unwrap_or_else(|| (whom(kind, id, tree, references), Vec::new()));
     let mut about = About {
-        whom: whom(kind, id, tree, references),
+        whom,
         custody: custody(kind, id, tree),
+        timed: Vec::new(),
+        through,
     };
+    if kind.name() == "Consent" {
+        denials(tree, &mut about);
+    }
     about.whom.sort_unstable();
     about.whom.dedup();
     about.custody.sort_unstable();
@@ -209,7 +224,6 @@ fn whom(kind: ResourceType, id: &str, tree: &Value, references: &[ReferenceRow])
     };
     let named = references.iter().filter(is_subject);
     let mut whom: Vec<String> = named.map(|row| row.target_id.clone()).collect();
-    whom.extend(security_context(kind, tree));
     if whom.is_empty() {
         whom = compartment::patients(kind, None, references);
     }
@@ -252,10 +266,39 @@ fn patient(reference: &Value) -> Option<String> {
     (found.kind.name() == "Patient").then_some(found.id)
 }
 
-/// The patient by whose right a Binary is seen.
-fn security_context(kind: ResourceType, tree: &Value) -> Option<String> {
-    let is_binary = kind.name() == "Binary";
-    is_binary.then(|| patient(&tree["securityContext"]))?
+/// The references by which a version says that it is about whom others are about, if it does.
+fn others(kind: ResourceType, tree: &Value) -> Option<Vec<&Value>> {
+    let named = SUBJECT_ELEMENTS.iter().filter_map(|name| tree.get(name));
+    let subjects: Vec<&Value> = named.flat_map(items).collect();
+    let is_device = |one: &&Value| {
+        let local = one["reference"].as_str().and_then(reference::local);
+        local.is_some_and(|local| local.kind.name() == "Device")
+    };
+    let elements: &[&str] = match kind.name() {
+        "Binary" => &["securityContext"],
+        "DeviceMetric" => &["source", "parent"],
+        "Provenance" => &["target"],
+        "Task" if subjects.is_empty() => &["focus"],
+        _ if subjects.iter().any(is_device) => return Some(subjects),
+        _ => return None,
+    };
+    let named = elements.iter().filter_map(|name| tree.get(name));
+    let references: Vec<&Value> = named.flat_map(items).collect();
+    (!references.is_empty()).then_some(references)
+}
+
+/// The patients among references, and the other resources; neither where one cannot be told.
+fn shared(references: Vec<&Value>) -> (Vec<String>, Vec<LocalReference>) {
+    let (mut whom, mut through) = (Vec::new(), Vec::new());
+    for reference in references {
+        match reference["reference"].as_str().and_then(reference::local) {
+            Some(local) if local.kind.name() == "Patient" => whom.push(local.id),
+            Some(local) if !through.contains(&local) => through.push(local),
+            Some(_) => {}
+            None => return (Vec::new(), Vec::new()),
+        }
+    }
+    (whom, through)
 }
 
 /// To whom a pathway or a form is offered; what does not say so is everybody's.
@@ -317,7 +360,6 @@ fn custody(kind: ResourceType, id: &str, tree: &Value) -> Vec<CustodyRow> {
             rows(&patients_of(tree), people.chain([&tree["serviceProvider"]]))
         }
         "CareTeam" => rows(&[own().to_vec(), patients_of(tree)].concat(), members(tree)),
-        "Consent" => denials(tree),
         "Organization" => rows(&own(), [&tree["partOf"]]),
         "PractitionerRole" if tree["active"] != false => rows(&own(), [&tree["practitioner"]]),
         _ if is_offered(kind) => offered(kind, id, tree),
@@ -348,7 +390,7 @@ fn rows<'t>(patients: &[String], values: impl IntoIterator<Item = &'t Value>) ->
         patients.iter().map(move |patient| CustodyRow {
             patient: patient.clone(),
             custodian: custodian.clone(),
-            denied: false,
+            denied: 0,
         })
     });
     pairs.collect()
@@ -361,31 +403,47 @@ fn custodian(reference: &Value) -> Option<String> {
     may.then(|| format!("{}/{}", found.kind, found.id))
 }
 
-/// Whom an active Consent keeps out: every actor of a provision that denies, whatever it is limited
-/// to, since what is limited cannot be told here.
-fn denials(tree: &Value) -> Vec<CustodyRow> {
-    if tree["status"] != "active" {
-        return Vec::new();
-    }
+/// Whom a Consent keeps out ([`consent::rules`]), one number for each of its rules.
+fn denials(tree: &Value, about: &mut About) {
     let patients = patients_of(tree);
-    let root = &tree["provision"];
-    let provisions = std::iter::once(root).chain(each(root, "provision"));
-    let actors = provisions
-        .filter(|one| one["type"] == "deny")
-        .flat_map(|one| each(one, "actor"))
-        .filter_map(|actor| reference::local(actor["reference"]["reference"].as_str()?));
-    let names = actors.flat_map(|actor| {
-        let name = format!("{}/{}", actor.kind, actor.id);
-        [format!("{ABOVE}{name}"), name]
-    });
-    let pairs = names.flat_map(|custodian| {
-        patients.iter().map(move |patient| CustodyRow {
-            patient: patient.clone(),
-            custodian: custodian.clone(),
-            denied: true,
-        })
-    });
-    pairs.collect()
+    for (rule, number) in consent::rules(tree).into_iter().zip(1..) {
+        let denied = rule
+            .deny
+            .iter()
+            .flat_map(|name| limited(name, &rule.purposes));
+        let denied = denied.map(|name| (name, number));
+        let except = rule.except.iter().map(|name| (name.clone(), -number));
+        for (name, denied) in denied.chain(except) {
+            let names = match name.strip_prefix(consent::EVERYBODY) {
+                Some(_) => vec![name],
+                None => vec![format!("{ABOVE}{name}"), name],
+            };
+            for (custodian, patient) in pairs(names, &patients) {
+                let row = CustodyRow {
+                    patient,
+                    custodian,
+                    denied,
+                };
+                match (rule.from, rule.until) {
+                    (None, None) => about.custody.push(row),
+                    (from, until) => about.timed.push(TimedRow { from, until, row }),
+                }
+            }
+        }
+    }
+}
+
+/// A name, once for each purpose that a denial is limited to.
+fn limited(name: &str, purposes: &[String]) -> Vec<String> {
+    if purposes.is_empty() {
+        return vec![name.to_owned()];
+    }
+    purposes.iter().map(|one| format!("{name}{one}")).collect()
+}
+
+fn pairs(names: Vec<String>, patients: &[String]) -> impl Iterator<Item = (String, String)> + '_ {
+    let each = |name: String| patients.iter().map(move |one| (name.clone(), one.clone()));
+    names.into_iter().flat_map(each)
 }
 
 /// Who has what is offered to some only: the establishments and their parts, the audience where a
@@ -414,7 +472,7 @@ fn offered(kind: ResourceType, id: &str, tree: &Value) -> Vec<CustodyRow> {
     let rows = custodians.into_iter().map(|custodian| CustodyRow {
         patient: mark(kind, id),
         custodian,
-        denied: false,
+        denied: 0,
     });
     rows.collect()
 }

@@ -9,6 +9,7 @@ pub mod belonging;
 pub mod canonical;
 pub mod care_plan;
 pub mod compartment;
+pub mod consent;
 pub mod date;
 pub mod definitions;
 pub mod json;

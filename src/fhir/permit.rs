@@ -82,6 +82,18 @@ pub struct Permit {
     /// What narrows each of the grants.
     narrowings: Option<Narrowings>,
     patient: Option<String>,
+    /// To whom the server keeps in what follows from somebody's write.
+    concern: Option<Arc<Concern>>,
+}
+
+/// Those whom something is about that somebody has written: what the server does about it by itself
+/// it does to them, and to whom the writer reaches anyway. Its right is not lent to the writer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Concern {
+    /// Logical ids of patients.
+    pub whom: Vec<String>,
+    /// What the writer reaches.
+    pub reaches: Vec<Reach>,
 }
 
 /// What narrows each grant, compiled.
@@ -127,6 +139,7 @@ impl Permit {
             grants: None,
             narrowings: None,
             patient: None,
+            concern: None,
         }
     }
 
@@ -139,6 +152,7 @@ impl Permit {
             grants: None,
             narrowings: None,
             patient: None,
+            concern: None,
         }
     }
 
@@ -157,6 +171,7 @@ impl Permit {
             grants: Some(grants.into()),
             narrowings: Some(Narrowings(narrowings.into())),
             patient: None,
+            concern: None,
         }
     }
 
@@ -171,7 +186,37 @@ impl Permit {
             grants: None,
             narrowings: None,
             patient: None,
+            concern: None,
         }
+    }
+
+    /// The same right, kept from patients whom a write is not about and whom its writer does not
+    /// reach.
+    #[must_use]
+    pub fn concerning(mut self, concern: Arc<Concern>) -> Self {
+        self.concern = Some(concern);
+        self
+    }
+
+    /// To whom the right is kept, if it is.
+    #[must_use]
+    pub const fn concern(&self) -> Option<&Arc<Concern>> {
+        self.concern.as_ref()
+    }
+
+    /// What its grants reach, each once; none for who is not bound, or reaches everything.
+    #[must_use]
+    pub fn reaches(&self) -> Option<Vec<Reach>> {
+        let mut reaches: Vec<Reach> = Vec::new();
+        for grant in self.grants()? {
+            if grant.reach == Reach::Everything {
+                return None;
+            }
+            if !reaches.contains(&grant.reach) {
+                reaches.push(grant.reach.clone());
+            }
+        }
+        Some(reaches)
     }
 
     /// The same right, narrowed to the compartment of one patient (a logical id).

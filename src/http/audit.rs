@@ -6,6 +6,7 @@
 
 mod beside;
 mod door;
+pub(super) mod events;
 mod told;
 
 use std::sync::Arc;

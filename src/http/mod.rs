@@ -9,7 +9,6 @@
 
 pub mod accounts;
 mod audit;
-mod auditing;
 pub mod auth;
 mod binary;
 mod bulk;

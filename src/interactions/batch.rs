@@ -59,6 +59,11 @@ async fn run(
     part: Part,
     operate: &dyn Operate,
 ) -> Result<Reply> {
+    if let Some(asked) = &part.elsewhere
+        && let Some(reply) = operate.elsewhere(permit, asked).await?
+    {
+        return Ok(reply);
+    }
     let resource = part.resource;
     match part.request {
         Request::Create { condition } => {

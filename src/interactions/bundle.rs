@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
+pub use self::part::Elsewhere;
 pub(super) use self::part::{Part, Request};
 use super::{
     Context, Reply,
@@ -56,6 +57,16 @@ pub struct OperationCall {
 pub trait Operate: Send + Sync {
     /// Runs one.
     fn operate(&self, permit: Permit, call: OperationCall) -> BoxFuture<'static, Result<Reply>>;
+
+    /// What an entry asks for, if it is kept beside the store and the permit reaches it there.
+    fn elsewhere<'a>(
+        &'a self,
+        permit: &'a Permit,
+        asked: &'a Elsewhere,
+    ) -> BoxFuture<'a, Result<Option<Reply>>> {
+        let _ = (permit, asked);
+        Box::pin(async { Ok(None) })
+    }
 }
 
 /// What an entry that writes is answered with (`Prefer: return`).

@@ -90,8 +90,8 @@ pub struct Limits {
     pub page_max: u32,
     /// How what is to be stored is judged.
     pub on_write: OnWrite,
-    /// Whether narratives that do something in a browser are stored too.
-    pub keeps_active_narratives: bool,
+    /// What becomes of narratives that do something in a browser.
+    pub narratives: Narratives,
 }
 
 /// How what is to be stored is judged.
@@ -106,6 +106,18 @@ pub enum OnWrite {
     Profiles,
 }
 
+/// What becomes of a narrative that does something in a browser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Narratives {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// What does something is taken out of it.
+    Clean,
+    /// It is stored as it is.
+    Keep,
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -115,7 +127,7 @@ impl Default for Limits {
             page_default: 20,
             page_max: 1_000,
             on_write: OnWrite::default(),
-            keeps_active_narratives: false,
+            narratives: Narratives::default(),
         }
     }
 }
@@ -137,10 +149,10 @@ impl Context {
             OnWrite::Base => Judgement::Base,
             OnWrite::Profiles => Judgement::Profiles(self.library.knowledge().await?),
         };
-        Ok(if self.limits.keeps_active_narratives {
-            judgement
-        } else {
-            Judgement::Inert(Box::new(judgement))
+        Ok(match self.limits.narratives {
+            Narratives::Refuse => Judgement::Inert(Box::new(judgement)),
+            Narratives::Clean => Judgement::Cleaned(Box::new(judgement)),
+            Narratives::Keep => judgement,
         })
     }
 }

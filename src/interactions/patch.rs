@@ -209,8 +209,8 @@ pub(super) struct Judged {
 impl Judged {
     /// The resource after the patch, checked as an update is.
     pub fn applied_to(&self, stored: &Stored) -> Result<Resource> {
-        let tree = self.patch.apply(&stored.tree()?, &self.limits)?;
-        self.judgement.check(&tree)?;
+        let mut tree = self.patch.apply(&stored.tree()?, &self.limits)?;
+        self.judgement.settle(&mut tree)?;
         let resource = Resource::trusted(tree)?;
         gate::spoken(&self.permit, &resource)?;
         Ok(resource)

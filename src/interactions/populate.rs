@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{
     Context, Reply,
     forms::{self, Form},
+    gate,
 };
 use crate::{
     fhir::{
@@ -124,13 +125,15 @@ async fn referred(context: &Context, permit: &Permit, text: &str) -> Result<Valu
     super::standing(found)?.tree()
 }
 
-/// Runs one of the form's queries with the caller's own permit.
+/// Runs one of the form's queries with the caller's own permit, which must cover the types that it
+/// asks: a form that found nothing would look as if nothing were there.
 async fn run(context: &Context, permit: &Permit, wanted: &Wanted) -> Result<Value> {
     let mut query = super::search::query(context, wanted.kind, &wanted.pairs, Handling::Strict)?;
     let is_counted = wanted.pairs.iter().any(|(name, _)| name == "_count");
     if !is_counted {
         query = query.limit(u32::try_from(MATCHES_MAX).unwrap_or(u32::MAX));
     }
+    gate::search(permit, &query)?;
     let page = context.store.search(permit, &query).await?;
     let entries: Vec<Value> = page
         .hits

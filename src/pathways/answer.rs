@@ -75,6 +75,7 @@ async fn settle_report(
             Some(REPORT),
             &format!("{}/{day}", follow_up.id),
         )
+        .reference("patient", &format!("Patient/{}", follow_up.patient))
         .limit(1);
     let Some(hit) = tx.search(&query).await?.hits.pop() else {
         return Ok(());

@@ -71,7 +71,7 @@ async fn end_follow_up(tx: &mut Tx, plan: &Value, now: &Value) -> Result<()> {
         return Ok(());
     };
     cancel_reports(tx, &follow_up).await?;
-    stop::settle_requests(tx, &follow_up.id).await?;
+    stop::settle_requests(tx, &follow_up).await?;
     if now["status"] == "revoked" {
         withdraw_consent(tx, &follow_up).await?;
         stop::tell(tx, plan, &follow_up, MessageKind::FollowUpEnded).await?;
@@ -80,8 +80,9 @@ async fn end_follow_up(tx: &mut Tx, plan: &Value, now: &Value) -> Result<()> {
 }
 
 async fn cancel_reports(tx: &mut Tx, follow_up: &FollowUp) -> Result<()> {
-    let query =
-        Query::new(kind("Task")?).reference("based-on", &format!("CarePlan/{}", follow_up.id));
+    let query = Query::new(kind("Task")?)
+        .reference("based-on", &format!("CarePlan/{}", follow_up.id))
+        .reference("patient", &format!("Patient/{}", follow_up.patient));
     for hit in tx.search(&query).await?.hits {
         let mut task = hit.stored.tree()?;
         // An alert's Task is based on the same plan, and outlives it until somebody has seen it.

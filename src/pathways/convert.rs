@@ -145,7 +145,7 @@ async fn remaining(tx: &mut Tx, before: &FollowUp) -> Result<Days> {
         code_in(&task["businessStatus"], REPORT_STATE) == Some("follow-up-ended")
             && closes.is_some_and(|closes| closes > now)
     };
-    let tasks = report_tasks(tx, &before.id).await?;
+    let tasks = report_tasks(tx, before).await?;
     let days: Vec<u32> = tasks
         .iter()
         .filter(|(.., task)| called_off(task))

@@ -156,7 +156,7 @@ async fn move_reports(tx: &mut Tx, follow_up: &FollowUp) -> Result<()> {
     let pathway = own_pathway(tx, follow_up).await?;
     let policy = schedule::policy_of(follow_up, &pathway.policy);
     let calendar = (follow_up.first_date, &follow_up.zone);
-    let tasks = report_tasks(tx, &follow_up.id).await?;
+    let tasks = report_tasks(tx, follow_up).await?;
     let last_day = tasks.last().map_or(0, |(day, ..)| *day);
     for (day, stored, mut task) in tasks {
         if task["status"] != "requested" {

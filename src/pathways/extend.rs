@@ -66,7 +66,7 @@ async fn prolong(tx: &mut Tx, asked: &Extension) -> Result<Stored> {
     let (stored, mut plan, follow_up) = follow_up(tx, &asked.plan).await?;
     check_running(&follow_up)?;
     let pathway = own_pathway(tx, &follow_up).await?;
-    let tasks = report_tasks(tx, &follow_up.id).await?;
+    let tasks = report_tasks(tx, &follow_up).await?;
     let last_day = tasks.last().map_or(0, |(day, ..)| *day);
     let days = schedule::days_added(&pathway, last_day, asked.days);
     if tasks.len() + days.len() > usize::try_from(REPORTS_MAX).unwrap_or(usize::MAX) {

@@ -277,7 +277,7 @@ async fn complete(tx: &mut Tx, plan: Option<&str>) -> Result<()> {
         return Ok(());
     };
     let mut plan = stored.tree()?;
-    if !State::of(&plan).is_running() || has_open_reports(tx, &local.id).await? {
+    if !State::of(&plan).is_running() || has_open_reports(tx, (&local.id, &plan)).await? {
         return Ok(());
     }
     plan["status"] = "completed".into();
@@ -288,9 +288,11 @@ async fn complete(tx: &mut Tx, plan: Option<&str>) -> Result<()> {
 }
 
 /// Whether a report of the follow-up is still to come.
-async fn has_open_reports(tx: &mut Tx, plan: &str) -> Result<bool> {
+async fn has_open_reports(tx: &mut Tx, (id, plan): (&str, &Value)) -> Result<bool> {
+    let patient = plan["subject"]["reference"].as_str().unwrap_or_default();
     let query = Query::new(kind("Task")?)
-        .reference("based-on", &format!("CarePlan/{plan}"))
+        .reference("based-on", &format!("CarePlan/{id}"))
+        .reference("patient", patient)
         .tokens("status", None, &["requested", "ready"]);
     for hit in tx.search(&query).await?.hits {
         // An alert's Task may be open as long as it takes.

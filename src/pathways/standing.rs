@@ -142,8 +142,13 @@ pub(super) async fn put(tx: &mut Tx, stored: &Stored, tree: Value) -> Result<Sto
 }
 
 /// All report Tasks of a follow-up, by day.
-pub(super) async fn report_tasks(tx: &mut Tx, plan: &str) -> Result<Vec<(u32, Stored, Value)>> {
-    let query = Query::new(kind("Task")?).reference("based-on", &format!("CarePlan/{plan}"));
+pub(super) async fn report_tasks(
+    tx: &mut Tx,
+    follow_up: &FollowUp,
+) -> Result<Vec<(u32, Stored, Value)>> {
+    let query = Query::new(kind("Task")?)
+        .reference("based-on", &format!("CarePlan/{}", follow_up.id))
+        .reference("patient", &format!("Patient/{}", follow_up.patient));
     let mut found = Vec::new();
     for hit in tx.search(&query).await?.hits {
         let task = hit.stored.tree()?;

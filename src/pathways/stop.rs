@@ -115,7 +115,7 @@ async fn act(tx: &mut Tx, asked: &Stop) -> Result<Stored> {
         return Ok(stored);
     }
     if asked.is_patients() && asks_the_team(tx, &follow_up).await? {
-        if requests(tx, &follow_up.id).await?.is_empty() {
+        if requests(tx, &follow_up).await?.is_empty() {
             request(tx, &plan, &follow_up, asked).await?;
         }
         return Ok(stored);
@@ -152,9 +152,10 @@ async fn asks_the_team(tx: &mut Tx, follow_up: &FollowUp) -> Result<bool> {
 }
 
 /// The wishes to stop that nobody has answered.
-async fn requests(tx: &mut Tx, plan: &str) -> Result<Vec<Stored>> {
+async fn requests(tx: &mut Tx, follow_up: &FollowUp) -> Result<Vec<Stored>> {
     let query = Query::new(kind("Task")?)
-        .reference("based-on", &format!("CarePlan/{plan}"))
+        .reference("based-on", &format!("CarePlan/{}", follow_up.id))
+        .reference("patient", &format!("Patient/{}", follow_up.patient))
         .token("code", Some(TASK_CODE), "stop-request")
         .tokens(
             "status",
@@ -195,8 +196,8 @@ async fn request(tx: &mut Tx, plan: &Value, follow_up: &FollowUp, asked: &Stop) 
 }
 
 /// The follow-up is over: nobody need answer a wish to stop it any more.
-pub(super) async fn settle_requests(tx: &mut Tx, plan: &str) -> Result<()> {
-    for stored in requests(tx, plan).await? {
+pub(super) async fn settle_requests(tx: &mut Tx, follow_up: &FollowUp) -> Result<()> {
+    for stored in requests(tx, follow_up).await? {
         let mut task = stored.tree()?;
         task["status"] = "completed".into();
         let prepared = Prepared::new(Resource::trusted(task)?);

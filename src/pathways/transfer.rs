@@ -167,8 +167,9 @@ async fn members(tx: &mut Tx, plan: &Value) -> Result<Vec<String>> {
 /// Takes the team's open Tasks from whoever is not of the new one; that the new one is told of
 /// open alerts follows from the change of the CarePlan.
 async fn release(tx: &mut Tx, follow_up: &FollowUp, members: &[String]) -> Result<()> {
-    let query =
-        Query::new(kind("Task")?).reference("based-on", &format!("CarePlan/{}", follow_up.id));
+    let query = Query::new(kind("Task")?)
+        .reference("based-on", &format!("CarePlan/{}", follow_up.id))
+        .reference("patient", &format!("Patient/{}", follow_up.patient));
     for hit in tx.search(&query).await?.hits {
         let mut task = hit.stored.tree()?;
         if !is_open_for_team(&task) {

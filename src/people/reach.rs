@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     fhir::{
-        about::SHARED,
+        about::{AUDITOR, SHARED},
+        consent::PURPOSE,
         date::{self, Span},
         reference::{self, LocalReference},
     },
@@ -23,7 +24,8 @@ pub struct Standing {
     pub role: &'static Role,
     /// Logical ids of patients, [`SHARED`] for what is everybody's, and marks such as `@agency`.
     pub marks: Vec<String>,
-    /// Whose patients they reach: the person themselves, and the Organization of the role.
+    /// Whose patients they reach: the person themselves, and the Organization of the role. With them
+    /// stand the purposes of the role, such as `~TREAT`.
     pub seeds: Vec<String>,
     /// Whose pathways they see beside those of the region: the same, or the Organization of a role
     /// that reaches no patients.
@@ -60,12 +62,19 @@ impl People {
             if writes_own {
                 marks.push(audience(account.kind).to_owned());
             } else {
-                marks.extend(role.marks.iter().cloned());
+                marks.extend(role.marks.iter().map(|mark| match &organization {
+                    Some(house) if mark == AUDITOR => format!("{AUDITOR}:{house}"),
+                    _ => mark.clone(),
+                }));
             }
             let mut seeds = Vec::new();
             match role.whose {
                 Whose::Own => marks.extend(patient_id(&account.fhir_user)),
-                Whose::Represented => marks.extend(self.represented(&account.fhir_user).await?),
+                Whose::Represented => {
+                    marks.extend(self.represented(&account.fhir_user).await?);
+                    // So that a Consent can keep them out.
+                    seeds.push(account.fhir_user.clone());
+                }
                 Whose::Care => {
                     seeds.push(account.fhir_user.clone());
                     seeds.extend(organization.clone());
@@ -76,6 +85,10 @@ impl People {
                 Whose::Care => seeds.clone(),
                 _ => organization.into_iter().collect(),
             };
+            if role.whose == Whose::Care {
+                let purposes = role.purposes.iter();
+                seeds.extend(purposes.map(|one| format!("{PURPOSE}{one}")));
+            }
             standings.push(Standing {
                 role,
                 marks,

@@ -63,6 +63,8 @@ pub struct Role {
     pub within: Within,
     /// Marks that it reaches beside them, such as `@professional`.
     pub marks: Vec<String>,
+    /// What it sees people's data for: codes of PurposeOfUse. A Consent may deny some of them.
+    pub purposes: Vec<String>,
     /// Operations that it may call: `CarePlan/$stop`, or `$meta` where it belongs to no type.
     pub operations: Vec<String>,
     /// What it may do at most.
@@ -173,6 +175,7 @@ fn role(line: &Value) -> Option<Role> {
             _ => return None,
         },
         marks: texts(&line["marks"])?,
+        purposes: texts(&line["purposes"])?,
         operations: texts(&line["operations"])?,
         ceiling: ceiling?,
     })
@@ -227,11 +230,17 @@ mod tests {
     #[test]
     fn who_sees_what_everybody_does_is_of_the_region() {
         let within = |name: &str| named(name).unwrap().within;
-        for name in ["administrator", "auditor"] {
-            assert_eq!(within(name), Within::Never, "{name}");
-        }
+        assert_eq!(within("administrator"), Within::Never);
         assert_eq!(within("author"), Within::Own);
-        for name in ["patient", "proxy", "professional", "coordinator", "agent"] {
+        // The mark of an auditor says of which Organization they are (`super::reach`).
+        for name in [
+            "patient",
+            "proxy",
+            "professional",
+            "coordinator",
+            "agent",
+            "auditor",
+        ] {
             assert_eq!(within(name), Within::Same, "{name}");
         }
         let broken = TABLE.replace("\"never\"", "\"sometimes\"");

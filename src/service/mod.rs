@@ -9,7 +9,8 @@ mod reindex;
 use std::sync::Arc;
 
 use crate::{
-    alerts, erasure, intake, library, notify, pathways, publishing, queue::Handler, store::Reactor,
+    alerts, care, erasure, intake, library, notify, pathways, publishing, queue::Handler,
+    store::Reactor,
 };
 
 /// Who sees each change in its transaction.
@@ -44,6 +45,7 @@ pub fn handlers(sender: notify::Sender) -> Vec<Arc<dyn Handler>> {
         Arc::new(pathways::report::ReportHandler),
         Arc::new(alerts::escalation::EscalationHandler),
         Arc::new(alerts::snooze::SnoozeHandler),
+        Arc::new(care::consent::ConsentHandler),
         Arc::new(notify::DigestHandler),
         Arc::new(sender),
         Arc::new(intake::import::ImportHandler),

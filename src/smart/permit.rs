@@ -16,6 +16,7 @@ use super::{
 use crate::{
     fhir::{
         about::SHARED,
+        consent::PURPOSE,
         permit::{Grant, Login, Permit, Reach},
         scope::{Level, Scope},
     },
@@ -168,7 +169,9 @@ impl Smart {
             marks.push(SHARED.to_owned());
         }
         let custodians = self.custodians(&hat.seeds).await?;
-        let houses = match hat.houses == hat.seeds {
+        // Purposes stand beside those whom somebody acts for, and offer nothing.
+        let acting = hat.seeds.iter().filter(|one| !one.starts_with(PURPOSE));
+        let houses = match acting.eq(&hat.houses) {
             true => Arc::clone(&custodians),
             false => self.custodians(&hat.houses).await?,
         };

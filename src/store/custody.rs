@@ -64,4 +64,24 @@ impl Store {
             }
         }
     }
+
+    /// The names by which the record of accesses knows those of establishments, teams and
+    /// practitioners, given whom they are ([`Store::custodians`]): references of their patients and
+    /// of their people, `User/{id}` and `Login/{login}` of who has an account.
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails.
+    pub async fn belonging(&self, custodians: &[String]) -> Result<Vec<String>> {
+        match self.reading() {
+            Reading::Pool(readers) => readers.belonging(custodians),
+            Reading::Turn => {
+                let custodians = custodians.to_vec();
+                let permit = Permit::system("store.belonging");
+                self.write(&permit, move |tx| {
+                    Box::pin(async move { tx.session().belonging(&custodians).await })
+                })
+                .await
+            }
+        }
+    }
 }

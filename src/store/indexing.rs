@@ -170,10 +170,24 @@ impl Tx {
         }
         for (stored, mut prepared) in run {
             self.complete(&mut prepared).await?;
+            self.share_again(&stored, &mut prepared).await?;
             self.session().reindex(&stored, &prepared.rows).await?;
         }
         if after.ended.is_some() {
             self.end_reindex(at.kind).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the rows of a current version anew, as they are at this instant.
+    ///
+    /// # Errors
+    /// `Fault`, if the database fails, or what is stored cannot be read.
+    pub async fn settle_rows(&mut self, stored: &Stored) -> Result<()> {
+        for (stored, mut prepared) in prepare(vec![stored.clone()])? {
+            self.complete(&mut prepared).await?;
+            self.share_again(&stored, &mut prepared).await?;
+            self.session().reindex(&stored, &prepared.rows).await?;
         }
         Ok(())
     }

@@ -73,5 +73,5 @@ pub use self::{
         Delegation, DelegationsOf, Digest, Held, LaunchContext, PendingKind, SWEPT_AT_ONCE, Terms,
         Token, TokenKind,
     },
-    tx::{Tx, Written},
+    tx::{CONSENT_JOB, Tx, Written},
 };

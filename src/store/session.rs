@@ -12,7 +12,7 @@ use crate::{
     fhir::{
         about::About,
         definitions::ResourceType,
-        permit::{Permit, Reach},
+        permit::{Concern, Permit, Reach},
         scope::Action,
         search::query::Query,
         search::rows::IndexRows,
@@ -81,11 +81,29 @@ pub(super) trait Session:
     /// Whom somebody can act for.
     fn custodians<'a>(&'a mut self, seeds: &'a [String]) -> BoxFuture<'a, Result<Vec<String>>>;
 
+    /// The names of those who belong to these custodians.
+    fn belonging<'a>(&'a mut self, custodians: &'a [String]) -> BoxFuture<'a, Result<Vec<String>>>;
+
     /// Whether somebody is reached.
     fn reaches_whom<'a>(
         &'a mut self,
         reach: &'a Reach,
         whom: &'a str,
+    ) -> BoxFuture<'a, Result<bool>>;
+
+    /// Whom a resource is about, and with `former` whom its earlier versions were about; none if
+    /// it never was. What is deleted is about whom it was.
+    fn whom<'a>(
+        &'a mut self,
+        of: (ResourceType, &'a str),
+        former: bool,
+    ) -> BoxFuture<'a, Result<Option<Vec<String>>>>;
+
+    /// Whether a concern has a patient.
+    fn concerns<'a>(
+        &'a mut self,
+        concern: &'a Concern,
+        patient: &'a str,
     ) -> BoxFuture<'a, Result<bool>>;
 
     /// One version, if the permit reaches the resource.

@@ -2,26 +2,25 @@
 
 mod admission;
 mod naming;
+mod reading;
 
-use std::{collections::VecDeque, sync::Arc};
+pub use self::admission::CONSENT_JOB;
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
 use super::{
-    Canonical, Change, Draft, Excerpt, History, Page, Prepared, Reactor, Stored,
-    canonical::Canonicals, registry::Registry, session::Session,
+    Change, Draft, Prepared, Reactor, Stored, canonical::Canonicals, registry::Registry,
+    session::Session,
 };
 use crate::{
     fhir::{
-        about,
-        definitions::ResourceType,
-        knowledge,
-        permit::{Actor, Permit},
-        reference,
-        resource::Resource,
-        scope::Action,
-        search::query::Query,
-        search::rows::IndexRows,
+        about, definitions::ResourceType, knowledge, permit::Permit, reference, resource::Resource,
+        scope::Action, search::rows::IndexRows,
     },
     kernel::{
         chance::Chance,
@@ -45,6 +44,10 @@ pub struct Tx {
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
     permit: Permit,
+    /// The permit of the request, while reactors have theirs.
+    caller: Permit,
+    /// The patients whom the request's versions are about.
+    whom: BTreeSet<String>,
     now: Timestamp,
     pending: VecDeque<Change>,
     changes: usize,
@@ -78,6 +81,8 @@ impl Tx {
             clock,
             chance,
             permit: Permit::system("store"),
+            caller: Permit::system("store"),
+            whom: BTreeSet::new(),
             now,
             pending: VecDeque::new(),
             changes: 0,
@@ -106,73 +111,6 @@ impl Tx {
     #[must_use]
     pub fn new_id(&self) -> String {
         id::new_id(self.now, self.chance.as_ref())
-    }
-
-    /// The current version, a deletion included.
-    ///
-    /// # Errors
-    /// `Fault`, if the stored version does not match its hash.
-    pub async fn read(&mut self, kind: ResourceType, id: &str) -> Result<Option<Stored>> {
-        self.read_for(Action::Read, kind, id).await
-    }
-
-    /// When the first version of a resource was received.
-    ///
-    /// # Errors
-    /// `Fault`, if that version does not match its hash.
-    pub async fn first_received(&mut self, stored: &Stored) -> Result<Timestamp> {
-        if stored.version <= 1 {
-            return Ok(stored.updated);
-        }
-        let target = (stored.kind, stored.id.as_str());
-        let first = self.session.version(&self.permit, target, 1).await?;
-        Ok(first.map_or(stored.updated, |first| first.updated))
-    }
-
-    /// Searches; this part's own writes are seen.
-    ///
-    /// # Errors
-    /// As the search itself.
-    pub async fn search(&mut self, query: &Query) -> Result<Page> {
-        self.session.search(&self.permit, query).await
-    }
-
-    /// The resource of a canonical URL, with or without `|version`; the newest by creation, where
-    /// several have it.
-    ///
-    /// # Errors
-    /// As a search.
-    pub async fn find_canonical(
-        &mut self,
-        kind: ResourceType,
-        canonical: &str,
-    ) -> Result<Option<Arc<Canonical>>> {
-        // Only the server's own tasks, which see everything, share what was found before.
-        let shared =
-            matches!(self.permit.actor(), Actor::System(_)) && self.permit.patient().is_none();
-        if let Some(known) = self.canonicals.get(kind, canonical).filter(|_| shared) {
-            return Ok(Some(known));
-        }
-        let (url, version) = match canonical.split_once('|') {
-            Some((url, version)) => (url, Some(version)),
-            None => (canonical, None),
-        };
-        let mut query = Query::new(kind).uri("url", url);
-        if let Some(version) = version {
-            query = query.token("version", None, version);
-        }
-        let Some(hit) = self.search(&query.limit(1)).await?.hits.pop() else {
-            return Ok(None);
-        };
-        let tree = hit.stored.tree()?;
-        let found = Arc::new(Canonical {
-            stored: hit.stored,
-            tree,
-        });
-        if shared {
-            self.canonicals.keep(kind, canonical, &found);
-        }
-        Ok(Some(found))
     }
 
     /// Writes a resource under an id where nothing stands.
@@ -289,9 +227,11 @@ impl Tx {
         let mut prepared = self.shape(None, prepared)?;
         prepared.settle_compartments(id);
         self.complete(&mut prepared).await?;
+        self.share(id, &mut prepared).await?;
         let own = about::own(prepared.resource.kind(), id);
         let admitting = self.admitting(&prepared, actions, own.as_deref()).await?;
         self.check_names(&prepared, None).await?;
+        self.concern(&prepared.rows.about);
         let (mut row, resource) = self.stamp(id, 1, prepared.resource);
         row.key = self.session.insert(&row, &prepared.rows).await?;
         self.check_admitted(&row, &admitting).await?;
@@ -309,8 +249,10 @@ impl Tx {
         let mut prepared = self.shape(standing, prepared)?;
         prepared.settle_compartments(&current.id);
         self.complete(&mut prepared).await?;
+        self.share(&current.id, &mut prepared).await?;
         let admitting = self.admitting(&prepared, &[Action::Update], None).await?;
         self.check_names(&prepared, Some(&current)).await?;
+        self.concern(&prepared.rows.about);
         let (mut row, resource) = self.stamp(&current.id, current.version + 1, prepared.resource);
         row.key = current.key;
         self.session
@@ -367,34 +309,6 @@ impl Tx {
     }
 }
 
-/// What is read beside current versions.
-impl Tx {
-    /// One version, current or not; this part's own writes are seen.
-    ///
-    /// # Errors
-    /// `Fault`, if the stored version does not match its hash.
-    pub async fn vread(
-        &mut self,
-        target: (ResourceType, &str),
-        version: u64,
-    ) -> Result<Option<Stored>> {
-        self.session.version(&self.permit, target, version).await
-    }
-
-    /// Current versions that together have every label that resources of these types have.
-    pub(super) async fn labelled(&mut self, kinds: &[ResourceType]) -> Result<Vec<Stored>> {
-        self.session.labelled(&self.permit, kinds).await
-    }
-
-    /// A page of versions, newest first; this part's own writes are seen.
-    ///
-    /// # Errors
-    /// As [`Tx::vread`].
-    pub async fn history(&mut self, excerpt: &Excerpt) -> Result<Option<History>> {
-        self.session.history(&self.permit, excerpt).await
-    }
-}
-
 /// What the writer does around a part.
 impl Tx {
     /// Says who shapes and sees each version.
@@ -424,7 +338,9 @@ impl Tx {
     }
 
     pub(super) fn start(&mut self, permit: Permit) {
+        self.caller = permit.clone();
         self.permit = permit;
+        self.whom.clear();
         self.now = self.clock.now();
         self.pending.clear();
         self.changes = 0;
@@ -454,7 +370,7 @@ impl Tx {
         while let Some(change) = self.pending.pop_front() {
             for reactor in reactors {
                 if reactor.concerns(&change) {
-                    self.permit = Permit::system(reactor.name());
+                    self.permit = self.deputy(reactor.name());
                     reactor.react(self, &change).await?;
                 }
             }

@@ -15,6 +15,8 @@ mod attacks;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod auditors;
+#[cfg(test)]
 mod authoring;
 #[cfg(test)]
 mod authorization;
@@ -28,6 +30,7 @@ mod bulk;
 mod commands;
 #[cfg(test)]
 mod demo;
+#[cfg(test)]
 mod disclosures;
 #[cfg(test)]
 mod documents;

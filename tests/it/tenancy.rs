@@ -3,7 +3,11 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{App, Backend, Client, Options, Reply, Server, add_user, vigie};
+use crate::harness::{
+    App, Backend, Client, Options, PASSWORD, Reply, Server, Visitor, add_user,
+    app::{allow, parameter},
+    vigie,
+};
 
 const PATHWAY: &str = include_str!("../../profiles/examples/PlanDefinition-heart-failure.json");
 const FORM: &str = include_str!("../../profiles/examples/Questionnaire-heart-failure.json");
@@ -16,6 +20,7 @@ const VIGIE: &str = "https://vigie.example/fhir";
 /// A hospital with a ward, another hospital, and the agency; each has a patient.
 struct Region {
     server: Server,
+    mails: tempfile::TempDir,
     app: App,
     all: Client,
 }
@@ -51,8 +56,12 @@ fn pathway_of(name: &str, version: &str, establishments: &[&str]) -> (Value, Val
 
 impl Region {
     fn open() -> Self {
+        let mails = tempfile::tempdir().unwrap();
+        let folder = mails.path().display().to_string();
+        let set = |name: &str, value: &str| (format!("VIGIE_{name}"), value.to_owned());
         let server = Server::start_with(Options {
             closed: true,
+            environment: vec![set("MAIL_CHANNEL", "file"), set("MAIL_DIRECTORY", &folder)],
             ..Options::default()
         });
         let backend = Backend::register(&server, "system/*.cruds");
@@ -95,7 +104,42 @@ impl Region {
             add_user(&server, name, &person, &[role]);
         }
         let app = App::public(&server, SCOPES);
-        Self { server, app, all }
+        Self {
+            server,
+            mails,
+            app,
+            all,
+        }
+    }
+
+    /// The code in the last mail that was sent.
+    fn code(&self) -> String {
+        let files = std::fs::read_dir(self.mails.path()).unwrap().flatten();
+        let last = files.max_by_key(|one| one.metadata().unwrap().modified().unwrap());
+        let mail = std::fs::read_to_string(last.expect("a mail").path()).unwrap();
+        let digits = |word: &&str| word.len() == 6 && word.bytes().all(|c| c.is_ascii_digit());
+        mail.split_whitespace().find(digits).unwrap().to_owned()
+    }
+
+    /// Somebody who is followed, with an app of theirs.
+    fn patient(&self, login: &str, scopes: &str) -> Client {
+        let app = App::public(&self.server, scopes);
+        let mut visitor = Visitor::new(&self.server);
+        let request = app.request(&self.server, scopes, &[]);
+        let first = visitor.get(&format!("/auth/authorize?{request}"));
+        let page = visitor.follow(first);
+        let answer = visitor.submit(&page, &[("login", login), ("password", PASSWORD)]);
+        let asked = visitor.follow(answer);
+        self.server.set_clock(&self.server.later(60));
+        let answer = visitor.submit(&asked, &[("code", &self.code())]);
+        let page = visitor.follow(answer);
+        let answer = allow(&mut visitor, &page, None);
+        let back = visitor.follow(answer);
+        let code = parameter(back.header("location").unwrap(), "code").unwrap();
+        let tokens = App::post(&self.server, &app.exchange_form(&code));
+        let tokens = tokens.expect(200).json();
+        let token = tokens["access_token"].as_str().unwrap();
+        self.server.client().with_token(token)
     }
 
     fn who(&self, login: &str) -> Client {
@@ -280,6 +324,26 @@ fn the_agencys_pathways_are_the_agencys_alone() {
 }
 
 #[test]
+fn who_answers_reads_the_form_and_not_the_pathway() {
+    let region = Region::open();
+    let mut agent = region.who("agent");
+    consent(&mut agent, "Patient/pg");
+    let canonical = format!("{VIGIE}/PlanDefinition/covid-case|1.0.0");
+    apply(&mut agent, &canonical, ("agent", "Patient/pg")).expect(200);
+    add_user(&region.server, "pg", "Patient/pg", &["patient"]);
+    let url = format!("{VIGIE}/Questionnaire/covid-case");
+    for scopes in ["user/*.rs", "launch/patient patient/*.rs"] {
+        let mut patient = region.patient("pg", scopes);
+        assert_eq!(found(&mut patient, "Questionnaire", &url), 1, "{scopes}");
+        patient.get("Questionnaire/covid-case").expect(200);
+        patient.get("PlanDefinition/covid-case").expect(404);
+        let plans = patient.get("CarePlan?_count=10").expect(200).text();
+        assert!(plans.contains("covid-case"), "their own follow-up");
+        patient.get("Patient/pa").expect(404);
+    }
+}
+
+#[test]
 fn a_program_of_an_establishment_sees_its_pathways_and_rewrites_no_directory() {
     let mut region = Region::open();
     let (plan, form) = pathway_of("cardio-a", "1.0.0", &["Organization/a"]);
@@ -313,20 +377,10 @@ fn a_program_of_an_establishment_sees_its_pathways_and_rewrites_no_directory() {
 fn what_a_role_does_for_the_whole_region_is_in_no_establishment() {
     let region = Region::open();
     let database = format!("sqlite:{}", region.server.database().display());
-    for role in ["administrator", "auditor"] {
-        let output = vigie(&[
-            "user",
-            "add",
-            "x",
-            "--person",
-            "Practitioner/x",
-            "--role",
-            &format!("{role}@Organization/a"),
-            "--database",
-            &database,
-        ]);
-        assert!(!output.status.success(), "{role}");
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(told.contains("region"), "{told}");
-    }
+    let person = ["user", "add", "x", "--person", "Practitioner/x"];
+    let role = ["--role", "administrator@Organization/a", "--database"];
+    let output = vigie(&[&person[..], &role, &[&database]].concat());
+    assert!(!output.status.success());
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("region"), "{told}");
 }

@@ -236,7 +236,11 @@ fn a_form_is_everybodys_or_of_those_to_whom_it_is_offered_and_of_who_is_asked() 
 /// The custody of a version, as `patient custodian`, with a minus where it is denied.
 fn custody(tree: &Value) -> Vec<String> {
     let rows = about(tree).custody.into_iter().map(|row| {
-        let minus = if row.denied { "-" } else { "" };
+        let minus = match row.denied {
+            0 => "",
+            1.. => "-",
+            _ => "+",
+        };
         format!("{minus}{} {}", row.patient, row.custodian)
     });
     rows.collect()
@@ -333,7 +337,37 @@ fn an_active_consent_denies_whom_its_provisions_name() {
     assert_eq!(custody(&consent("active", nested)), denied);
     assert!(custody(&consent("rejected", deny.clone())).is_empty());
     let permit = json!({ "type": "permit", "actor": [{ "reference": refer("Practitioner/p") }] });
-    assert!(custody(&consent("active", permit)).is_empty());
+    assert!(custody(&consent("active", permit.clone())).is_empty());
+    // Who is excepted from a rule, and everybody, for some purposes.
+    let but = json!({ "type": "deny", "provision": [permit], "purpose": [
+        { "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HRESCH" }] });
+    let rows = [
+        "-a *~?",
+        "-a *~HRESCH",
+        "+a Practitioner/p",
+        "+a ^Practitioner/p",
+    ];
+    let mut found = custody(&consent("active", but));
+    found.sort_by_key(|row| (row.starts_with('+'), row.clone()));
+    assert_eq!(found, rows);
+}
+
+#[test]
+fn a_denial_holds_in_its_time() {
+    let tree = json!({ "resourceType": "Consent", "status": "active", "patient": refer("Patient/a"),
+        "provision": { "type": "deny", "actor": [{ "reference": refer("Practitioner/p") }],
+            "period": { "start": "1970-01-02", "end": "1970-01-02" } } });
+    let day = 86_400_000;
+    let at = |at: i64| {
+        let mut about = about(&tree);
+        about.settle(at);
+        (about.custody.len(), about.next_change(at))
+    };
+    assert_eq!(at(0), (0, Some(day)));
+    assert_eq!(at(day - 1), (0, Some(day)));
+    assert_eq!(at(day), (2, Some(2 * day)));
+    assert_eq!(at(2 * day - 1), (2, Some(2 * day)));
+    assert_eq!(at(2 * day), (0, None));
 }
 
 #[test]
@@ -417,4 +451,115 @@ fn naming_a_practitioner_makes_nothing_theirs() {
     // Only those whom somebody put in charge of a patient care for them.
     let tree = json!({ "resourceType": "Patient", "generalPractitioner": [p] });
     assert_eq!(about(&tree).custody.len(), 1);
+}
+
+#[expect(clippy::too_many_lines, reason = "a table")]
+#[test]
+fn what_says_it_by_others_is_about_whom_they_are_about() {
+    let through = |tree: Value| {
+        let about = about(&tree);
+        let named = about.through.iter();
+        let named: Vec<String> = named
+            .map(|one| format!("{}/{}", one.kind, one.id))
+            .collect();
+        (about.whom.join(" "), named.join(" "))
+    };
+    let (a, o, d) = (
+        refer("Patient/a"),
+        refer("Observation/o"),
+        refer("Device/d"),
+    );
+    for (tree, whom, others) in [
+        (
+            json!({ "resourceType": "Provenance", "target": [o, a, o] }),
+            "a",
+            "Observation/o",
+        ),
+        (
+            json!({ "resourceType": "Provenance", "target": [a, { "display": "?" }] }),
+            "",
+            "",
+        ),
+        (
+            json!({ "resourceType": "Provenance", "target": [refer("#x"), o] }),
+            "",
+            "",
+        ),
+        (
+            json!({ "resourceType": "Provenance", "target": [refer("Observation/o/_history/2")] }),
+            "",
+            "Observation/o",
+        ),
+        (
+            json!({ "resourceType": "Task", "focus": o }),
+            "",
+            "Observation/o",
+        ),
+        (
+            json!({ "resourceType": "Task", "for": a, "focus": o }),
+            "a",
+            "",
+        ),
+        (
+            json!({ "resourceType": "Task", "for": { "display": "?" }, "focus": o }),
+            "",
+            "",
+        ),
+        (
+            json!({ "resourceType": "Observation", "subject": d }),
+            "",
+            "Device/d",
+        ),
+        (
+            json!({ "resourceType": "Observation", "subject": refer("Location/l") }),
+            "",
+            "",
+        ),
+        (
+            json!({ "resourceType": "DeviceMetric", "source": d }),
+            "",
+            "Device/d",
+        ),
+        (
+            json!({ "resourceType": "Binary", "securityContext": refer("DocumentReference/f") }),
+            "",
+            "DocumentReference/f",
+        ),
+        (json!({ "resourceType": "Binary" }), "", ""),
+        // What it is derived from, or part of, does not make it theirs.
+        (
+            json!({ "resourceType": "Observation", "derivedFrom": [o] }),
+            "",
+            "",
+        ),
+    ] {
+        let told = (whom.to_owned(), others.to_owned());
+        assert_eq!(through(tree.clone()), told, "{tree}");
+    }
+}
+
+#[test]
+fn only_people_are_shared_and_all_or_none() {
+    let shared = |whom: &[&str], others: &[Option<&[&str]>]| {
+        let mut about = About {
+            whom: whom.iter().map(|one| (*one).to_owned()).collect(),
+            ..About::default()
+        };
+        let texts = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect();
+        about.share(others.iter().map(|one| one.map(texts)));
+        about.whom.join(" ")
+    };
+    assert_eq!(shared(&[], &[Some(&["b", "a"]), Some(&["a"])]), "a b");
+    assert_eq!(shared(&["c"], &[Some(&["a"])]), "a c");
+    // Whoever else must be reached, must be.
+    assert_eq!(
+        shared(&[], &[Some(&["a"]), Some(&["@CareTeam/t"])]),
+        "@CareTeam/t a"
+    );
+    assert_eq!(shared(&[], &[Some(&["a"]), Some(&[SHARED])]), "a");
+    // What is not there, or about nobody, opens nothing.
+    assert_eq!(shared(&["c"], &[Some(&["a"]), None]), "");
+    assert_eq!(shared(&[], &[Some(&[SHARED])]), "");
+    assert_eq!(shared(&[], &[Some(&["@agency"])]), "");
+    assert_eq!(shared(&["c"], &[Some(&["a"]), Some(&[])]), "");
 }

@@ -10,9 +10,11 @@
 //! Specification: <http://hl7.org/fhir/R4/narrative.html#xhtml>,
 //! <http://hl7.org/fhir/R4/security.html#narrative>.
 
+mod clean;
 mod link;
 mod rules;
 
+pub use self::clean::clean;
 use self::rules::{ATTRIBUTES, ELEMENTS, INERT_ATTRIBUTES, INERT_ELEMENTS, OWN};
 
 /// Deepest nesting of elements.
@@ -154,11 +156,7 @@ impl<'t> Reader<'t> {
         if self.open.len() >= DEEPEST {
             return Err("The narrative is nested too deeply.".to_owned());
         }
-        let more = match self.rigour {
-            Rigour::Standard => &[][..],
-            Rigour::Inert(_) => INERT_ELEMENTS,
-        };
-        if !(ELEMENTS.contains(&name) || more.contains(&name)) {
+        if !is_known(name, self.rigour) {
             return Err("txt-1: The narrative has an element that may not be shown.".to_owned());
         }
         self.has_content |= name == "img";
@@ -188,26 +186,35 @@ impl<'t> Reader<'t> {
                 .get(1..)
                 .and_then(|value| value.split_once(quote))
                 .ok_or("The value of an attribute of the narrative does not end.")?;
-            self.attribute((element, name.trim_end()), value)?;
+            attribute(self.rigour, (element, name.trim_end()), value)?;
             rest = after;
         }
     }
+}
 
-    fn attribute(&self, (element, name): (&str, &str), value: &str) -> Result<(), String> {
-        let own = OWN
-            .iter()
-            .find(|(known, _)| *known == element)
-            .map_or(&[][..], |(_, own)| own);
-        let known = ATTRIBUTES.contains(&name) || own.contains(&name) || name.starts_with("xmlns:");
-        match self.rigour {
-            Rigour::Standard if !known => Err(NOT_SHOWN.to_owned()),
-            Rigour::Standard => link::standard((element, name), value),
-            // Elements of another language have other powers under the same names.
-            Rigour::Inert(_) if name == "xmlns" && value == XHTML => Ok(()),
-            Rigour::Inert(_) if name == "xmlns" => Err(NOT_SHOWN.to_owned()),
-            Rigour::Inert(_) if !(known || is_inert(name)) => Err(NOT_SHOWN.to_owned()),
-            Rigour::Inert(images) => link::inert(name, value, images),
-        }
+/// Whether an element may be shown.
+fn is_known(name: &str, rigour: Rigour<'_>) -> bool {
+    let more = match rigour {
+        Rigour::Standard => &[][..],
+        Rigour::Inert(_) => INERT_ELEMENTS,
+    };
+    ELEMENTS.contains(&name) || more.contains(&name)
+}
+
+fn attribute(rigour: Rigour<'_>, (element, name): (&str, &str), value: &str) -> Result<(), String> {
+    let own = OWN
+        .iter()
+        .find(|(known, _)| *known == element)
+        .map_or(&[][..], |(_, own)| own);
+    let known = ATTRIBUTES.contains(&name) || own.contains(&name) || name.starts_with("xmlns:");
+    match rigour {
+        Rigour::Standard if !known => Err(NOT_SHOWN.to_owned()),
+        Rigour::Standard => link::standard((element, name), value),
+        // Elements of another language have other powers under the same names.
+        Rigour::Inert(_) if name == "xmlns" && value == XHTML => Ok(()),
+        Rigour::Inert(_) if name == "xmlns" => Err(NOT_SHOWN.to_owned()),
+        Rigour::Inert(_) if !(known || is_inert(name)) => Err(NOT_SHOWN.to_owned()),
+        Rigour::Inert(images) => link::inert(name, value, images),
     }
 }
 

@@ -54,6 +54,9 @@ pub enum Judgement {
     Profiles(Arc<Knowledge>),
     /// As the judgement within; and a narrative that does something in a browser is refused.
     Inert(Box<Self>),
+    /// As the judgement within, once what does something in a browser is taken out of narratives;
+    /// where that cannot be, it is refused.
+    Cleaned(Box<Self>),
 }
 
 impl Judgement {
@@ -62,8 +65,8 @@ impl Judgement {
     /// # Errors
     /// As [`Judgement::check`], and `Malformed` for what is not JSON.
     pub fn read(&self, body: &Bytes, limits: &Limits) -> Result<Resource> {
-        let tree = super::json::parse(body, limits)?;
-        self.check(&tree)?;
+        let mut tree = super::json::parse(body, limits)?;
+        self.settle(&mut tree)?;
         Resource::trusted(tree)
     }
 
@@ -75,8 +78,19 @@ impl Judgement {
     pub fn read_new(&self, body: &Bytes, limits: &Limits) -> Result<Resource> {
         let mut tree = super::json::parse(body, limits)?;
         leave_out_id(&mut tree);
-        self.check(&tree)?;
+        self.settle(&mut tree)?;
         Resource::trusted(tree)
+    }
+
+    /// Makes of a resource what is to be stored, and judges it.
+    ///
+    /// # Errors
+    /// As [`check`].
+    pub fn settle(&self, tree: &mut Value) -> Result<()> {
+        if let Self::Cleaned(_) = self {
+            narratives::clean(tree);
+        }
+        self.check(tree)
     }
 
     /// Judges a resource that is to be stored.
@@ -88,7 +102,7 @@ impl Judgement {
             Self::Lenient => check_structure(tree, Required::Forgiven),
             Self::Base => check(tree),
             Self::Profiles(knowledge) => check_profiles(tree, knowledge),
-            Self::Inert(within) => {
+            Self::Inert(within) | Self::Cleaned(within) => {
                 within.check(tree)?;
                 refuse(narratives::faults(tree))
             }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::place::Place;
 use crate::{
-    fhir::narrative::{Images, Rigour, read},
+    fhir::narrative::{self, Images, Rigour, read},
     kernel::problem::Issue,
 };
 
@@ -17,6 +17,62 @@ pub(super) fn faults(resource: &Value) -> Vec<Issue> {
     let mut walk = Walk { faults: Vec::new() };
     walk.value(resource, &Place::root(kind), Images::Own);
     walk.faults
+}
+
+/// Takes out of every narrative what does something in a browser. One that is harmless stays as it
+/// is, to the byte, and so does one that cannot be read: it is refused by [`faults`].
+pub(super) fn clean(resource: &mut Value) {
+    clean_value(resource, &Source::Own);
+}
+
+/// As [`Images`], by itself.
+#[derive(Clone)]
+enum Source {
+    Own,
+    This(String),
+    Any,
+}
+
+impl Source {
+    fn images(&self) -> Images<'_> {
+        match self {
+            Self::Own => Images::Own,
+            Self::This(url) => Images::This(url),
+            Self::Any => Images::Any,
+        }
+    }
+}
+
+fn clean_value(value: &mut Value, source: &Source) {
+    match value {
+        Value::Object(members) => {
+            let kind = members.get("resourceType").and_then(Value::as_str);
+            let source = kind.map_or_else(
+                || source.clone(),
+                |kind| match images_of(kind, members) {
+                    Images::Own => Source::Own,
+                    Images::This(url) => Source::This(url.to_owned()),
+                    Images::Any => Source::Any,
+                },
+            );
+            for (name, value) in members.iter_mut() {
+                match value {
+                    Value::String(div) if name == "div" => clean_div(div, source.images()),
+                    _ => clean_value(value, &source),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| clean_value(item, source)),
+        _ => {}
+    }
+}
+
+fn clean_div(div: &mut String, images: Images<'_>) {
+    if read(div, Rigour::Inert(images)).is_err()
+        && let Ok(cleaned) = narrative::clean(div, images)
+    {
+        *div = cleaned;
+    }
 }
 
 struct Walk {
@@ -111,6 +167,23 @@ mod tests {
         assert_eq!(places(&document), [within]);
         let many = json!({ "resourceType": "List", "contained": vec![patient; 30] });
         assert_eq!(places(&many).len(), FAULTS_MAX);
+    }
+
+    #[test]
+    fn a_narrative_is_cleaned_wherever_it_is() {
+        let text = json!({ "status": "generated", "div": "<div>one<script>1</script></div>" });
+        let mut patient = json!({
+            "resourceType": "Patient", "text": text, "name": [{ "text": ACTIVE }],
+            "contained": [{ "resourceType": "Organization", "text": text }],
+        });
+        clean(&mut patient);
+        assert_eq!(patient["text"]["div"], "<div>one</div>");
+        assert_eq!(patient["contained"][0]["text"]["div"], "<div>one</div>");
+        assert_eq!(patient["name"][0]["text"], ACTIVE, "a text like any other");
+        // Nothing would be left of it: it stays, and is refused.
+        let mut empty = json!({ "resourceType": "List", "text": { "div": ACTIVE } });
+        clean(&mut empty);
+        assert_eq!(places(&empty), ["List.text.div"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use axum::http::header;
 use super::{Call, IF_NONE_EXIST, Outcome};
 use crate::{
     http::{
-        auditing,
+        audit::events,
         negotiate::{self, Return},
         operations, reply, router,
         state::State,
@@ -37,7 +37,7 @@ pub fn read(call: Call) -> Outcome {
                 .and_then(reply::read_http_date),
         };
         let context = &call.state.context;
-        if let Some(reply) = auditing::read(&call).await? {
+        if let Some(reply) = events::read(&call).await? {
             return Ok(reply);
         }
         let reply = reading::read(context, &call.permit, call.target()?, &held).await?;
@@ -117,7 +117,7 @@ pub fn history_of_many(call: Call) -> Outcome {
 pub fn search(call: Call) -> Outcome {
     Box::pin(async move {
         let context = &call.state.context;
-        if let Some(reply) = auditing::search(&call).await? {
+        if let Some(reply) = events::search(&call).await? {
             return Ok(reply);
         }
         let query = searching::query(context, call.kind()?, &call.query, call.handling())?;

@@ -35,10 +35,23 @@ pub struct Ask {
     pub verb: Method,
     /// The path, in which `{id}` stands for the resource and `{patient}` for its owner.
     pub path: String,
-    /// The body; the same.
+    /// The body; the same. A text is that of a form.
     pub body: Option<Value>,
+    /// `If-None-Exist`; the same.
+    pub unless: Option<&'static str>,
     /// Headers beside the usual ones.
     pub accept: Option<&'static str>,
+}
+
+/// A request with the name of somebody in it.
+#[derive(Debug, Clone)]
+pub struct Filled {
+    /// The path.
+    pub path: String,
+    /// The body.
+    pub body: Option<Value>,
+    /// `If-None-Exist`.
+    pub unless: Option<String>,
 }
 
 /// What an answer is held to beside the canaries.
@@ -69,6 +82,7 @@ impl Ask {
             verb,
             path: path.replace("{type}", kind.name()),
             body: None,
+            unless: None,
             accept: None,
         }
     }
@@ -91,25 +105,26 @@ impl Ask {
     }
 
     /// The same request of what is not there.
-    pub fn of_nothing(&self) -> (String, Option<Value>) {
-        self.filled(ABSENT, ABSENT)
+    pub fn of_nothing(&self) -> Filled {
+        self.filled(ABSENT)
     }
 
     /// The request as it is made.
-    pub fn as_made(&self) -> (String, Option<Value>) {
-        self.owner.map_or_else(
-            || self.filled("", ""),
-            |owner| self.filled(id(owner), id(owner)),
-        )
+    pub fn as_made(&self) -> Filled {
+        self.filled(self.owner.map_or("", id))
     }
 
-    fn filled(&self, id: &str, patient: &str) -> (String, Option<Value>) {
-        let fill = |text: &str| text.replace("{id}", id).replace("{patient}", patient);
+    fn filled(&self, id: &str) -> Filled {
+        let fill = |text: &str| text.replace("{id}", id).replace("{patient}", id);
         let body = self.body.as_ref().map(|body| {
             let text = fill(&body.to_string());
             serde_json::from_str(&text).unwrap()
         });
-        (fill(&self.path), body)
+        Filled {
+            path: fill(&self.path),
+            body,
+            unless: self.unless.map(fill),
+        }
     }
 }
 
@@ -122,6 +137,9 @@ pub fn of_type(kind: ResourceType) -> Vec<Ask> {
         ask(Method::GET, "/fhir/{type}/_history").needing("s", Shape::Any),
         ask(Method::GET, "/fhir/{type}?_include=*&_revinclude=*").needing("s", Shape::Any),
         ask(Method::GET, "/fhir/{type}?_summary=count").needing("s", Shape::Any),
+        ask(Method::POST, "/fhir/{type}/_search")
+            .with("_count=1000&_include=*&_revinclude=*".into())
+            .needing("s", Shape::Any),
     ];
     for owner in Owner::ALL {
         let Some(tree) = world::resource(kind, owner) else {
@@ -140,7 +158,6 @@ fn of_instance(kind: ResourceType, owner: Owner, tree: &Value) -> Vec<Ask> {
     let ask = |verb: Method, path: &str| Ask::of(kind, verb, path);
     let mut own = tree.clone();
     own["id"] = "{id}".into();
-    let patch = json!([{ "op": "test", "path": "/resourceType", "value": kind.name() }]);
     let entry = json!({ "resourceType": "Bundle", "type": "batch", "entry": [
         { "request": { "method": "GET", "url": format!("{kind}/{{id}}") } },
     ] });
@@ -153,14 +170,17 @@ fn of_instance(kind: ResourceType, owner: Owner, tree: &Value) -> Vec<Ask> {
         ask(Method::GET, TAGGED).needing("s", Shape::Total),
         ask(Method::POST, "/fhir").with(entry),
         ask(Method::PATCH, "/fhir/{type}/{id}")
-            .with(patch)
+            .with(unchanged(kind))
             .needing("ru", Shape::Written),
         ask(Method::PUT, "/fhir/{type}/{id}")
             .with(own.clone())
             .needing("u", Shape::Written),
+    ];
+    all.extend(on_condition(kind, &own));
+    all.extend([
         ask(Method::DELETE, "/fhir/{type}?_id={id}").needing("sd", Shape::Written),
         ask(Method::DELETE, "/fhir/{type}/{id}").needing("d", Shape::Written),
-    ];
+    ]);
     if kind.name() != "Patient" {
         all.push(
             ask(Method::POST, "/fhir/{type}")
@@ -169,12 +189,45 @@ fn of_instance(kind: ResourceType, owner: Owner, tree: &Value) -> Vec<Ask> {
         );
     }
     if matches!(owner, Owner::Own | Owner::Other) {
-        all.push(ask(Method::GET, "/fhir/Patient/{patient}/{type}"));
+        let within = "/fhir/Patient/{patient}/{type}";
+        all.push(ask(Method::GET, within));
+        let posted = format!("{within}/_search");
+        all.push(ask(Method::POST, &posted).with("_count=1000".into()));
     }
     if kind.name() == "Binary" {
         let mut raw = ask(Method::GET, "/fhir/{type}/{id}").needing("r", Shape::Resource);
         raw.accept = Some("*/*");
         all.push(raw);
+    }
+    all
+}
+
+/// A patch that changes nothing.
+fn unchanged(kind: ResourceType) -> Value {
+    json!([{ "op": "test", "path": "/resourceType", "value": kind.name() }])
+}
+
+/// Searches by form, and writes under a condition that names the resource.
+fn on_condition(kind: ResourceType, tree: &Value) -> Vec<Ask> {
+    let ask = |verb: Method, path: &str| Ask::of(kind, verb, path);
+    let by_id = "/fhir/{type}?_id={id}";
+    let mut all = vec![
+        ask(Method::POST, "/fhir/{type}/_search")
+            .with("_id={id}&_total=accurate".into())
+            .needing("s", Shape::Total),
+        ask(Method::PUT, by_id)
+            .with(tree.clone())
+            .needing("su", Shape::Written),
+        ask(Method::PATCH, by_id)
+            .with(unchanged(kind))
+            .needing("sru", Shape::Written),
+    ];
+    let mut create = ask(Method::POST, "/fhir/{type}")
+        .with(tree.clone())
+        .needing("cs", Shape::Written);
+    create.unless = Some("_id={id}");
+    if kind.name() != "Patient" {
+        all.push(create);
     }
     all
 }
@@ -201,9 +254,18 @@ pub fn of_system() -> Vec<Ask> {
         ..Ask::of(patient, Method::GET, path)
     })
     .collect();
-    all.extend([Owner::Own, Owner::Other].map(|owner| {
-        let path = "/fhir/Patient/{patient}/*?_count=1000";
-        Ask::of(patient, Method::GET, path).about(owner)
+    all.push(Ask {
+        kind: None,
+        ..Ask::of(patient, Method::POST, "/fhir/_search")
+            .with("_type=Patient,Observation&_count=1000".into())
+    });
+    all.extend([Owner::Own, Owner::Other].into_iter().flat_map(|owner| {
+        let path = "/fhir/Patient/{patient}/*";
+        let listed = Ask::of(patient, Method::GET, &format!("{path}?_count=1000"));
+        let post = |path: &str| Ask::of(patient, Method::POST, path).with("_count=1000".into());
+        let posted = post(&format!("{path}/_search"));
+        let whole = post("/fhir/Patient/{patient}/_search");
+        [listed, posted, whole].map(|ask| ask.about(owner))
     }));
     all.extend(OPERATIONS.iter().flat_map(calls));
     all
@@ -258,16 +320,8 @@ fn each_line_of_the_table_is_asked() {
         .chain(of_system())
         .map(|ask| (ask.verb.clone(), shape_of(&ask)))
         .collect();
-    // Forms are the same searches by another way, and conditional writes are tried by deletion.
-    asked.extend([
-        (Method::POST, "/".to_owned()),
-        (Method::POST, "/_search".to_owned()),
-        (Method::POST, "/{type}/_search".to_owned()),
-        (Method::PUT, "/{type}".to_owned()),
-        (Method::PATCH, "/{type}".to_owned()),
-        (Method::POST, "/{type}/{id}/{member}/_search".to_owned()),
-        (Method::POST, "/{type}/{id}/_search".to_owned()),
-    ]);
+    // The base with a stroke is the base.
+    asked.push((Method::POST, "/".to_owned()));
     for route in ROUTES {
         let line = (route.verb.clone(), route.path.to_owned());
         assert!(asked.contains(&line), "nobody asks {} {}", line.0, line.1);
@@ -286,8 +340,10 @@ fn shape_of(ask: &Ask) -> String {
         *part = match (at, &**part) {
             (0, _) => "{type}",
             (1, "_history") => "_history",
+            (1, "_search") => "_search",
             (1, _) => "{id}",
             (2, "_history") => "_history",
+            (2 | 3, "_search") => "_search",
             (2, name) if name.starts_with('$') => name,
             (2, _) => "{member}",
             _ => "{version}",

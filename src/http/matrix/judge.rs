@@ -9,7 +9,7 @@ use axum::{
 use serde_json::Value;
 
 use super::{
-    asks::{ABSENT, Ask, Shape},
+    asks::{ABSENT, Ask, Filled, Shape},
     cast::{self, Owner, Who},
     world::{World, canary, id, kinds},
 };
@@ -44,16 +44,26 @@ impl<'a> Judge<'a> {
         println!("{}: {} requests", self.who.name, self.requests);
     }
 
-    async fn asked(&mut self, ask: &Ask, (path, body): (String, Option<Value>)) -> Answer {
+    async fn asked(&mut self, ask: &Ask, filled: Filled) -> Answer {
         self.requests += 1;
-        let mut request = Request::builder().method(ask.verb.clone()).uri(&path);
+        let mut request = Request::builder()
+            .method(ask.verb.clone())
+            .uri(&filled.path);
         let accept = ask.accept.unwrap_or("application/fhir+json");
         request = request.header(header::ACCEPT, accept);
         if let Some(bearer) = self.who.bearer() {
             request = request.header(header::AUTHORIZATION, format!("Bearer {bearer}"));
         }
-        let body = match body {
+        if let Some(condition) = &filled.unless {
+            request = request.header("if-none-exist", condition);
+        }
+        let body = match filled.body {
             None => Body::empty(),
+            Some(Value::String(form)) => {
+                let kind = "application/x-www-form-urlencoded";
+                request = request.header(header::CONTENT_TYPE, kind);
+                Body::from(form)
+            }
             Some(body) => {
                 let kind = match ask.verb {
                     Method::PATCH => "application/json-patch+json",

@@ -44,6 +44,7 @@ pub use self::{
     table::OPERATIONS,
 };
 use super::{
+    audit::events,
     fhir::{Body, Endpoint, Serve},
     state::State,
 };
@@ -51,7 +52,7 @@ use crate::{
     fhir::{definitions::ResourceType, permit::Permit, resource::Resource},
     interactions::{
         Reply,
-        bundle::{Operate, OperationCall},
+        bundle::{Elsewhere, Operate, OperationCall},
     },
     kernel::problem::{Category, Problem, Result},
 };
@@ -172,6 +173,14 @@ impl Operate for Table {
             respond_async: false,
         };
         Box::pin(perform(operation, (self.0.clone(), permit), invocation))
+    }
+
+    fn elsewhere<'a>(
+        &'a self,
+        permit: &'a Permit,
+        asked: &'a Elsewhere,
+    ) -> BoxFuture<'a, Result<Option<Reply>>> {
+        Box::pin(events::elsewhere(&self.0, permit, asked))
     }
 }
 

@@ -29,7 +29,9 @@ pub fn of(text: &str) -> Value {
             x += run.len();
         }
     }
-    json!({ "width": width + 2 * QUIET, "path": path })
+    // A template is given texts.
+    let width = (width + 2 * QUIET).to_string();
+    json!({ "width": width, "path": path })
 }
 
 #[cfg(test)]
@@ -39,7 +41,7 @@ mod tests {
     #[test]
     fn a_picture_has_its_three_corners() {
         let picture = of("otpauth://totp/Vigie:anne?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
-        let width = picture["width"].as_u64().unwrap();
+        let width: usize = picture["width"].as_str().unwrap().parse().unwrap();
         let path = picture["path"].as_str().unwrap();
         let right = width - 4 - 7;
         for corner in [

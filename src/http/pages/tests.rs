@@ -95,6 +95,23 @@ async fn what_is_given_is_escaped_and_the_page_is_guarded() {
     assert!(!policy.contains("script-src"), "{policy}");
 }
 
+#[tokio::test]
+async fn a_picture_is_drawn_in_the_page_and_a_page_with_a_fault_says_so_first() {
+    let given = json!({ "says": "", "action": "/auth/second", "wrong": "no", "secret": "S",
+        "address": "otpauth://totp/x", "csrf": "c", "request": "",
+        "picture": picture::of("otpauth://totp/x") });
+    let response = page("enrol", given, Language::En);
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    let html = String::from_utf8(body.to_vec()).unwrap();
+    assert!(html.contains("viewBox=\"0 0 33 33\""), "{html}");
+    assert!(html.contains("<path d=\"M4 4h7v1h-7z"), "{html}");
+    assert!(
+        html.contains("<title>Not right: Authenticator</title>"),
+        "{html}"
+    );
+    assert!(html.contains("<h1>Authenticator</h1>"), "{html}");
+}
+
 #[test]
 fn a_browser_says_its_language() {
     let of = |text: &str| {

@@ -112,7 +112,23 @@ pub struct Part {
     pub request: Request,
     /// What is to be written, for POST and PUT.
     pub resource: Option<Resource>,
+    /// The same once more, where it asks for what may be kept elsewhere.
+    pub elsewhere: Option<Elsewhere>,
 }
+
+/// A read, or a search without an id, of a type that may be kept beside the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The type.
+    pub kind: ResourceType,
+    /// The id that is read.
+    pub id: Option<String>,
+    /// The query.
+    pub query: Vec<(String, String)>,
+}
+
+/// The type that may be kept beside the store: the record of accesses is shown as it.
+const ELSEWHERE: &str = "AuditEvent";
 
 impl Part {
     /// Reads an entry whose resource has been taken out.
@@ -155,6 +171,10 @@ impl Part {
             _ => return Err(reader.unsupported(".request.method")),
         };
         Ok(Self {
+            elsewhere: match request {
+                Request::Read { .. } | Request::Search(_) => reader.elsewhere(&line)?,
+                _ => None,
+            },
             place,
             full_url: entry["fullUrl"].as_str().map(str::to_owned),
             request,
@@ -222,6 +242,19 @@ impl Reader<'_> {
         let span = Span::read(&self.pairs(line)?, self.handling);
         let span = span.map_err(|problem| self.at_url(problem))?;
         Ok(Request::History(of, span))
+    }
+
+    fn elsewhere(&self, line: &Line<'_>) -> Result<Option<Elsewhere>> {
+        let Some(kind) = line.kind.filter(|kind| kind.name() == ELSEWHERE) else {
+            return Ok(None);
+        };
+        let id = match line.rest.as_slice() {
+            [] => None,
+            [id] => Some((*id).to_owned()),
+            _ => return Ok(None),
+        };
+        let query = self.pairs(line)?;
+        Ok(Some(Elsewhere { kind, id, query }))
     }
 
     fn pairs(&self, line: &Line<'_>) -> Result<Vec<(String, String)>> {
@@ -337,9 +370,9 @@ impl Reader<'_> {
     }
 
     fn resource(&self, kind: ResourceType, tree: Option<Value>) -> Result<Resource> {
-        let tree = tree.ok_or_else(|| self.no_resource())?;
+        let mut tree = tree.ok_or_else(|| self.no_resource())?;
         let read = || {
-            self.judgement.check(&tree)?;
+            self.judgement.settle(&mut tree)?;
             let resource = Resource::trusted(tree)?;
             check_kind(&resource, kind)?;
             Ok(resource)

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::{
-    fhir::{definitions::ResourceType, resource::Resource, validate::Judgement},
+    fhir::{about, definitions::ResourceType, resource::Resource, validate::Judgement},
     interactions::{
         Context,
         bundle::{Part, Request, at_entry},
@@ -110,7 +110,7 @@ impl Plan {
             plan.prepare(context, write)?;
         }
         plan.writes
-            .sort_by_key(|write| (write.request.rank(), write.place));
+            .sort_by_key(|write| (write.request.rank(), about::turn(write.kind), write.place));
         Ok(plan)
     }
 

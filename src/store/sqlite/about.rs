@@ -16,7 +16,9 @@ use crate::{
 };
 
 /// Whom somebody can act for: themselves; the parts of their establishments, their functions, the
-/// teams that one of these is of; and, marked, the establishments above theirs.
+/// teams that one of these is of; and, marked, the establishments above theirs. Besides, what a
+/// Consent names them by: everybody ([`crate::fhir::consent::EVERYBODY`]), among whom those who stand
+/// for a patient are not, and their purposes, or that they state none.
 const CUSTODIANS: &str = "with recursive \
      own(name, level) as ( \
          select value, 0 from json_each(?1) \
@@ -31,8 +33,27 @@ const CUSTODIANS: &str = "with recursive \
              cross join custody u on u.patient = '@' || a.name and u.denied = 0 \
              where a.level < ?2) \
      select distinct name from own \
+     union select '*' where exists (select 1 from json_each(?1) \
+         where value not like 'RelatedPerson/%' and value not like '~%') \
+     union select '~?' where exists (select 1 from json_each(?1)) \
+         and not exists (select 1 from json_each(?1) where value like '~%') \
      union select '^' || name from above where level > 0 \
      order by 1";
+
+/// Those who belong to custodians, by the names that the record of accesses has for them: their
+/// patients (of marks, which begin with `@`, only those of practitioners are people), who has a role
+/// with them, and they themselves.
+const BELONGING: &str = "with own(name) as (select value from json_each(?1) where value not like '^%') \
+     select value from json_each(?1) where value like 'Practitioner%' \
+     union select 'Patient/' || u.patient from own o \
+         cross join custody u on u.custodian = o.name and u.denied = 0 \
+             and (u.patient < '@' or u.patient >= 'A') \
+     union select a.fhir_user from own o \
+         cross join account_role r on r.organization = o.name join account a on a.id = r.account \
+     union select 'User/' || a.id from own o \
+         cross join account_role r on r.organization = o.name join account a on a.id = r.account \
+     union select 'Login/' || a.login from own o \
+         cross join account_role r on r.organization = o.name join account a on a.id = r.account";
 
 /// Writes the rows of a resource that has none.
 pub(super) fn insert_about(connection: &Connection, key: i64, about: &About) -> Result<()> {
@@ -74,6 +95,15 @@ pub(super) fn custodians(connection: &Connection, seeds: &[String]) -> Result<Ve
         found.push(row.map_err(fault)?);
     }
     Ok(found)
+}
+
+/// The names of those who belong to custodians.
+pub(super) fn belonging(connection: &Connection, custodians: &[String]) -> Result<Vec<String>> {
+    let mut statement = connection.prepare_cached(BELONGING).map_err(fault)?;
+    let names = statement
+        .query_map([json!(custodians).to_string()], |row| row.get(0))
+        .map_err(fault)?;
+    names.map(|name| name.map_err(fault)).collect()
 }
 
 /// One of those whom a resource is about.

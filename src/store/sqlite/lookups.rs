@@ -104,6 +104,11 @@ impl Lookups {
         about::custodians(&*self.connection()?, seeds)
     }
 
+    /// The names of those who belong to these custodians.
+    pub fn belonging(&self, custodians: &[String]) -> Result<Vec<String>> {
+        about::belonging(&*self.connection()?, custodians)
+    }
+
     /// Whether somebody is reached.
     pub fn reaches(&self, reach: &Reach, whom: &str) -> Result<bool> {
         reach::reaches_whom(&*self.connection()?, reach, whom)

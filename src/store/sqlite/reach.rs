@@ -18,9 +18,10 @@ use super::{
 };
 use crate::{
     fhir::{
-        about::About,
+        about::{self, About},
+        consent::PURPOSE,
         definitions::ResourceType,
-        permit::{Bound, Bounds, Permit, Reach},
+        permit::{Bound, Bounds, Concern, Permit, Reach},
         scope::Action,
     },
     kernel::problem::Result,
@@ -34,7 +35,10 @@ const FORMER: &str = "select whom from about_former where key = ?";
 
 /// Who has somebody in custody, or is kept from them; these come first.
 const CUSTODY: &str =
-    "select denied, custodian from custody where patient = ? order by denied desc";
+    "select denied, custodian, key from custody where patient = ? order by denied desc";
+
+/// Who is excepted from a rule of a Consent.
+const EXCEPTED: &str = "select custodian from custody where key = ? and patient = ? and denied = ?";
 
 /// Which versions of a resource are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +75,11 @@ pub(super) fn reaches(
     {
         return Ok(false);
     }
+    if let Some(concern) = permit.concern()
+        && !is_concerned(connection, concern, standing)?
+    {
+        return Ok(false);
+    }
     let bounds = match permit.bounds(Some(standing.kind), actions) {
         Bounds::All => return Ok(true),
         Bounds::Within(bounds) => bounds,
@@ -91,6 +100,41 @@ pub(super) fn reaches(
             && reaches_all(connection, bound.reach, &whom)?
             && holds(connection, &bound, key)?
         {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whom a resource is about, and with `former` whom its earlier versions were about; sorted.
+pub(super) fn whom(connection: &Connection, key: i64, former: bool) -> Result<Vec<String>> {
+    let mut whom = texts(connection, WHOM, key)?;
+    if former {
+        whom.extend(texts(connection, FORMER, key)?);
+    }
+    whom.sort_unstable();
+    whom.dedup();
+    Ok(whom)
+}
+
+/// Whether every patient whom a resource is about is one whom a concern has.
+fn is_concerned(connection: &Connection, concern: &Concern, standing: Standing) -> Result<bool> {
+    let whom = whom(connection, standing.key, standing.versions == Versions::All)?;
+    for one in whom.iter().filter(|one| about::is_patient(one)) {
+        if !concerns(connection, concern, one)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether a concern has a patient.
+pub(super) fn concerns(connection: &Connection, concern: &Concern, patient: &str) -> Result<bool> {
+    if concern.whom.iter().any(|one| one == patient) {
+        return Ok(true);
+    }
+    for reach in &concern.reaches {
+        if reaches_whom(connection, reach, patient)? {
             return Ok(true);
         }
     }
@@ -130,7 +174,7 @@ fn admits(
         let by_own_word = own == Some(whom) && {
             let rows = about.custody.iter().filter(|row| row.patient == *whom);
             let mut rows = rows.map(|row| (row.denied, row.custodian.as_str()));
-            rows.any(|(denied, name)| !denied && custodians.iter().any(|one| one == name))
+            rows.any(|(denied, name)| denied == 0 && custodians.iter().any(|one| one == name))
         };
         if !by_own_word && !reaches_one(connection, (marks, custodians), whom)? {
             return Ok(false);
@@ -187,19 +231,53 @@ fn reaches_one(
     let mut statement = connection.prepare_cached(CUSTODY).map_err(fault)?;
     let mut rows = statement.query([whom]).map_err(fault)?;
     while let Some(row) = rows.next().map_err(fault)? {
-        let denied: bool = row.get(0).map_err(fault)?;
-        if is_marked && !denied {
+        let denied: i64 = row.get(0).map_err(fault)?;
+        if is_marked && denied <= 0 || denied < 0 {
             break;
         }
         let name = row.get_ref(1).map_err(fault)?;
         let name = name
             .as_str()
             .map_err(crate::kernel::problem::Problem::fault)?;
-        if custodians.iter().any(|one| one == name) {
-            return Ok(!denied);
+        let is_meant = is_meant(name, custodians);
+        if denied == 0 && is_meant {
+            return Ok(true);
+        }
+        if is_meant {
+            let rule = (row.get(2).map_err(fault)?, whom, denied);
+            if !is_excepted(connection, rule, custodians)? {
+                return Ok(false);
+            }
         }
     }
     Ok(is_marked)
+}
+
+/// Whether a name is that of one of the custodians, and its purpose, if it has one, is one of theirs.
+fn is_meant(name: &str, custodians: &[String]) -> bool {
+    let is_own = |name: &str| custodians.iter().any(|one| one == name);
+    match name.find(PURPOSE) {
+        None => is_own(name),
+        Some(at) => is_own(&name[..at]) && is_own(&name[at..]),
+    }
+}
+
+/// Whether one of the custodians is excepted from the rule of a Consent.
+fn is_excepted(
+    connection: &Connection,
+    (key, whom, rule): (i64, &str, i64),
+    custodians: &[String],
+) -> Result<bool> {
+    let mut statement = connection.prepare_cached(EXCEPTED).map_err(fault)?;
+    let values = rusqlite::params![key, whom, -rule];
+    let mut rows = statement.query(values).map_err(fault)?;
+    while let Some(row) = rows.next().map_err(fault)? {
+        let name: String = row.get(0).map_err(fault)?;
+        if custodians.contains(&name) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether what narrows a bound holds of a resource.

@@ -108,6 +108,11 @@ impl Readers {
         self.lookups.custodians(seeds)
     }
 
+    /// The names of those who belong to these custodians, read in the calling thread.
+    pub fn belonging(&self, custodians: &[String]) -> Result<Vec<String>> {
+        self.lookups.belonging(custodians)
+    }
+
     /// Whether somebody is reached, read in the calling thread.
     pub fn reaches(&self, reach: &Reach, whom: &str) -> Result<bool> {
         self.lookups.reaches(reach, whom)

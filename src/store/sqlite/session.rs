@@ -21,7 +21,7 @@ use crate::{
     fhir::{
         about::About,
         definitions::ResourceType,
-        permit::{Bounds, Permit, Reach},
+        permit::{Bounds, Concern, Permit, Reach},
         scope::Action,
         search::query::Query,
         search::rows::IndexRows,
@@ -104,7 +104,8 @@ impl SqliteSession {
     /// everything, no index row is read.
     fn reaching(&self, permit: &Permit, (kind, action): (ResourceType, Action)) -> &Connection {
         let bounds = permit.bounds(Some(kind), &[action]);
-        if permit.patient().is_none() && matches!(bounds, Bounds::All) {
+        let is_free = permit.patient().is_none() && permit.concern().is_none();
+        if is_free && matches!(bounds, Bounds::All) {
             return self.connection.without_rows();
         }
         &self.connection
@@ -304,12 +305,36 @@ impl Session for SqliteSession {
         Box::pin(async move { about::custodians(&self.connection, seeds) })
     }
 
+    fn belonging<'a>(&'a mut self, custodians: &'a [String]) -> BoxFuture<'a, Result<Vec<String>>> {
+        Box::pin(async move { about::belonging(&self.connection, custodians) })
+    }
+
     fn reaches_whom<'a>(
         &'a mut self,
         reach: &'a Reach,
         whom: &'a str,
     ) -> BoxFuture<'a, Result<bool>> {
         Box::pin(async move { reach::reaches_whom(&self.connection, reach, whom) })
+    }
+
+    fn whom<'a>(
+        &'a mut self,
+        (kind, id): (ResourceType, &'a str),
+        former: bool,
+    ) -> BoxFuture<'a, Result<Option<Vec<String>>>> {
+        Box::pin(async move {
+            let found = lookups::current(self.connection.without_rows(), kind, id)?;
+            let whom = found.map(|stored| reach::whom(&self.connection, stored.key, former));
+            whom.transpose()
+        })
+    }
+
+    fn concerns<'a>(
+        &'a mut self,
+        concern: &'a Concern,
+        patient: &'a str,
+    ) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async move { reach::concerns(&self.connection, concern, patient) })
     }
 
     fn version<'a>(

@@ -15,6 +15,7 @@ use crate::{
 
 mod care;
 mod random;
+mod shared;
 
 /// Whose data: marks, and custodians.
 fn of(marks: &[&str], custodians: &[&str]) -> Reach {

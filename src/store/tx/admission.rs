@@ -6,12 +6,26 @@
 //! itself, is heard about that: a Patient that an establishment registers as its own. What narrows
 //! a scope is a search, and so is looked at once the index rows are written.
 
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::json;
+
 use super::Tx;
 use crate::{
-    fhir::{definitions::ResourceType, scope::Action},
+    fhir::{
+        about::{self, About},
+        definitions::ResourceType,
+        permit::{Concern, Permit},
+        scope::Action,
+    },
     kernel::problem::{Category, Problem, Result},
-    store::{Prepared, Stored},
+    store::{Job, Prepared, Stored},
 };
+
+/// The job that looks at a Consent again when time alone has changed what it denies; its payload is
+/// `{"consent": "<id>"}`.
+pub const CONSENT_JOB: &str = "care.consent";
 
 impl Tx {
     /// The current version, a deletion included, if the permit reaches it by this action.
@@ -53,6 +67,7 @@ impl Tx {
         {
             return Err(out_of_reach());
         }
+        self.check_concern(prepared).await?;
         let mut all = Vec::new();
         if self.permit.grants().is_none() {
             return Ok(all);
@@ -67,6 +82,100 @@ impl Tx {
             all.push((*action, admitting));
         }
         Ok(all)
+    }
+
+    /// Settles whom a version is about that says it by other resources: those whom these are about
+    /// now. Of a Provenance, which tells what was done to any version of its target, also those
+    /// whom the target was about before.
+    pub(super) async fn share(&mut self, id: &str, prepared: &mut Prepared) -> Result<()> {
+        self.settle_about(id, &mut prepared.rows.about).await?;
+        let with_former = prepared.resource.kind().name() == "Provenance";
+        self.share_of(&mut prepared.rows.about, with_former).await
+    }
+
+    /// The same for what is indexed anew: it stays about whom it was about when it was written,
+    /// since what it names may have gone over to others meanwhile.
+    pub(in crate::store) async fn share_again(
+        &mut self,
+        stored: &Stored,
+        prepared: &mut Prepared,
+    ) -> Result<()> {
+        let about = &mut prepared.rows.about;
+        self.settle_about(&stored.id, about).await?;
+        if about.through.is_empty() {
+            return Ok(());
+        }
+        let of = (stored.kind, stored.id.as_str());
+        let standing = self.session.whom(of, false).await?.unwrap_or_default();
+        if standing.is_empty() {
+            return self.share_of(about, true).await;
+        }
+        about.whom = standing;
+        Ok(())
+    }
+
+    /// Keeps of a Consent what holds now, and asks to look at it again when that changes.
+    async fn settle_about(&mut self, id: &str, about: &mut About) -> Result<()> {
+        let now = self.now().as_millisecond();
+        about.settle(now);
+        let next = about.next_change(now).map(Timestamp::from_millisecond);
+        // What is beyond all time does not come.
+        let Some(Ok(run_at)) = next else {
+            return Ok(());
+        };
+        let job = Job {
+            kind: CONSENT_JOB,
+            dedup: Some(id.to_owned()),
+            payload: json!({ "consent": id }),
+            run_at,
+        };
+        self.enqueue(&job).await
+    }
+
+    async fn share_of(&mut self, about: &mut About, with_former: bool) -> Result<()> {
+        if about.through.is_empty() {
+            return Ok(());
+        }
+        let mut others = Vec::new();
+        for one in &about.through {
+            others.push(self.session.whom((one.kind, &one.id), with_former).await?);
+        }
+        about.share(others);
+        Ok(())
+    }
+
+    /// Whom a version is about that a request writes: what follows from it may be done to them.
+    pub(super) fn concern(&mut self, about: &About) {
+        let patients = about.whom.iter().filter(|one| about::is_patient(one));
+        self.whom.extend(patients.cloned());
+    }
+
+    /// The right of a reactor: that of the server, kept to those whom the request is about, and whom
+    /// its caller reaches. A resource within reach can name any other; what a reactor finds by that
+    /// name must not be more than its writer could have found.
+    pub(super) fn deputy(&self, task: &'static str) -> Permit {
+        let permit = Permit::system(task);
+        match self.caller.reaches() {
+            None => permit,
+            Some(reaches) => permit.concerning(Arc::new(Concern {
+                whom: self.whom.iter().cloned().collect(),
+                reaches,
+            })),
+        }
+    }
+
+    /// Refuses what a reactor would write about somebody else.
+    async fn check_concern(&mut self, prepared: &Prepared) -> Result<()> {
+        let Some(concern) = self.permit.concern().map(Arc::clone) else {
+            return Ok(());
+        };
+        let whom = prepared.rows.about.whom.iter();
+        for patient in whom.filter(|one| about::is_patient(one)) {
+            if !self.session.concerns(&concern, patient).await? {
+                return Err(out_of_reach());
+            }
+        }
+        Ok(())
     }
 
     /// Refuses what has been written, if what narrows the permit does not hold of it.

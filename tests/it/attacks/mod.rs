@@ -6,6 +6,7 @@
 
 mod broken;
 mod costs;
+mod deputies;
 mod fields;
 mod floods;
 mod flows;

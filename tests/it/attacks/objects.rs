@@ -168,7 +168,7 @@ fn a1_an_export_holds_nothing_of_somebody_else() {
             .expect("below the base")
             .1
             .to_owned();
-        ground.server.set_clock(&ground.server.later(60));
+        ground.server.set_clock(&ground.server.later(5));
         let done = insider.get(&place).expect(200);
         ground.sees_nothing(&query, &done);
         let files = done.json()["output"]

@@ -216,14 +216,14 @@ fn nobody_but_the_person_of_the_id_token_answers_a_client_that_expects_them() {
     let scopes = ("openid user/Task.rs", "anne");
     let tokens = app.tokens_by(&mut anne, &ward.server, scopes);
     let hint = tokens["id_token"].as_str().unwrap();
-    ward.server.set_clock(&ward.server.later(900));
-    let mut other = Visitor::new(&ward.server);
     let asked = |app: &App, visitor: &mut Visitor, hint: &str, login: &str| {
         let changes = [("id_token_hint", hint)];
         let request = app.request(&ward.server, "openid user/Task.rs", &changes);
         let address = app.authorize(visitor, &request, login);
         parameter(&address, "error").unwrap_or_else(|| "none".to_owned())
     };
+    ward.server.set_clock(&ward.server.later(900));
+    let mut other = Visitor::new(&ward.server);
     assert_eq!(asked(&app, &mut anne, hint, "anne"), "none");
     assert_eq!(asked(&app, &mut other, hint, "other"), "login_required");
     assert_eq!(asked(&another, &mut anne, hint, "anne"), "invalid_request");

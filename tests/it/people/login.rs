@@ -152,7 +152,7 @@ fn an_authenticator_is_enrolled_at_the_first_login() {
     assert!(is_in(&mut again));
 }
 
-fn base32(text: &str) -> Vec<u8> {
+pub(super) fn base32(text: &str) -> Vec<u8> {
     let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let bits: String = text
         .chars()

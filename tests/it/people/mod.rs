@@ -2,3 +2,4 @@
 
 mod invitation;
 mod login;
+mod own;

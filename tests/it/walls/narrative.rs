@@ -135,3 +135,49 @@ fn where_the_operator_keeps_them_they_are_served_as_data() {
         assert!(policy.contains("default-src 'none'"), "{accept}: {policy}");
     }
 }
+
+#[test]
+fn where_the_operator_has_them_cleaned_only_what_does_nothing_is_stored() {
+    let server = Server::start_with(Options {
+        environment: vec![("VIGIE_FHIR_VALIDATION_NARRATIVE".into(), "clean".into())],
+        ..Options::default()
+    });
+    let mut client = server.client();
+    let open = "<div xmlns=\"http://www.w3.org/1999/xhtml\">";
+    let given = format!("{open}<p onclick=\"alert(1)\">one<script>alert(1)</script></p></div>");
+    let left = format!("{open}<p>one</p></div>");
+    let made = client.post("Patient", &patient(&given)).expect(201);
+    let place = made.location();
+    let stored = client.get(&place).expect(200).json();
+    assert_eq!(stored["text"]["div"], left.as_str());
+
+    let mut own = patient(&given);
+    own["id"] = place.trim_start_matches("Patient/").into();
+    client.put(&place, &own).expect(200);
+    let patch = [("content-type", "application/json-patch+json")];
+    let operations = json!([{"op": "replace", "path": "/text/div", "value": given}]);
+    let bytes = operations.to_string();
+    let patched = client.send("PATCH", &place, &patch, bytes.as_bytes());
+    patched.expect("a reply").expect(200);
+    let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": [
+        {"resource": patient(&given), "request": {"method": "POST", "url": "Patient"}}]});
+    client.post("", &bundle).expect(200);
+    let all = client.get("Patient").expect(200).json();
+    let entries = all["entry"].as_array().expect("entries");
+    assert_eq!(entries.len(), 2);
+    for entry in entries {
+        assert_eq!(entry["resource"]["text"]["div"], left.as_str());
+    }
+    // What is no XHTML is not repaired, and of what is nothing else nothing is kept.
+    for none in ["<div>one<br></div>", "<div><script>alert(1)</script></div>"] {
+        client.post("Patient", &patient(none)).expect(422);
+    }
+    for div in vectors() {
+        let made = client.post("Patient", &patient(&div));
+        assert!(
+            matches!(made.status, 201 | 400 | 422),
+            "{div}: {}",
+            made.status
+        );
+    }
+}

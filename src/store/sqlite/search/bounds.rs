@@ -14,7 +14,7 @@ use super::{
 use crate::fhir::{
     about::{self, SHARED},
     definitions::ResourceType,
-    permit::{Bound, Bounds, Permit, Reach},
+    permit::{Bound, Bounds, Concern, Permit, Reach},
     scope::Action,
     search::query::Clause,
 };
@@ -57,6 +57,9 @@ impl Scope<'_> {
                 .text(patient)
                 .push(")");
         }
+        if let Some(concern) = self.permit.concern() {
+            concerned(sql, concern, ("about", alias));
+        }
         if let Bounds::Within(bounds) = self.permit.bounds(kind, actions) {
             // An empty "or" is false.
             sql.push(" and (0");
@@ -78,6 +81,9 @@ impl Scope<'_> {
         kind: Option<ResourceType>,
         actions: &[Action],
     ) {
+        if let Some(concern) = self.permit.concern() {
+            concerned(sql, concern, ("about_former", alias));
+        }
         let Bounds::Within(bounds) = self.permit.bounds(kind, actions) else {
             return;
         };
@@ -189,6 +195,26 @@ fn in_custody(sql: &mut Sql, custodians: &[String]) {
     sql.push("))) p cross join about a on a.whom = p.whom");
 }
 
+/// ` and …`: that no patient is among those whom the resource `alias` is about whom a concern does
+/// not have.
+fn concerned(sql: &mut Sql, concern: &Concern, (table, alias): (&str, &str)) {
+    sql.push(&format!(
+        " and not exists (select 1 from {table} a where a.key = {alias}.key \
+         and a.whom > '' and substr(a.whom, 1, 1) <> '@' and not ("
+    ));
+    each(sql, &concern.whom, &[]);
+    for reach in &concern.reaches {
+        sql.push(" or ");
+        match reach {
+            Reach::Everything => {
+                sql.push("1");
+            }
+            Reach::Of { marks, custodians } => each(sql, marks, custodians),
+        }
+    }
+    sql.push("))");
+}
+
 /// That the resource `alias` lies within a bound.
 fn within(sql: &mut Sql, alias: &str, bound: &Bound<'_>) {
     sql.push("1");
@@ -216,7 +242,7 @@ fn within(sql: &mut Sql, alias: &str, bound: &Bound<'_>) {
 
 /// That one of whom a resource is about, `a.whom`, is reached.
 fn each(sql: &mut Sql, marks: &[String], custodians: &[String]) {
-    sql.push("(a.whom in ");
+    sql.push("((a.whom in ");
     if marks.len() <= INLINE_MAX {
         sql.list(marks, ", ", |sql, mark| {
             sql.text(mark);
@@ -228,23 +254,43 @@ fn each(sql: &mut Sql, marks: &[String], custodians: &[String]) {
     if !custodians.is_empty() {
         let custodians = json!(custodians).to_string();
         sql.push(" or ");
-        custody(sql, "0", &custodians);
+        in_care(sql, &custodians);
         sql.push(") and not (");
-        custody(sql, "1", &custodians);
+        kept_out(sql, &custodians);
     }
-    sql.push(")");
+    sql.push("))");
 }
 
-/// That somebody, `a.whom`, has a row of custody. The plus keeps the search from beginning at each
-/// of the custodians: a patient has few.
-fn custody(sql: &mut Sql, denied: &str, custodians: &str) {
+/// That somebody, `a.whom`, is in the care of one of the custodians. The plus keeps the search from
+/// beginning at each of the custodians: a patient has few.
+fn in_care(sql: &mut Sql, custodians: &str) {
     sql.push(
         "exists (select 1 from custody u indexed by custody_by_patient \
-         where u.patient = a.whom and u.denied = ",
+         where u.patient = a.whom and u.denied = 0 \
+         and +u.custodian in (select value from json_each(",
     );
-    sql.push(denied);
-    sql.push(" and +u.custodian in (select value from json_each(");
     sql.text(custodians).push(")))");
+}
+
+/// That a Consent of somebody, `a.whom`, keeps one of the custodians out, for one of their purposes,
+/// and none of them is excepted from that rule.
+fn kept_out(sql: &mut Sql, custodians: &str) {
+    let mut own = |text: &str| {
+        sql.push(text).push(" in (select value from json_each(");
+        sql.text(custodians).push("))");
+    };
+    own(
+        "exists (select 1 from custody u indexed by custody_by_patient \
+         where u.patient = a.whom and u.denied > 0 and (+u.custodian",
+    );
+    own(" or instr(u.custodian, '~') > 0 \
+         and substr(u.custodian, 1, instr(u.custodian, '~') - 1)");
+    own(" and substr(u.custodian, instr(u.custodian, '~'))");
+    own(
+        ") and not exists (select 1 from custody e where e.key = u.key \
+         and e.patient = u.patient and e.denied = -u.denied and e.custodian",
+    );
+    sql.push("))");
 }
 
 /// What narrows a bound, of the resource of a key.

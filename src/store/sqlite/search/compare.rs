@@ -2,9 +2,10 @@
 //!
 //! Comparisons: <http://hl7.org/fhir/R4/search.html#prefix>.
 
-use super::sql::Sql;
+use super::sql::{Scope, Sql};
 use crate::fhir::{
     definitions::ResourceType,
+    scope::Action,
     search::{
         hash,
         near::Vicinity,
@@ -211,7 +212,7 @@ pub(super) fn number(sql: &mut Sql, test: &NumberTest, row: &str) {
 }
 
 /// A test on the columns `target_type` and `target_id` of `t`.
-pub(super) fn reference(sql: &mut Sql, test: &ReferenceTest) {
+pub(super) fn reference(sql: &mut Sql, test: &ReferenceTest, scope: &Scope<'_>) {
     match test {
         ReferenceTest::Local { kind, id } => {
             sql.push("t.target_id = ").text(id);
@@ -228,7 +229,7 @@ pub(super) fn reference(sql: &mut Sql, test: &ReferenceTest) {
         } => {
             sql.push("t.target_type = ").text(kind.name());
             sql.push(" and t.target_id in (");
-            within(sql, (*kind, id), *parent, *above);
+            within(sql, (*kind, id), (*parent, *above), scope);
             sql.push(")");
         }
         ReferenceTest::Text(text) => {
@@ -239,9 +240,14 @@ pub(super) fn reference(sql: &mut Sql, test: &ReferenceTest) {
     }
 }
 
-/// Writes a `select` of the ids of a resource and of those above or below it. What goes round in a
-/// circle is met once.
-fn within(sql: &mut Sql, (kind, id): (ResourceType, &str), parent: i64, above: bool) {
+/// Writes a `select` of the ids of a resource and of those above or below it, as far as the permit
+/// reaches what lies between. What goes round in a circle is met once.
+fn within(
+    sql: &mut Sql,
+    (kind, id): (ResourceType, &str),
+    (parent, above): (i64, bool),
+    scope: &Scope<'_>,
+) {
     sql.push("with recursive h(id) as (select ")
         .text(id)
         .push(" union ");
@@ -249,7 +255,7 @@ fn within(sql: &mut Sql, (kind, id): (ResourceType, &str), parent: i64, above: b
         sql.push("select p.target_id from h cross join resource x on x.type = ");
         sql.text(kind.name());
         sql.push(
-            " and x.id = h.id and x.deleted = 0 cross join reference p on p.key = x.key \
+            " and x.id = h.id cross join reference p on p.key = x.key \
              and p.target_type = x.type and p.param = ",
         );
         sql.int(parent);
@@ -258,11 +264,10 @@ fn within(sql: &mut Sql, (kind, id): (ResourceType, &str), parent: i64, above: b
         sql.int(parent)
             .push(" and p.target_type = ")
             .text(kind.name());
-        sql.push(
-            " cross join resource x on x.key = p.key and x.type = p.target_type \
-             and x.deleted = 0",
-        );
+        sql.push(" cross join resource x on x.key = p.key and x.type = p.target_type");
     }
+    sql.push(" where ");
+    scope.visible(sql, "x", Some(kind), &[Action::Search]);
     sql.push(") select id from h");
 }
 

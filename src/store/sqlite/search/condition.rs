@@ -29,12 +29,12 @@ pub(super) fn clause(sql: &mut Sql, clause: &Clause, level: usize, scope: &Scope
             let column = format!("{resource}.updated");
             sql.list(tests, " or ", |sql, test| date(sql, test, &column, &column));
         }
-        Clause::Some(rows) => some(sql, rows, &resource),
+        Clause::Some(rows) => some(sql, rows, &resource, scope),
         Clause::None(rows) => {
             sql.push("not ");
-            some(sql, rows, &resource);
+            some(sql, rows, &resource, scope);
         }
-        Clause::Other(rows) => other(sql, rows, &resource),
+        Clause::Other(rows) => other(sql, rows, &resource, scope),
         Clause::All(clauses) | Clause::Any(clauses) => {
             let all = matches!(clause, Clause::All(_));
             sql.list(clauses, if all { " and " } else { " or " }, |sql, inner| {
@@ -58,7 +58,7 @@ pub(super) fn clause(sql: &mut Sql, clause: &Clause, level: usize, scope: &Scope
             sql.push("(0");
             for rows in tables {
                 sql.push(" or ");
-                some(sql, rows, &resource);
+                some(sql, rows, &resource, scope);
             }
             sql.push(")");
         }
@@ -116,7 +116,7 @@ fn has(
 }
 
 /// That the resource has a row which one of the tests accepts; without tests, any row.
-fn some(sql: &mut Sql, rows: &Rows, resource: &str) {
+fn some(sql: &mut Sql, rows: &Rows, resource: &str, scope: &Scope<'_>) {
     if let Tests::Composite(tests) = &rows.tests
         && !tests.is_empty()
     {
@@ -128,17 +128,17 @@ fn some(sql: &mut Sql, rows: &Rows, resource: &str) {
     sql.push("exists (select 1 from ").push(table(&rows.tests));
     sql.push(" t where t.key = ").push(resource);
     sql.push(".key and t.param = ").int(rows.param);
-    tests(sql, &rows.tests);
+    tests(sql, &rows.tests, scope);
     sql.push(")");
 }
 
 /// That the resource has a row which none of the tests accepts.
-fn other(sql: &mut Sql, rows: &Rows, resource: &str) {
+fn other(sql: &mut Sql, rows: &Rows, resource: &str, scope: &Scope<'_>) {
     sql.push("exists (select 1 from ").push(table(&rows.tests));
     sql.push(" t where t.key = ").push(resource);
     sql.push(".key and t.param = ").int(rows.param);
     sql.push(" and not (1");
-    tests(sql, &rows.tests);
+    tests(sql, &rows.tests, scope);
     sql.push("))");
 }
 
@@ -155,7 +155,7 @@ pub(super) const fn table(tests: &Tests) -> &'static str {
     }
 }
 
-fn tests(sql: &mut Sql, tests: &Tests) {
+fn tests(sql: &mut Sql, tests: &Tests, scope: &Scope<'_>) {
     match tests {
         Tests::Token(tests) => any(sql, tests, |sql, test| token(sql, test, "t")),
         Tests::Codes(codes) => {
@@ -169,7 +169,7 @@ fn tests(sql: &mut Sql, tests: &Tests) {
             date(sql, test, "t.start", "t.\"end\"")
         }),
         Tests::Number(tests) => any(sql, tests, |sql, test| number(sql, test, "t")),
-        Tests::Reference(tests) => any(sql, tests, reference),
+        Tests::Reference(tests) => any(sql, tests, |sql, test| reference(sql, test, scope)),
         Tests::Uri(tests) => any(sql, tests, uri),
         Tests::Composite(_) => {}
     }

@@ -50,7 +50,7 @@ pub(super) fn of_clause(
                 rank: 0,
             })
         }
-        Clause::Some(rows) => of_rows(rows),
+        Clause::Some(rows) => of_rows(rows, scope),
         Clause::Chain { param, targets } => chain(*param, targets, level, scope),
         Clause::Has {
             source,
@@ -118,7 +118,7 @@ pub(super) fn of_compartment(patient: &str) -> Keys {
     }
 }
 
-fn of_rows(rows: &Rows) -> Option<Keys> {
+fn of_rows(rows: &Rows, scope: &Scope<'_>) -> Option<Keys> {
     let mut sql = Sql::default();
     let (mut ordered, mut exact, mut rank) = (true, true, 3);
     let count = match &rows.tests {
@@ -150,7 +150,11 @@ fn of_rows(rows: &Rows) -> Option<Keys> {
         Tests::Reference(tests) => {
             rank = 1;
             ordered = tests.iter().all(is_one);
-            arms(&mut sql, rows, tests, reference)?
+            let write = |sql: &mut Sql, test: &ReferenceTest| {
+                compare::reference(sql, test, scope);
+                Some(())
+            };
+            arms(&mut sql, rows, tests, write)?
         }
         Tests::Uri(tests) => {
             ordered = tests.iter().all(|test| matches!(test, UriTest::Is(_)));
@@ -159,7 +163,7 @@ fn of_rows(rows: &Rows) -> Option<Keys> {
         Tests::Composite(tests) => {
             exact = false;
             for (at, test) in tests.iter().enumerate() {
-                let first = of_rows(&test.first)?;
+                let first = of_rows(&test.first, scope)?;
                 ordered &= first.ordered;
                 sql.push(if at > 0 { " union all " } else { "" });
                 sql.append(&first.sql);
@@ -202,7 +206,7 @@ fn arms<T>(
     sql: &mut Sql,
     rows: &Rows,
     tests: &[T],
-    write: fn(&mut Sql, &T) -> Option<()>,
+    write: impl Fn(&mut Sql, &T) -> Option<()>,
 ) -> Option<usize> {
     for (at, test) in tests.iter().enumerate() {
         sql.push(if at > 0 { " union all " } else { "" });
@@ -261,12 +265,6 @@ fn number(sql: &mut Sql, test: &NumberTest) -> Option<()> {
 #[expect(clippy::unnecessary_wraps, reason = "one of several of this shape")]
 fn near(sql: &mut Sql, test: &Vicinity) -> Option<()> {
     compare::near(sql, test);
-    Some(())
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "one of several of this shape")]
-fn reference(sql: &mut Sql, test: &ReferenceTest) -> Option<()> {
-    compare::reference(sql, test);
     Some(())
 }
 

@@ -88,17 +88,25 @@ async fn somebody_acts_for_the_parts_the_functions_and_the_teams() {
     for (from, found) in [
         (
             &["Practitioner/p1"][..],
-            &["CareTeam/team", "Practitioner/p1", "PractitionerRole/r1"][..],
+            &[
+                "*",
+                "CareTeam/team",
+                "Practitioner/p1",
+                "PractitionerRole/r1",
+                "~?",
+            ][..],
         ),
         (
-            &["Organization/one"],
-            &["Organization/one", "Organization/ward"],
+            &["Organization/one", "~TREAT"],
+            &["*", "Organization/one", "Organization/ward", "~TREAT"],
         ),
         (
             &["Organization/ward"],
-            &["Organization/ward", "^Organization/one"],
+            &["*", "Organization/ward", "^Organization/one", "~?"],
         ),
-        (&["Organization/never"], &["Organization/never"]),
+        (&["Organization/never"], &["*", "Organization/never", "~?"]),
+        // Who stands for a patient is not everybody.
+        (&["RelatedPerson/r"], &["RelatedPerson/r", "~?"]),
         (&[], &[]),
     ] {
         let custodians = bench.store.custodians(&seeds(from)).await;

@@ -21,6 +21,24 @@ impl Dice {
     }
 }
 
+/// Somebody, or everybody, for some purpose or for any, but somebody.
+fn denial(dice: &mut Dice, custodian: &Value) -> Value {
+    let mut provision = json!({ "type": "deny" });
+    if dice.below(3) > 0 {
+        provision["actor"] = json!([{ "reference": custodian }]);
+    }
+    if dice.below(3) == 0 {
+        let code = ["TREAT", "HRESCH"][usize::from(dice.below(2) == 0)];
+        let system = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
+        provision["purpose"] = json!([{ "system": system, "code": code }]);
+    }
+    if dice.below(2) == 0 {
+        let but = refer(&dice.one("Practitioner", 3));
+        provision["provision"] = json!([{ "type": "permit", "actor": [{ "reference": but }] }]);
+    }
+    provision
+}
+
 /// Resources of whom many tie somebody to somebody.
 fn anything(dice: &mut Dice, n: usize) -> Value {
     let patient = refer(&dice.one("Patient", 4));
@@ -30,12 +48,12 @@ fn anything(dice: &mut Dice, n: usize) -> Value {
         _ => dice.one("CareTeam", 3),
     });
     let id = format!("x{n}");
-    match dice.below(7) {
+    match dice.below(8) {
         0 => {
             json!({ "resourceType": "CarePlan", "id": id, "subject": patient, "author": custodian })
         }
         1 => json!({ "resourceType": "Consent", "id": id, "status": "active", "patient": patient,
-            "provision": { "type": "deny", "actor": [{ "reference": custodian }] } }),
+            "provision": denial(dice, &custodian) }),
         2 => json!({ "resourceType": "Group", "id": id,
             "member": [{ "entity": patient }, { "entity": refer(&dice.one("Patient", 4)) }] }),
         3 => {
@@ -43,6 +61,8 @@ fn anything(dice: &mut Dice, n: usize) -> Value {
         }
         4 => json!({ "resourceType": "Organization", "id": id }),
         5 => json!({ "resourceType": "Basic", "id": id }),
+        6 => json!({ "resourceType": "Provenance", "id": id, "target": [patient],
+            "recorded": "2030-01-01T00:00:00Z", "agent": [{ "who": custodian }] }),
         _ => json!({ "resourceType": "Observation", "id": id, "subject": patient }),
     }
 }
@@ -69,6 +89,10 @@ async fn a_read_and_a_search_reach_the_same_whatever_is_stored() {
             if dice.below(2) == 0 {
                 custodians.push(dice.one(kind, 3));
             }
+        }
+        if !custodians.is_empty() {
+            custodians.push("*".to_owned());
+            custodians.push(["~TREAT", "~?"][usize::from(dice.below(2) == 0)].to_owned());
         }
         let reach = Reach::Of {
             marks: marks.into(),

@@ -119,7 +119,7 @@ const WILDCARDS: &[Case] = &[
         of: "ada",
         scopes: "patient/Patient.rs patient/*.rs",
         asks: &[
-            ("Patient?_id=ada&_revinclude=*", All(AROUND_ADA)),
+            ("Patient?_id=ada&_revinclude=*", Part(AROUND_ADA)),
             ("Patient?_revinclude=*", Part(AROUND_ADA)),
         ],
     },

@@ -283,6 +283,17 @@ fn of_the_ward() -> Vec<Placed> {
             "DiagnosticReport/ben",
             json!({ "status": "final", "code": urn!("report"), "subject": refer("Patient/ben") }),
         ),
+        ben(
+            "Appointment/both",
+            json!({ "status": "booked", "participant": [
+                { "actor": refer("Patient/ada"), "status": "accepted" },
+                { "actor": refer("Patient/ben"), "status": "accepted" }] }),
+        ),
+        ben(
+            "Group/both",
+            json!({ "type": "person", "actual": true, "member": [
+                { "entity": refer("Patient/ada") }, { "entity": refer("Patient/ben") }] }),
+        ),
         dua(
             "Patient/dua",
             person("Dua", "1960-01-01", "Organization/ward"),

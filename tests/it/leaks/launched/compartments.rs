@@ -99,6 +99,54 @@ const CASES: &[Case] = &[
     },
 ];
 
+/// What is about two patients at once is in the record of neither alone.
+const SHARED_BY_TWO: &[Case] = &[
+    Case {
+        label: "several",
+        of: "ada",
+        scopes: "patient/*.rs",
+        asks: &[
+            ("Appointment", Part(&["Appointment/ada"])),
+            ("Appointment?patient=ada", Part(&["Appointment/ada"])),
+            ("Appointment?patient=ben", Part(&[])),
+            ("Group", Part(&[])),
+            ("Group?member=Patient/ada", Part(&[])),
+            (
+                "Patient?_revinclude=Appointment:actor&_revinclude=Group:member",
+                Part(&["+Appointment/ada", "Patient/ada"]),
+            ),
+            ("Patient?_has:Group:member:actual=true", Part(&[])),
+            ("Patient?_has:Appointment:patient:_id=both", Part(&[])),
+            ("Patient/ada/Appointment", Part(&["Appointment/ada"])),
+            ("Patient/ada/Group", Part(&[])),
+        ],
+    },
+    Case {
+        label: "several",
+        of: "ben",
+        scopes: "patient/*.rs",
+        asks: &[("Appointment", Part(&[])), ("Group", Part(&[]))],
+    },
+    Case {
+        label: "several",
+        of: "",
+        scopes: "user/*.rs",
+        asks: &[
+            ("Appointment", All(&["Appointment/ada", "Appointment/both"])),
+            ("Group", All(&["Group/both"])),
+            (
+                "Group?_include=Group:member",
+                All(&["+Patient/ada", "+Patient/ben", "Group/both"]),
+            ),
+        ],
+    },
+];
+
+#[test]
+fn what_is_about_several_patients_is_for_who_may_see_them_all() {
+    carry_out(SHARED_BY_TWO);
+}
+
 #[test]
 fn a_record_is_the_patients_of_the_launch_or_nobodys() {
     carry_out(CASES);

@@ -182,10 +182,10 @@ const OF_ALL_TYPES: &[(&str, super::Told)] = &[
         "Patient/ada/MedicationRequest",
         All(&["MedicationRequest/ada"]),
     ),
-    ("Patient/ada/Appointment", All(&["Appointment/ada"])),
+    ("Patient/ada/Appointment", Part(&["Appointment/ada"])),
     (
         "Patient/ada/*?_type=Observation,Appointment",
-        All(&["Appointment/ada", "Observation/ada-1", "Observation/ada-2"]),
+        Part(&["Appointment/ada", "Observation/ada-1", "Observation/ada-2"]),
     ),
 ];
 

@@ -12,6 +12,7 @@ mod interactions;
 mod operations;
 mod practitioners;
 mod prefixes;
+mod ways;
 
 use self::clinic::{Clinic, PATIENTS, WARD, canary};
 use super::entries;
