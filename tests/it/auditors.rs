@@ -97,7 +97,7 @@ fn an_auditor_of_an_establishment_sees_its_people_and_patients_only() {
     here.get(&path).expect(404);
     let get = |url: &str| json!({ "request": { "method": "GET", "url": url } });
     let batch = json!({ "resourceType": "Bundle", "type": "batch",
-        "entry": [get("AuditEvent?subtype=read&patient=of-here,of-there"), get(&path)] });
+        "entry": [get("AuditEvent?subtype=update&patient=of-here,of-there"), get(&path)] });
     for (auditor, found, status) in [(&mut region, 2, "200 OK"), (&mut here, 1, "404 Not Found")] {
         let answer = auditor.post("", &batch).expect(200).json();
         assert_eq!(entries(&answer["entry"][0]["resource"]).len(), found);
