@@ -112,13 +112,16 @@ impl Region {
         }
     }
 
-    /// The code in the last mail that was sent.
+    /// The code in the last mail that has one: others may be sent at the same time.
     fn code(&self) -> String {
         let files = std::fs::read_dir(self.mails.path()).unwrap().flatten();
-        let last = files.max_by_key(|one| one.metadata().unwrap().modified().unwrap());
-        let mail = std::fs::read_to_string(last.expect("a mail").path()).unwrap();
+        let mut files: Vec<_> = files.collect();
+        files.sort_by_key(|one| one.metadata().unwrap().modified().unwrap());
+        let mails = files.iter().rev();
+        let mut mails = mails.map(|one| std::fs::read_to_string(one.path()).unwrap());
         let digits = |word: &&str| word.len() == 6 && word.bytes().all(|c| c.is_ascii_digit());
-        mail.split_whitespace().find(digits).unwrap().to_owned()
+        let code = mails.find_map(|mail| mail.split_whitespace().find(digits).map(str::to_owned));
+        code.expect("a mail with a code")
     }
 
     /// Somebody who is followed, with an app of theirs.
