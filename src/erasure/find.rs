@@ -6,7 +6,7 @@ use super::strip::binaries;
 use crate::{
     fhir::{
         belonging::{Belonging, Scope, belonging, refers},
-        reference::LocalReference,
+        reference::{self, LocalReference},
         search::{extract::index_rows, rows::ReferenceRow},
     },
     kernel::problem::Result,
@@ -51,6 +51,7 @@ impl Found {
 struct Candidate {
     stored: Stored,
     references: Vec<ReferenceRow>,
+    secured_by: Option<LocalReference>,
     own: bool,
 }
 
@@ -70,10 +71,15 @@ pub async fn find(tx: &mut Tx, target: &LocalReference, scope: Scope<'_>) -> Res
             if candidates.contains_key(&stored.key) {
                 continue;
             }
-            let references = references(tx, &stored).await?;
+            let content = content(tx, &stored).await?;
+            let (references, secured_by) = match &content {
+                Some(content) => (references_of(content)?, security_context(content)?),
+                None => (Vec::new(), None),
+            };
             let candidate = Candidate {
                 stored,
                 references,
+                secured_by,
                 own: false,
             };
             candidates.insert(candidate.stored.key, candidate);
@@ -106,7 +112,11 @@ fn take_own<'a>(
             id: stored.id.clone(),
         };
         let goes = gone.contains(&itself)
-            || belonging(stored.kind, &candidate.references, scope, gone) == Belonging::Own;
+            || belonging(stored.kind, &candidate.references, scope, gone) == Belonging::Own
+            || candidate
+                .secured_by
+                .as_ref()
+                .is_some_and(|one| gone.contains(one));
         if !goes {
             continue;
         }
@@ -121,16 +131,23 @@ fn take_own<'a>(
     Ok(fresh)
 }
 
-/// The references of a resource; those of its last content, where it has been deleted.
-async fn references(tx: &mut Tx, stored: &Stored) -> Result<Vec<ReferenceRow>> {
+/// A resource as it stands; its last content, where it has been deleted.
+async fn content(tx: &mut Tx, stored: &Stored) -> Result<Option<Stored>> {
     if !stored.is_deleted() {
-        return references_of(stored);
+        return Ok(Some(stored.clone()));
     }
     let earlier = tx.earlier_versions(stored).await?;
-    match earlier.iter().find(|version| !version.is_deleted()) {
-        Some(last) => references_of(last),
-        None => Ok(Vec::new()),
+    Ok(earlier.into_iter().find(|version| !version.is_deleted()))
+}
+
+/// What a Binary is held to, by which it belongs to somebody: no search finds that reference.
+fn security_context(version: &Stored) -> Result<Option<LocalReference>> {
+    if version.kind.name() != "Binary" {
+        return Ok(None);
     }
+    let tree = version.tree()?;
+    let context = tree["securityContext"]["reference"].as_str();
+    Ok(context.and_then(reference::local))
 }
 
 /// The references of one version.
@@ -148,6 +165,9 @@ pub fn references_of(version: &Stored) -> Result<Vec<ReferenceRow>> {
 pub fn was_own(version: &Stored, scope: Scope<'_>, gone: &HashSet<LocalReference>) -> Result<bool> {
     if version.is_deleted() {
         return Ok(false);
+    }
+    if security_context(version)?.is_some_and(|context| gone.contains(&context)) {
+        return Ok(true);
     }
     let references = references_of(version)?;
     let own = belonging(version.kind, &references, scope, gone) == Belonging::Own;

@@ -26,6 +26,10 @@ const REFERRING: &str = "select r.key, r.type, r.id, r.version, r.updated, r.del
          select key from compartment where ?1 = 'Patient' and patient = ?2 \
          union select key from reference where target_id = ?2 and target_type = ?1 \
          union select key from former where target_id = ?2 and target_type = ?1 \
+         union select a.key from about a join resource b on b.key = a.key \
+             where ?1 = 'Patient' and a.whom = ?2 and b.type = 'Binary' \
+         union select a.key from about_former a join resource b on b.key = a.key \
+             where ?1 = 'Patient' and a.whom = ?2 and b.type = 'Binary' \
          union select key from resource where type = ?1 and id = ?2) \
      order by r.key limit ?3";
 

@@ -369,7 +369,7 @@ fn what_would_be_erased_is_counted_first() {
         (count("Patient"), count("CarePlan"), count("shared")),
         (1, 1, 3)
     );
-    assert_eq!(count("Binary"), 1);
+    assert_eq!(count("Binary"), 3);
     clinic.client.get(&person.path).expect(200);
     let wrong = json!({ "resourceType": "Parameters",
         "parameter": [{ "name": "dryrun", "valueBoolean": true }] });

@@ -171,6 +171,16 @@ impl Person {
         for tree in belongings(&path, &own[1], &mut birds) {
             own.push(create(client, &tree));
         }
+        // Files that nothing refers to, and that say themselves whose they are.
+        for is_deleted in [false, true] {
+            let file = json!({ "resourceType": "Binary", "contentType": "text/plain",
+                "securityContext": { "reference": path },
+                "data": base64(birds.next().as_bytes()) });
+            own.push(create(client, &file));
+            if is_deleted {
+                client.delete(&own[own.len() - 1]);
+            }
+        }
         let observation = own
             .iter()
             .find(|one| one.starts_with("Observation/"))
