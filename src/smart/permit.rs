@@ -2,7 +2,7 @@
 //!
 //! An account that is locked, a role that is taken away, a patient who is no longer in somebody's
 //! care take effect with the next request: the permit is made anew whenever something has changed of
-//! what it is made from ([`super::recent`]).
+//! what it is made from (`recent`).
 
 use std::sync::Arc;
 

@@ -338,7 +338,7 @@ impl Tx {
     }
 
     /// What an account has given and has not ended, newest first, with who was given it; at most
-    /// [`GIVEN_MAX`].
+    /// `GIVEN_MAX`.
     ///
     /// # Errors
     /// `Fault`, if the database fails.

@@ -65,7 +65,8 @@ impl About {
 pub struct CustodyRow {
     /// The logical id of the patient, or a mark.
     pub patient: String,
-    /// Such as `Practitioner/1`, `Organization/2`, `CareTeam/3`; [`ABOVE`] may stand before it.
+    /// Such as `Practitioner/1`, `Organization/2`, `CareTeam/3`; [`ABOVE`](super::ABOVE) may stand
+    /// before it.
     pub custodian: String,
     /// 0: the patient is in their care. More: the Consent keeps them out, by its rule of this
     /// number, whatever else lets them in. Less: they are excepted from that rule.
