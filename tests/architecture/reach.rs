@@ -13,7 +13,7 @@ const READ: [(&str, usize, &str); 17] = [
         2,
         "definitions: everybody's",
     ),
-    ("src/store/sqlite/erase.rs", 11, "erasures: the service's"),
+    ("src/store/sqlite/erase.rs", 13, "erasures: the service's"),
     ("src/store/sqlite/errands.rs", 7, "Scope, reach"),
     ("src/store/sqlite/history.rs", 2, "Scope"),
     (
