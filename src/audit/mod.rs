@@ -8,7 +8,8 @@
 //!
 //! Reading order: [`event`] (what is recorded), [`record`] (one access in clear, and as a row),
 //! [`chain`], [`head`], [`log`] (the queue and the thread that writes), [`verify`], [`mention`]
-//! (whose data an answer holds), `witness` (what the server does beside its answers), [`query`] and [`resource`] (the record as AuditEvents), [`whose`] (a part of it).
+//! (whose data an answer holds), `witness` (what the server does beside its answers), [`query`] and
+//! [`resource`] (the record as AuditEvents), [`whose`] (a part of it).
 //!
 //! What holds:
 //!

@@ -205,8 +205,7 @@ impl Sender {
         };
         let message = &letter.message;
         let (channel, to) = (letter.channel.name(), mask(message.to.reveal()));
-        // What cannot be told is not done.
-        store.watched()?;
+        // A record that cannot be written holds no alert up: it is told of this once it can.
         let ending = match letter.channel.send(message).await {
             Ok(_) => {
                 tracing::debug!(communication = id, kind = %message.kind, channel, to, "sent");

@@ -24,6 +24,7 @@ use crate::{
 };
 
 mod leavers;
+mod unrecorded;
 
 static TEST: Permit = Permit::system("test");
 
